@@ -1,0 +1,172 @@
+//! What a repository can do, whatever it is made of.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::checkpoint::{Checkpoint, CheckpointInfo, SaveOptions};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::owner::Owner;
+
+/// What a repository can do. [`Repository`](crate::Repository) is written once, over this.
+///
+/// An implementation keeps the promises of the README; the functions in `pitstop::testing` (feature
+/// `testing`) check it. Every method that changes something is durable when it returns `Ok`.
+pub trait Backend: fmt::Debug + Send + Sync {
+    /// Where the repository is: a path or a URL.
+    fn location(&self) -> &Path;
+
+    /// Makes an empty session, and the repository where there is none. Of two that make the same
+    /// one, exactly one succeeds; the other gets [`Error::AlreadyExists`]. `replaces` is kept with
+    /// the session for its [writer](BackendWriter::replaces).
+    fn create(&self, id: &SessionId, replaces: Option<&SessionId>) -> Result<()>;
+
+    /// All sessions, in no order; none if there is no repository. What cannot be read is a
+    /// [`Problem`] and hides nothing else.
+    fn list(&self) -> Result<Listing>;
+
+    /// How a session stands, without reading its payload.
+    fn status(&self, id: &SessionId) -> Result<Status>;
+
+    /// The newest checkpoint.
+    fn load(&self, id: &SessionId) -> Result<Checkpoint>;
+
+    /// Becomes the one writer of a session until the result is dropped.
+    fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>>;
+
+    /// Clears what a dead writer left, and refuses with [`Error::Busy`] while it lives.
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked>;
+
+    /// Removes a session that has no live writer. It is gone at once and whole; what of its files
+    /// could not be deleted is reported.
+    fn remove(&self, id: &SessionId) -> Result<Removal>;
+
+    /// The last session, if one was made so and is still there.
+    fn last(&self) -> Result<Option<SessionId>>;
+
+    /// Makes a session the last one.
+    fn set_last(&self, id: &SessionId) -> Result<()>;
+
+    /// The directory in which a session may keep files of its own, where there is one.
+    fn directory(&self, id: &SessionId) -> Option<PathBuf>;
+}
+
+/// The one writer of a session. Dropping it ends that.
+pub trait BackendWriter: fmt::Debug + Send {
+    /// Makes `data` the newest checkpoint, durable when it returns.
+    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo>;
+
+    /// The session that this one replaces with its first checkpoint, if that is still to be done.
+    fn replaces(&self) -> Option<&SessionId>;
+
+    /// Notes that the session of [`replaces`](Self::replaces) was replaced.
+    fn set_replaced(&mut self) -> Result<()>;
+}
+
+/// How a session keeps its checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Format {
+    /// PlainBox's: one file, put in place by a rename.
+    Plain,
+    /// In the memory of this process.
+    Memory,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Plain => "plain",
+            Self::Memory => "memory",
+        })
+    }
+}
+
+/// What a repository holds.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Listing {
+    /// The sessions that could be read.
+    pub sessions: Vec<Summary>,
+    /// The entries that could not.
+    pub problems: Vec<Problem>,
+}
+
+/// One session in a [`Listing`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Its name.
+    pub id: SessionId,
+    /// When its newest checkpoint was saved; `None` if never.
+    pub saved: Option<SystemTime>,
+    /// The size of its newest checkpoint in bytes; `None` if never saved.
+    pub size: Option<u64>,
+    /// When it last changed: when it was saved, or else when it was made.
+    pub changed: SystemTime,
+    /// How it keeps its checkpoints.
+    pub format: Format,
+    /// Whether a writer lives.
+    pub live: bool,
+}
+
+/// An entry of a repository that could not be read as a session.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Problem {
+    /// Its name, as far as it can be shown.
+    pub name: String,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+/// How a session stands.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// What a [`Listing`] says of it.
+    pub summary: Summary,
+    /// Whether somebody is its writer.
+    pub writer: WriterState,
+}
+
+/// Whether a session has a writer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriterState {
+    /// Nobody; the last writer ended in order.
+    Idle,
+    /// A live one, with its record where that can be read.
+    Live(Option<Owner>),
+    /// Nobody; the last writer was killed or crashed. Nothing has to be done about it.
+    Interrupted(Owner),
+    /// PlainBox's `session.next` is there, unchanged for so long.
+    PlainBox {
+        /// How long it has been unchanged.
+        age: Duration,
+        /// Whether the next writer takes the session over because nobody can be writing that file.
+        stale: bool,
+    },
+}
+
+/// What [`unlock`](crate::Session::unlock) did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unlocked {
+    /// Nothing stood in the way of the next writer.
+    Nothing,
+    /// PlainBox's `session.next` was moved aside, to this place.
+    MovedAside(PathBuf),
+}
+
+/// What a removal left behind, though the session is gone.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Removal {
+    /// The files that could not be deleted, each with the reason.
+    pub remains: Vec<Error>,
+}

@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Small strings that a program attaches to a checkpoint, readable without its payload.
+pub type Labels = BTreeMap<String, String>;
+
+/// What a program saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checkpoint {
+    /// What is known of it.
+    pub info: CheckpointInfo,
+    /// The bytes, exactly as they were saved.
+    pub data: Vec<u8>,
+}
+
+/// What is known of a checkpoint beside its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckpointInfo {
+    /// Which checkpoint of its session this is.
+    pub revision: Revision,
+    /// When it was saved, by the clock of the machine that saved it.
+    pub saved: SystemTime,
+    /// The length of its payload in bytes.
+    pub size: u64,
+    /// The digest of its payload.
+    pub digest: Digest,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+impl CheckpointInfo {
+    pub(crate) fn new(revision: Revision, saved: SystemTime, data: &[u8], labels: Labels) -> Self {
+        Self { revision, saved, size: data.len() as u64, digest: Digest::of(data), labels }
+    }
+}
+
+/// XXH3 (128 bits) of a payload. It finds accidents; it is no protection against forgery.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(u128);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(data: &[u8]) -> Self {
+        Self(xxh3_128(data))
+    }
+
+    /// The digest as a number.
+    pub fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "xxh3:{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Which checkpoint of its session one is. Two are equal if nobody saved between them.
+///
+/// Sessions that keep numbers count 1, 2, 3 ...; a plain session keeps none, so its revision is
+/// made of the file's identity and content, and is written `~` and 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revision(Kind);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Number(u64),
+    Identity(u64),
+}
+
+impl Revision {
+    /// The state before the first checkpoint: what a save that must be the first one follows.
+    pub const NONE: Self = Self(Kind::Number(0));
+
+    /// The checkpoint of this number.
+    pub const fn from_number(number: u64) -> Self {
+        Self(Kind::Number(number))
+    }
+
+    /// Its number, where its session keeps numbers.
+    pub const fn number(self) -> Option<u64> {
+        match self.0 {
+            Kind::Number(number) => Some(number),
+            Kind::Identity(_) => None,
+        }
+    }
+
+    pub(crate) const fn from_identity(identity: u64) -> Self {
+        Self(Kind::Identity(identity))
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Kind::Number(number) => write!(f, "{number}"),
+            Kind::Identity(identity) => write!(f, "~{identity:016x}"),
+        }
+    }
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Revision {
+    type Err = std::num::ParseIntError;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix('~') {
+            Some(hex) => u64::from_str_radix(hex, 16).map(Self::from_identity),
+            None => text.parse().map(Self::from_number),
+        }
+    }
+}
+
+impl Serialize for Revision {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Kind::Number(number) => serializer.serialize_u64(number),
+            Kind::Identity(_) => serializer.collect_str(self),
+        }
+    }
+}
+
+/// What a save may be asked beside saving.
+///
+/// ```
+/// # use pitstop::{Repository, SaveOptions, Error, MemoryBackend};
+/// # fn main() -> Result<(), Error> {
+/// # let session = Repository::with_backend(MemoryBackend::new()).get_or_create("job")?;
+/// let first = session.save(b"one")?;
+/// let follows_first = SaveOptions::new().follows(first.revision);
+/// session.save_with(b"two", &follows_first)?;
+/// assert!(matches!(session.save_with(b"2", &follows_first), Err(Error::Conflict { .. })));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct SaveOptions {
+    pub(crate) follows: Option<Revision>,
+    pub(crate) labels: Labels,
+}
+
+impl SaveOptions {
+    /// No conditions, no labels.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Save only if this is still the newest revision; otherwise [`Conflict`](crate::Error::Conflict).
+    pub fn follows(mut self, revision: Revision) -> Self {
+        self.follows = Some(revision);
+        self
+    }
+
+    /// Attach a label. A session that keeps none answers [`Unsupported`](crate::Error::Unsupported).
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(name.into(), value.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_reads_back_as_it_is_written() {
+        for revision in [Revision::NONE, Revision::from_number(7), Revision::from_identity(0xab)] {
+            assert_eq!(revision.to_string().parse::<Revision>().unwrap(), revision);
+        }
+        assert_eq!(Revision::from_identity(0xab).to_string(), "~00000000000000ab");
+        assert!("seven".parse::<Revision>().is_err());
+    }
+}

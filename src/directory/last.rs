@@ -1,0 +1,53 @@
+//! The last session: a link in the repository.
+
+use std::io::ErrorKind;
+
+use super::{move_aside, names};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::sys::{Directory, Failure, Kind, found};
+
+/// The session that the link names. Only the last part of its text counts, and only as a session of
+/// this repository: so nothing outside is ever looked at, and a repository that was moved, or that
+/// PlainBox made by a relative path, keeps its last session.
+pub(super) fn last(repository: &Directory) -> Result<Option<SessionId>> {
+    let target = match repository.metadata(names::LAST)? {
+        None => return Ok(None),
+        Some(there) if there.kind == Kind::Link => found(repository.read_link(names::LAST))?,
+        Some(there) => {
+            return Err(Error::Corrupt {
+                place: repository.path().join(names::LAST),
+                problem: format!("it is {}, where a link belongs", there.kind.name()),
+                newest_good: None,
+            });
+        }
+    };
+    let Some(target) = target else { return Ok(None) };
+    let Some(name) = std::path::Path::new(&target).file_name() else { return Ok(None) };
+    if !names::is_session(name) {
+        return Ok(None);
+    }
+    let there = repository.metadata(name)?.is_some_and(|it| it.kind == Kind::Directory);
+    Ok(names::id(name).ok().filter(|_| there))
+}
+
+/// Puts a new link in place by a rename, so that there is one at every moment, and flushes it.
+/// Like PlainBox's, it holds the whole path: PlainBox deletes what a relative one names from its
+/// current directory. What is not a link is moved aside.
+pub(super) fn set_last(repository: &Directory, id: &SessionId) -> Result<()> {
+    if repository.metadata(names::LAST)?.is_some_and(|it| it.kind != Kind::Link) {
+        move_aside(repository, names::LAST, names::LAST_ASIDE)?;
+    }
+    let (target, new) = (repository.path().join(names::session(id)), names::new_last(id));
+    match repository.make_symlink(&target, &new) {
+        // Left there by one that was killed, or being put in place by another: it says the same.
+        Err(failure) if failure.kind() == ErrorKind::AlreadyExists => (),
+        outcome => outcome?,
+    }
+    match repository.rename(&new, names::LAST) {
+        // The other one put it in place.
+        Err(failure) if failure.kind() == ErrorKind::NotFound => (),
+        outcome => outcome?,
+    }
+    repository.sync().map_err(Failure::indeterminate)
+}

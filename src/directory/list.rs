@@ -1,0 +1,87 @@
+//! Finding the sessions of a repository.
+
+use std::ffi::OsString;
+
+use super::{lock, names, open_session};
+use crate::backend::{Format, Listing, Problem, Summary};
+use crate::error::{Error, Result};
+use crate::id::{SessionId, printable};
+use crate::sys::{Directory, Kind};
+
+/// From here on it pays to look at sessions with more than one thread.
+const MANY: usize = 1000;
+
+/// Every real directory that is a session; links and files are passed over.
+pub(super) fn list(repository: &Directory) -> Result<Listing> {
+    let mut names = repository.entries()?;
+    names.retain(|(name, kind)| *kind == Kind::Directory && names::is_session(name));
+    let threads = match names.len() {
+        MANY.. => std::thread::available_parallelism().map_or(1, usize::from).min(8),
+        _ => 1,
+    };
+    let share = names.len().div_ceil(threads).max(1);
+    let parts: Vec<Listing> = std::thread::scope(|scope| {
+        let started: Vec<_> = names
+            .chunks(share)
+            .map(|names| scope.spawn(move || look_at(repository, names)))
+            .collect();
+        started.into_iter().map(|part| part.join().unwrap_or_default()).collect()
+    });
+    let mut listing = Listing::default();
+    for part in parts {
+        listing.sessions.extend(part.sessions);
+        listing.problems.extend(part.problems);
+    }
+    Ok(listing)
+}
+
+fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
+    let mut listing = Listing::default();
+    for (name, _) in names {
+        match summary(repository, name) {
+            Ok(Some(summary)) => listing.sessions.push(summary),
+            Ok(None) => (),
+            Err(error) => {
+                let name = printable(&name.to_string_lossy());
+                listing.problems.push(Problem { name, error });
+            }
+        }
+    }
+    listing
+}
+
+/// `None` if it was removed while we looked.
+fn summary(repository: &Directory, name: &OsString) -> Result<Option<Summary>> {
+    let id = names::id(name)?;
+    if name.to_str().is_none() {
+        return Err(Error::InvalidId { id: id.to_string(), problem: "it is not UTF-8" });
+    }
+    match open_session(repository, &names::session(&id))? {
+        Some(session) => summarize(&session, &id).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// How a session stands, from its names and their sizes alone.
+pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
+    let checkpoint = session.metadata(names::CHECKPOINT)?;
+    let changed = match &checkpoint {
+        Some(there) if there.kind == Kind::File => there.modified,
+        Some(there) => {
+            return Err(Error::Corrupt {
+                place: session.path().join(names::CHECKPOINT),
+                problem: format!("it is {}, where a file belongs", there.kind.name()),
+                newest_good: None,
+            });
+        }
+        None => session.own_metadata()?.modified,
+    };
+    Ok(Summary {
+        id: id.clone(),
+        saved: checkpoint.as_ref().map(|there| there.modified),
+        size: checkpoint.as_ref().map(|there| there.size),
+        changed,
+        format: Format::Plain,
+        live: lock::is_live(session)?,
+    })
+}

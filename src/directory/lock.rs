@@ -1,0 +1,108 @@
+//! The one writer of a session: a kernel lock that dies with its owner, and a record that tells
+//! people who that is.
+
+use super::{DirectoryBackend, create, names};
+use crate::backend::WriterState;
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::owner::Owner;
+use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
+
+/// Held by the writer of a session, and by whoever removes or unlocks it.
+#[derive(Debug)]
+pub(super) struct WriterLock(File);
+
+impl WriterLock {
+    /// Takes the place of the writer, or says who has it.
+    pub(super) fn take(
+        backend: &DirectoryBackend,
+        repository: &Directory,
+        session: &Directory,
+        id: &SessionId,
+    ) -> Result<Self> {
+        let file = match found(session.open_file(names::WRITER, Access::Write))? {
+            Some(file) => file,
+            None => {
+                // PlainBox made this session, or a power cut took the file: see create::mark_durable.
+                create::sync_way(backend, repository)?;
+                repository.sync()?;
+                session.open_file(names::WRITER, Access::Create)?
+            }
+        };
+        if !file.try_lock().map_err(cannot_lock)? {
+            return Err(Error::Busy { id: id.clone(), owner: read_record(&file)?.map(Box::new) });
+        }
+        // The lock counts only on the file that the next one will find: not in a session that was
+        // removed while we came, nor on a file that was taken out of it.
+        let locked = file.metadata()?;
+        let there = session.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
+        let here = session.own_metadata()?;
+        let listed = repository.metadata(names::session(id))?;
+        if !there || !listed.is_some_and(|it| it.is_same_file(&here)) {
+            return Err(Error::NotFound { id: id.clone(), repository: backend.location.clone() });
+        }
+        let lock = Self(file);
+        lock.leave_record();
+        Ok(lock)
+    }
+
+    /// The record only tells people, so that a disk too full for it does not keep anyone from saving.
+    fn leave_record(&self) {
+        let record = serde_json::to_vec(&sys::current_owner()).unwrap_or_default();
+        if let Err(failure) = self.0.set_len(0).and_then(|()| self.0.write_all(&record)) {
+            tracing::debug!(error = %failure.source, "the writer's record could not be written");
+        }
+    }
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // An empty record says that its writer ended in order. The lock ends with the open file.
+        let _ = self.0.set_len(0);
+    }
+}
+
+/// Who is, or last was, the writer. Takes no lock, so that looking never makes anybody busy.
+pub(super) fn holder(session: &Directory) -> Result<WriterState> {
+    let Some(file) = found(session.open_file(names::WRITER, Access::Read))? else {
+        return Ok(WriterState::Idle);
+    };
+    if file.is_locked().map_err(cannot_lock)? {
+        return Ok(WriterState::Live(read_record(&file)?));
+    }
+    Ok(read_record(&file)?.map_or(WriterState::Idle, WriterState::Interrupted))
+}
+
+/// Whether a writer lives. Most sessions have none, and one look at its file tells.
+pub(super) fn is_live(session: &Directory) -> Result<bool> {
+    match session.metadata(names::WRITER)? {
+        Some(there) if there.kind == Kind::File && there.size > 0 => {
+            Ok(matches!(holder(session)?, WriterState::Live(_)))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// A record that is half written, or none that we know, is no record.
+fn read_record(file: &File) -> Outcome<Option<Owner>> {
+    const LONGEST: u64 = 64 * 1024;
+    if file.metadata()?.size > LONGEST {
+        return Ok(None);
+    }
+    match file.read() {
+        Ok((record, _)) => Ok(serde_json::from_slice(&record).ok()),
+        // It was emptied under our eyes.
+        Err(failure) if failure.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn cannot_lock(failure: Failure) -> Error {
+    if failure.is_unsupported() {
+        return Error::Unsupported {
+            what: "locking, without which two writers cannot be kept apart,",
+            place: failure.place.display().to_string(),
+        };
+    }
+    failure.into()
+}

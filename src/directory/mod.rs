@@ -1,0 +1,171 @@
+//! A repository that is a directory, and sessions that are directories in it.
+
+mod create;
+mod last;
+mod list;
+mod lock;
+mod names;
+mod plain;
+mod remove;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::backend::{Backend, BackendWriter, Listing, Removal, Status, Unlocked, WriterState};
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::sys::{Directory, Disk, Os, Outcome, found};
+use lock::WriterLock;
+use plain::{PlainWriter, leftover};
+
+/// A repository that is a directory on a local disk, in PlainBox's layout:
+/// `<id>.session/session` is the newest checkpoint of a session, `<id>.session/session.next` its
+/// lock in PlainBox's protocol, `last-session` a link to the last session.
+///
+/// Names that begin with `session` in a session's directory are Pitstop's and PlainBox's; all others
+/// are free for the program's own files.
+#[derive(Debug)]
+pub struct DirectoryBackend {
+    location: PathBuf,
+    disk: Arc<dyn Disk>,
+    /// Set once the directories above the repository are known to be durable.
+    way_is_durable: OnceLock<()>,
+}
+
+impl DirectoryBackend {
+    /// The repository at this path. It is made, with the directories above it, when the first session
+    /// is; the path is made absolute now.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if the path is empty or there is something else than a directory.
+    pub fn open(location: impl AsRef<Path>) -> Result<Self> {
+        Self::on_disk(location.as_ref(), Arc::new(Os))
+    }
+
+    pub(crate) fn on_disk(location: &Path, disk: Arc<dyn Disk>) -> Result<Self> {
+        let invalid = |problem| Error::InvalidLocation { location: location.to_owned(), problem };
+        let absolute = std::path::absolute(location).map_err(|_| invalid("its path is empty"))?;
+        if absolute.as_os_str().as_encoded_bytes().contains(&0) {
+            return Err(invalid("its path has a NUL in it"));
+        }
+        let backend = Self { location: absolute, disk, way_is_durable: OnceLock::new() };
+        backend.repository()?;
+        Ok(backend)
+    }
+
+    /// The open repository; `None` if there is none yet.
+    fn repository(&self) -> Result<Option<Directory>> {
+        match found(Directory::open(&*self.disk, &self.location)) {
+            Err(failure) if failure.kind() == std::io::ErrorKind::NotADirectory => {
+                Err(Error::InvalidLocation {
+                    location: self.location.clone(),
+                    problem: "it, or something on the way to it, is not a directory",
+                })
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// The open directories of the repository and of a session in it.
+    fn session(&self, id: &SessionId) -> Result<(Directory, Directory)> {
+        let not_found = || Error::NotFound { id: id.clone(), repository: self.location.clone() };
+        let repository = self.repository()?.ok_or_else(not_found)?;
+        let session = open_session(&repository, &names::session(id))?.ok_or_else(not_found)?;
+        Ok((repository, session))
+    }
+}
+
+/// Opens a session's directory. A link is never followed, and is damage.
+fn open_session(repository: &Directory, name: &str) -> Result<Option<Directory>> {
+    match found(repository.open_directory(name)) {
+        Ok(session) => Ok(session),
+        Err(failure) => match repository.metadata(name)? {
+            Some(there) if there.kind != crate::sys::Kind::Directory => Err(Error::Corrupt {
+                place: failure.place,
+                problem: format!("it is {}, where a directory belongs", there.kind.name()),
+                newest_good: None,
+            }),
+            _ => Err(failure.into()),
+        },
+    }
+}
+
+impl Backend for DirectoryBackend {
+    fn location(&self) -> &Path {
+        &self.location
+    }
+
+    fn create(&self, id: &SessionId, replaces: Option<&SessionId>) -> Result<()> {
+        create::create(self, id, replaces)
+    }
+
+    fn list(&self) -> Result<Listing> {
+        match self.repository()? {
+            Some(repository) => list::list(&repository),
+            None => Ok(Listing::default()),
+        }
+    }
+
+    fn status(&self, id: &SessionId) -> Result<Status> {
+        let (_, session) = self.session(id)?;
+        let summary = list::summarize(&session, id)?;
+        let writer = match lock::holder(&session)? {
+            WriterState::Idle | WriterState::Interrupted(_) if leftover::is_foreign(&session)? => {
+                leftover::state(&session, &*self.disk)?
+            }
+            state => state,
+        };
+        Ok(Status { summary, writer })
+    }
+
+    fn load(&self, id: &SessionId) -> Result<Checkpoint> {
+        let (_, session) = self.session(id)?;
+        plain::load(&session)?.ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+    }
+
+    fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
+        let (repository, session) = self.session(id)?;
+        let lock = WriterLock::take(self, &repository, &session, id)?;
+        leftover::clear(&session, id, &*self.disk)?;
+        Ok(Box::new(PlainWriter::new(session, lock, id.clone(), self.disk.clone())?))
+    }
+
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        let (repository, session) = self.session(id)?;
+        let _lock = WriterLock::take(self, &repository, &session, id)?;
+        leftover::clear_by_hand(&session, id, &*self.disk)
+    }
+
+    fn remove(&self, id: &SessionId) -> Result<Removal> {
+        remove::remove(self, id)
+    }
+
+    fn last(&self) -> Result<Option<SessionId>> {
+        match self.repository()? {
+            Some(repository) => last::last(&repository),
+            None => Ok(None),
+        }
+    }
+
+    fn set_last(&self, id: &SessionId) -> Result<()> {
+        let (repository, _) = self.session(id)?;
+        last::set_last(&repository, id)
+    }
+
+    fn directory(&self, id: &SessionId) -> Option<PathBuf> {
+        Some(self.location.join(names::session(id)))
+    }
+}
+
+/// Renames something that does not belong where it is to the first free name made of `name` and a
+/// number. Evidence is kept, not erased.
+fn move_aside(directory: &Directory, from: &str, name: &str) -> Outcome<PathBuf> {
+    let mut number = 1;
+    while directory.metadata(format!("{name}-{number}"))?.is_some() {
+        number += 1;
+    }
+    let to = format!("{name}-{number}");
+    directory.rename(from, &to)?;
+    Ok(directory.path().join(to))
+}

@@ -1,0 +1,53 @@
+//! The names of everything in a repository.
+
+use std::ffi::OsStr;
+
+use crate::id::SessionId;
+
+/// In the repository: a link to the last session. PlainBox's name.
+pub(super) const LAST: &str = "last-session";
+/// What was found where [`LAST`] belongs, with a number.
+pub(super) const LAST_ASIDE: &str = ".last-session.aside";
+
+/// In a session: its newest checkpoint. PlainBox's name.
+pub(super) const CHECKPOINT: &str = "session";
+/// PlainBox's lock, and in PlainBox's own saves the file being written.
+pub(super) const PLAINBOX_LOCK: &str = "session.next";
+/// The file that is about to become [`CHECKPOINT`]. Only the holder of [`WRITER`] touches it.
+pub(super) const NEW_CHECKPOINT: &str = "session.new";
+/// Holds the kernel lock of the writer, and its record.
+pub(super) const WRITER: &str = "session.writer";
+/// A link to the session that this one replaces with its first checkpoint.
+pub(super) const REPLACES: &str = "session.replaces";
+/// What was found where [`PLAINBOX_LOCK`] belongs, with a number.
+pub(super) const LOCK_ASIDE: &str = "session.aside";
+
+const SUFFIX: &str = ".session";
+
+/// The directory of a session.
+pub(super) fn session(id: &SessionId) -> String {
+    format!("{id}{SUFFIX}")
+}
+
+/// The name that a session's directory has while it is being deleted.
+pub(super) fn removed(id: &SessionId) -> String {
+    format!(".{id}.removed")
+}
+
+/// The link to a session that is about to become [`LAST`]. Two that make different sessions the last
+/// do not meet.
+pub(super) fn new_last(id: &SessionId) -> String {
+    format!(".{id}.last")
+}
+
+/// Whether a directory of this name is a session: it ends in `.session` and is not hidden.
+pub(super) fn is_session(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.ends_with(SUFFIX.as_bytes()) && !name.starts_with(b".")
+}
+
+/// The session whose directory has this name.
+pub(super) fn id(name: &OsStr) -> crate::Result<SessionId> {
+    let name = name.to_string_lossy();
+    SessionId::new(name.strip_suffix(SUFFIX).unwrap_or(&name))
+}

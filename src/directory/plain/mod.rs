@@ -1,0 +1,37 @@
+//! PlainBox's format: the newest checkpoint is the file `session`, and that is all there is.
+
+pub(super) mod leftover;
+mod save;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::names;
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Revision};
+use crate::error::Result;
+use crate::sys::{Access, Directory, Metadata, found};
+pub(super) use save::PlainWriter;
+
+/// The checkpoint, if there is one.
+pub(super) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
+    let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
+        return Ok(None);
+    };
+    let (data, metadata) = file.read()?;
+    let info = info(&data, &metadata);
+    Ok(Some(Checkpoint { info, data }))
+}
+
+fn info(data: &[u8], metadata: &Metadata) -> CheckpointInfo {
+    let info = CheckpointInfo::new(Revision::NONE, metadata.modified, data, Labels::new());
+    CheckpointInfo { revision: revision(info.digest, metadata), ..info }
+}
+
+/// The file's identity. The content is part of it: an inode and a time can come again when two saves
+/// fall into one tick of the kernel's clock.
+fn revision(digest: Digest, metadata: &Metadata) -> Revision {
+    let modified = metadata.modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let mut identity = digest.as_u128().to_le_bytes().to_vec();
+    identity.extend(metadata.inode.to_le_bytes());
+    identity.extend(modified.as_nanos().to_le_bytes());
+    Revision::from_identity(xxh3_64(&identity))
+}

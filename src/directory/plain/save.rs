@@ -1,0 +1,146 @@
+//! Saving, by a new file and a rename.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use super::{info, leftover, load, names};
+use crate::backend::BackendWriter;
+use crate::checkpoint::{CheckpointInfo, Revision, SaveOptions};
+use crate::directory::lock::WriterLock;
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::sys::{Access, Directory, Disk, Failure, Metadata, Outcome, found};
+
+/// The writer of a plain session.
+#[derive(Debug)]
+pub(in crate::directory) struct PlainWriter {
+    session: Directory,
+    _lock: WriterLock,
+    id: SessionId,
+    disk: Arc<dyn Disk>,
+    replaces: Option<SessionId>,
+    /// What we saved last, so that a save that follows it need not read it.
+    last: Option<(Metadata, Revision)>,
+}
+
+impl PlainWriter {
+    pub(in crate::directory) fn new(
+        session: Directory,
+        lock: WriterLock,
+        id: SessionId,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self> {
+        let replaces = found(session.read_link(names::REPLACES))?;
+        let replaces =
+            replaces.and_then(|link| names::id(std::path::Path::new(&link).file_name()?).ok());
+        Ok(Self { session, _lock: lock, id, disk, replaces, last: None })
+    }
+
+    fn revision(&self) -> Result<Revision> {
+        let there = self.session.metadata(names::CHECKPOINT)?;
+        match (&self.last, there) {
+            (_, None) => Ok(Revision::NONE),
+            (Some((saved, revision)), Some(there)) if *saved == there => Ok(*revision),
+            _ => Ok(load(&self.session)?.map_or(Revision::NONE, |it| it.info.revision)),
+        }
+    }
+
+    /// Writes the new checkpoint beside the old one, and flushes it.
+    fn write(&self, data: &[u8]) -> Outcome<Metadata> {
+        let file = match self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew) {
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
+                // A save that failed could not clear it away.
+                self.session.remove_file(names::NEW_CHECKPOINT)?;
+                self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew)?
+            }
+            outcome => outcome?,
+        };
+        file.write_all(data)?;
+        let metadata = file.metadata()?;
+        file.sync()?;
+        Ok(metadata)
+    }
+
+    /// Takes PlainBox's lock. It is a second name of the new checkpoint, which is complete and
+    /// flushed: whatever a PlainBox that was stopped half-way through its own save does with the
+    /// name, it never puts anything but a whole checkpoint in place.
+    fn lock_out_plainbox(&self) -> Result<()> {
+        match self.session.link(names::NEW_CHECKPOINT, names::PLAINBOX_LOCK) {
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
+                leftover::clear(&self.session, &self.id, &*self.disk)?;
+                Ok(self.session.link(names::NEW_CHECKPOINT, names::PLAINBOX_LOCK)?)
+            }
+            // A file system without hard links: the lock can be looked at, not taken.
+            Err(failure)
+                if matches!(
+                    failure.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::TooManyLinks
+                ) =>
+            {
+                leftover::clear(&self.session, &self.id, &*self.disk)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Puts the new checkpoint in place. From here on a failure may leave it visible.
+    fn install(&self, new: &Metadata) -> Result<()> {
+        let renamed = self.session.rename(names::NEW_CHECKPOINT, names::CHECKPOINT);
+        if let Err(failure) = renamed {
+            return Err(match self.session.metadata(names::CHECKPOINT) {
+                Ok(Some(there)) if !there.is_same_file(new) => failure.into(),
+                Ok(None) => failure.into(),
+                _ => failure.indeterminate(),
+            });
+        }
+        // PlainBox may have broken our lock and hold its own now: leave that one alone.
+        let lock = self.session.metadata(names::PLAINBOX_LOCK);
+        if matches!(lock, Ok(Some(there)) if there.is_same_file(new)) {
+            let _ = self.session.remove_file(names::PLAINBOX_LOCK);
+        }
+        self.session.sync().map_err(Failure::indeterminate)
+    }
+
+    /// After a save that failed: nothing of it stays in the way of the next.
+    fn clear(&self) {
+        let _ = leftover::clear(&self.session, &self.id, &*self.disk);
+        let _ = self.session.remove_file(names::NEW_CHECKPOINT);
+    }
+}
+
+impl BackendWriter for PlainWriter {
+    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        if !options.labels.is_empty() {
+            return Err(Error::Unsupported {
+                what: "a label",
+                place: format!("the plain session '{}'", self.id),
+            });
+        }
+        if let Some(expected) = options.follows {
+            let found = self.revision()?;
+            if found != expected {
+                return Err(Error::Conflict { id: self.id.clone(), expected, found });
+            }
+        }
+        let new = self
+            .write(data)
+            .map_err(Error::from)
+            .and_then(|new| self.lock_out_plainbox().map(|()| new))
+            .and_then(|new| self.install(&new).map(|()| new))
+            .inspect_err(|_| self.clear())?;
+        let info = info(data, &new);
+        self.last = Some((new, info.revision));
+        Ok(info)
+    }
+
+    fn replaces(&self) -> Option<&SessionId> {
+        self.replaces.as_ref()
+    }
+
+    fn set_replaced(&mut self) -> Result<()> {
+        found(self.session.remove_file(names::REPLACES))?;
+        self.session.sync()?;
+        self.replaces = None;
+        Ok(())
+    }
+}

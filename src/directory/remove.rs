@@ -1,0 +1,85 @@
+//! Removing a session.
+
+use super::lock::WriterLock;
+use super::plain::leftover;
+use super::{DirectoryBackend, names};
+use crate::backend::Removal;
+use crate::error::Result;
+use crate::id::SessionId;
+use crate::sys::{Directory, Failure, Kind, Outcome, found};
+
+/// Takes the session out of the listing by one rename, makes that durable, and then deletes it,
+/// holding the writer's lock all the while. What a removal killed half-way left goes with the next
+/// one of the same name.
+pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Removal> {
+    let (repository, session) = backend.session(id)?;
+    let _lock = WriterLock::take(backend, &repository, &session, id)?;
+    leftover::check(&session, id, &*backend.disk)?;
+    let removed = names::removed(id);
+    let mut removal = Removal::default();
+    delete(&repository, &removed, &mut removal);
+    if !removal.remains.is_empty() {
+        // Something of an older one cannot be deleted: this one must not be mixed with it.
+        super::move_aside(&repository, &removed, &removed)?;
+    }
+    repository.rename(names::session(id), &removed)?;
+    if let Err(failure) = repository.sync() {
+        // Not one file may go before that lasts. Whole it was, and whole it stays.
+        let _ = repository.rename(&removed, names::session(id));
+        return Err(failure.indeterminate());
+    }
+    delete(&repository, &removed, &mut removal);
+    Ok(removal)
+}
+
+/// Deletes a directory with all in it, goes on past what cannot be deleted and notes it. No link is
+/// followed, and nothing on another file system that is mounted inside is touched.
+fn delete(parent: &Directory, name: &str, removal: &mut Removal) {
+    let outcome = found(parent.open_directory(name)).and_then(|directory| match directory {
+        Some(directory) => {
+            let here = directory.own_metadata()?;
+            empty(&directory, here.mount, removal)?;
+            found(parent.remove_directory(name)).map(drop)
+        }
+        None => Ok(()),
+    });
+    note(outcome, removal);
+}
+
+fn empty(directory: &Directory, mount: u64, removal: &mut Removal) -> Outcome<()> {
+    for (name, kind) in directory.entries()? {
+        let outcome = match kind {
+            Kind::Directory => remove_below(directory, &name, mount, removal),
+            _ => found(directory.remove_file(&name)).map(drop),
+        };
+        note(outcome, removal);
+    }
+    Ok(())
+}
+
+fn remove_below(
+    parent: &Directory,
+    name: &std::ffi::OsStr,
+    mount: u64,
+    removal: &mut Removal,
+) -> Outcome<()> {
+    let directory = parent.open_directory(name)?;
+    if directory.own_metadata()?.mount != mount {
+        return Err(Failure {
+            step: "remove",
+            place: directory.path().to_owned(),
+            source: std::io::Error::other("another file system is mounted there"),
+        });
+    }
+    empty(&directory, mount, removal)?;
+    found(parent.remove_directory(name)).map(drop)
+}
+
+fn note(outcome: Outcome<()>, removal: &mut Removal) {
+    match outcome {
+        // A directory that is not empty holds something that was noted already.
+        Err(failure) if failure.kind() == std::io::ErrorKind::DirectoryNotEmpty => (),
+        Err(failure) => removal.remains.push(failure.into()),
+        Ok(()) => (),
+    }
+}

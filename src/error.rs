@@ -1,0 +1,152 @@
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::checkpoint::Revision;
+use crate::id::SessionId;
+use crate::owner::Owner;
+
+/// What an operation of Pitstop returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation did not do what was asked.
+///
+/// A variant exists only where a caller would act differently. Unless a variant says otherwise the
+/// operation took no effect: what stood before it stands, and it can be tried again.
+/// The cause below an error is in [`source`](std::error::Error::source), not in its text.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The repository holds no session of this name, or it was removed meanwhile.
+    #[error("there is no session '{id}' in {}", repository.display())]
+    NotFound {
+        /// The session that was asked for.
+        id: SessionId,
+        /// Where it was looked for.
+        repository: PathBuf,
+    },
+
+    /// The session exists, but nothing was ever saved in it. An empty checkpoint is not this.
+    #[error("session '{id}' has no checkpoint yet")]
+    NoCheckpoint {
+        /// The session that was never saved.
+        id: SessionId,
+    },
+
+    /// A session of this name is there already.
+    #[error("there is a session '{id}' in {} already", repository.display())]
+    AlreadyExists {
+        /// The name that is taken.
+        id: SessionId,
+        /// Where it is taken.
+        repository: PathBuf,
+    },
+
+    /// PlainBox's `session.next` is there, and it cannot be proved that whoever made it has ended.
+    #[error("session '{id}' is locked by {}, which PlainBox left or is writing", place.display())]
+    Locked {
+        /// The locked session.
+        id: SessionId,
+        /// The file that is the lock.
+        place: PathBuf,
+        /// How long it has been unchanged.
+        age: Duration,
+    },
+
+    /// Another writer lives. It was not disturbed.
+    #[error("session '{id}' is in use{}", held_by(.owner))]
+    Busy {
+        /// The session in use.
+        id: SessionId,
+        /// Who holds it, where that can be read.
+        owner: Option<Box<Owner>>,
+    },
+
+    /// The save named the revision that it follows, but another came between. Neither is lost.
+    #[error("session '{id}' is at revision {found}, not at {expected}: somebody saved in between")]
+    Conflict {
+        /// The session.
+        id: SessionId,
+        /// The revision that the save was to follow.
+        expected: Revision,
+        /// The revision that stands.
+        found: Revision,
+    },
+
+    /// What lies there is not what Pitstop or PlainBox wrote. It was left as it is.
+    #[error("{} is damaged: {problem}", place.display())]
+    Corrupt {
+        /// The damaged file or link.
+        place: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// The newest revision that can still be loaded, if any.
+        newest_good: Option<Revision>,
+    },
+
+    /// The outcome cannot be known: what stands now may or may not survive a power cut. Look to see
+    /// what stands; doing it again settles it.
+    #[error("cannot tell whether the change will last: it is made, but to {step} {} failed", place.display())]
+    Indeterminate {
+        /// What was being done.
+        step: &'static str,
+        /// To what.
+        place: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+
+    /// This file system cannot flush to stable storage, so nothing can be promised on it.
+    #[error("{} cannot be flushed to stable storage: this file system does not support it", place.display())]
+    NotDurable {
+        /// What could not be flushed.
+        place: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// A name that no session can have.
+    #[error("'{id}' cannot be the name of a session: {problem}")]
+    InvalidId {
+        /// The name, made printable.
+        id: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// A place that cannot be a repository.
+    #[error("{} cannot be a repository: {problem}", location.display())]
+    InvalidLocation {
+        /// The place.
+        location: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// This kind of repository or session cannot do that.
+    #[error("{what} is not supported by {place}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+        /// What cannot do it.
+        place: String,
+    },
+
+    /// The storage refused a step. The source says why (disk full is disk full).
+    #[error("cannot {step} {}", place.display())]
+    Storage {
+        /// What was being done.
+        step: &'static str,
+        /// To what.
+        place: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+fn held_by(owner: &Option<Box<Owner>>) -> String {
+    match owner {
+        Some(owner) => format!(": {owner} is its writer"),
+        None => " by a writer that left no record of itself".to_owned(),
+    }
+}

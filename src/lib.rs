@@ -1,0 +1,77 @@
+//! Pitstop keeps the state of a long-running program, so that it picks up where it left off after a
+//! crash, a reboot or a power cut.
+//!
+//! A [`Repository`] is a directory that holds sessions. A [`Session`] is a named thing in it that
+//! holds the program's newest [`Checkpoint`] and, if the program wants them, files of its own. When
+//! [`Session::save`] returns `Ok`, the checkpoint is on stable storage, whole, with every directory
+//! entry on the way to it; when it returns an error, the checkpoint before it still stands.
+//!
+//! ```
+//! # fn main() -> Result<(), pitstop::Error> {
+//! # let scratch = tempfile::tempdir().unwrap();
+//! # let place = scratch.path().join("sessions");
+//! use pitstop::{Error, Repository};
+//!
+//! let repository = Repository::open(&place)?;
+//! let session = repository.get_or_create("nightly-import")?;
+//!
+//! // Go on from the newest checkpoint, or start afresh.
+//! let mut done: u32 = match session.load() {
+//!     Ok(checkpoint) => String::from_utf8_lossy(&checkpoint.data).parse().unwrap_or(0),
+//!     Err(Error::NoCheckpoint { .. }) => 0,
+//!     Err(error) => return Err(error),
+//! };
+//!
+//! // One writer at a time: hold the place for as long as the program runs.
+//! let mut writer = session.writer()?;
+//! while done < 3 {
+//!     done += 1; // ... the work of one step ...
+//!     writer.save(done.to_string().as_bytes())?;
+//! }
+//! # assert_eq!(session.load()?.data, b"3");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it works
+//!
+//! On a local disk a session is a directory `<id>.session` with a file `session` in it, the layout
+//! of PlainBox, whose sessions Pitstop reads and writes. A save writes a new file beside it, flushes
+//! it, puts it in place by a rename and flushes the directory. A kernel lock that dies with its owner
+//! tells whether a writer lives; nothing that a killed program leaves behind has to be broken by hand.
+//!
+//! # Limitations
+//!
+//! - Linux only. The file system must support flushing of files and directories.
+//! - Whoever forks while it holds a [`Writer`] shares its lock with the child: the session stays busy
+//!   until both have ended.
+//! - A plain session keeps one checkpoint and cannot tell damage inside it.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod backend;
+mod checkpoint;
+mod directory;
+mod error;
+mod id;
+mod memory;
+mod owner;
+mod repository;
+mod session;
+mod sys;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use backend::{
+    Backend, BackendWriter, Format, Listing, Problem, Removal, Status, Summary, Unlocked,
+    WriterState,
+};
+pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Revision, SaveOptions};
+pub use directory::DirectoryBackend;
+pub use error::{Error, Result};
+pub use id::SessionId;
+pub use memory::MemoryBackend;
+pub use owner::Owner;
+pub use repository::{CreateOptions, Repository};
+pub use session::{Session, Writer};

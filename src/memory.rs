@@ -1,0 +1,204 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::backend::{
+    Backend, BackendWriter, Format, Listing, Removal, Status, Summary, Unlocked, WriterState,
+};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::owner::Owner;
+use crate::sys;
+
+/// A repository in the memory of this process: for tests, and the model that others are held against.
+/// Its clones share their sessions.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryBackend {
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    by_id: HashMap<SessionId, Slot>,
+    last: Option<SessionId>,
+    /// How many were made, so that one made anew is told from one that was removed.
+    made: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    number: u64,
+    made: SystemTime,
+    newest: Option<Checkpoint>,
+    writer: Option<Owner>,
+    replaces: Option<SessionId>,
+}
+
+impl MemoryBackend {
+    /// An empty repository.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sessions> {
+        // No method leaves the sessions half-changed, so a panic elsewhere spoils nothing.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, id: &SessionId, f: impl FnOnce(&mut Slot) -> Result<T>) -> Result<T> {
+        self.lock().by_id.get_mut(id).map_or_else(|| Err(self.not_found(id)), f)
+    }
+
+    fn not_found(&self, id: &SessionId) -> Error {
+        Error::NotFound { id: id.clone(), repository: self.location().to_owned() }
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn location(&self) -> &Path {
+        Path::new("memory:")
+    }
+
+    fn create(&self, id: &SessionId, replaces: Option<&SessionId>) -> Result<()> {
+        let mut sessions = self.lock();
+        if sessions.by_id.contains_key(id) {
+            let repository = self.location().to_owned();
+            return Err(Error::AlreadyExists { id: id.clone(), repository });
+        }
+        sessions.made += 1;
+        let slot = Slot {
+            number: sessions.made,
+            made: SystemTime::now(),
+            newest: None,
+            writer: None,
+            replaces: replaces.cloned(),
+        };
+        sessions.by_id.insert(id.clone(), slot);
+        Ok(())
+    }
+
+    fn list(&self) -> Result<Listing> {
+        let sessions = self.lock();
+        let summaries = sessions.by_id.iter().map(|(id, slot)| summary(id, slot)).collect();
+        Ok(Listing { sessions: summaries, ..Listing::default() })
+    }
+
+    fn status(&self, id: &SessionId) -> Result<Status> {
+        self.with(id, |slot| {
+            let owner = slot.writer.clone();
+            let writer = owner.map_or(WriterState::Idle, |owner| WriterState::Live(Some(owner)));
+            Ok(Status { summary: summary(id, slot), writer })
+        })
+    }
+
+    fn load(&self, id: &SessionId) -> Result<Checkpoint> {
+        self.with(id, |slot| {
+            slot.newest.clone().ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+        })
+    }
+
+    fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
+        self.with(id, |slot| {
+            busy(id, slot)?;
+            slot.writer = Some(sys::current_owner());
+            Ok(Box::new(MemoryWriter {
+                backend: self.clone(),
+                id: id.clone(),
+                number: slot.number,
+                replaces: slot.replaces.clone(),
+            }) as Box<dyn BackendWriter>)
+        })
+    }
+
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        self.with(id, |slot| busy(id, slot).map(|()| Unlocked::Nothing))
+    }
+
+    fn remove(&self, id: &SessionId) -> Result<Removal> {
+        self.with(id, |slot| busy(id, slot))?;
+        let mut sessions = self.lock();
+        sessions.by_id.remove(id);
+        sessions.last.take_if(|last| last == id);
+        Ok(Removal::default())
+    }
+
+    fn last(&self) -> Result<Option<SessionId>> {
+        Ok(self.lock().last.clone())
+    }
+
+    fn set_last(&self, id: &SessionId) -> Result<()> {
+        self.with(id, |_| Ok(()))?;
+        self.lock().last = Some(id.clone());
+        Ok(())
+    }
+
+    fn directory(&self, _: &SessionId) -> Option<PathBuf> {
+        None
+    }
+}
+
+fn busy(id: &SessionId, slot: &Slot) -> Result<()> {
+    match &slot.writer {
+        Some(owner) => Err(Error::Busy { id: id.clone(), owner: Some(Box::new(owner.clone())) }),
+        None => Ok(()),
+    }
+}
+
+fn summary(id: &SessionId, slot: &Slot) -> Summary {
+    let newest = slot.newest.as_ref().map(|checkpoint| &checkpoint.info);
+    Summary {
+        id: id.clone(),
+        saved: newest.map(|info| info.saved),
+        size: newest.map(|info| info.size),
+        changed: newest.map_or(slot.made, |info| info.saved),
+        format: Format::Memory,
+        live: slot.writer.is_some(),
+    }
+}
+
+#[derive(Debug)]
+struct MemoryWriter {
+    backend: MemoryBackend,
+    id: SessionId,
+    number: u64,
+    replaces: Option<SessionId>,
+}
+
+impl BackendWriter for MemoryWriter {
+    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        self.backend.with(&self.id, |slot| {
+            let newest = slot.newest.as_ref();
+            let found = newest.map_or(Revision::NONE, |checkpoint| checkpoint.info.revision);
+            if let Some(expected) = options.follows.filter(|expected| *expected != found) {
+                return Err(Error::Conflict { id: self.id.clone(), expected, found });
+            }
+            let next = Revision::from_number(found.number().unwrap_or(0) + 1);
+            let info = CheckpointInfo::new(next, SystemTime::now(), data, options.labels.clone());
+            slot.newest = Some(Checkpoint { info: info.clone(), data: data.to_owned() });
+            Ok(info)
+        })
+    }
+
+    fn replaces(&self) -> Option<&SessionId> {
+        self.replaces.as_ref()
+    }
+
+    fn set_replaced(&mut self) -> Result<()> {
+        self.replaces = None;
+        self.backend.with(&self.id, |slot| {
+            slot.replaces = None;
+            Ok(())
+        })
+    }
+}
+
+impl Drop for MemoryWriter {
+    fn drop(&mut self) {
+        let mut sessions = self.backend.lock();
+        if let Some(slot) = sessions.by_id.get_mut(&self.id) {
+            slot.writer.take_if(|_| slot.number == self.number);
+        }
+    }
+}

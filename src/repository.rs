@@ -1,0 +1,225 @@
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::backend::{Backend, Listing};
+use crate::directory::DirectoryBackend;
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::session::Session;
+
+/// A place that holds sessions.
+#[derive(Clone)]
+pub struct Repository {
+    backend: Arc<dyn Backend>,
+}
+
+impl Repository {
+    /// The repository in this directory. It is made when the first session is.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if there is something else than a directory.
+    pub fn open(location: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self::with_backend(DirectoryBackend::open(location)?))
+    }
+
+    /// The repository in [`default_location`](Self::default_location).
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) and [`default_location`](Self::default_location).
+    pub fn open_default() -> Result<Self> {
+        Self::open(Self::default_location()?)
+    }
+
+    /// The repository that PlainBox uses, in [`plainbox_location`](Self::plainbox_location).
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) and [`plainbox_location`](Self::plainbox_location).
+    pub fn open_plainbox() -> Result<Self> {
+        Self::open(Self::plainbox_location()?)
+    }
+
+    /// The repository that a backend makes.
+    pub fn with_backend(backend: impl Backend + 'static) -> Self {
+        Self { backend: Arc::new(backend) }
+    }
+
+    /// `$PITSTOP_REPOSITORY`, else `$XDG_STATE_HOME/pitstop/sessions`, else
+    /// `~/.local/state/pitstop/sessions`. As the XDG specification says, a relative `$XDG_STATE_HOME` is
+    /// ignored. The environment is read at each call.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if there is no home directory.
+    pub fn default_location() -> Result<PathBuf> {
+        if let Some(location) = variable("PITSTOP_REPOSITORY") {
+            return Ok(location.into());
+        }
+        let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let state = match state {
+            Some(state) => state,
+            None => home()?.join(".local/state"),
+        };
+        Ok(state.join("pitstop/sessions"))
+    }
+
+    /// `$XDG_CACHE_HOME/plainbox/sessions`, or `~/.cache/plainbox/sessions` if that is unset or empty.
+    /// Like PlainBox, it takes a relative `$XDG_CACHE_HOME` as it is. The environment is read at each
+    /// call.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if there is no home directory.
+    pub fn plainbox_location() -> Result<PathBuf> {
+        let cache = match variable("XDG_CACHE_HOME") {
+            Some(cache) => cache.into(),
+            None => home()?.join(".cache"),
+        };
+        Ok(cache.join("plainbox/sessions"))
+    }
+
+    /// Where it is: an absolute path, or a URL.
+    pub fn location(&self) -> &Path {
+        self.backend.location()
+    }
+
+    /// Makes a new session, and the repository where there is none.
+    ///
+    /// # Durability
+    /// `Ok` means: its directory and every one above it are on stable storage.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] if there is one of the [name](CreateOptions::id) asked for. After any
+    /// error there is no new session.
+    pub fn create(&self, options: &CreateOptions) -> Result<Session> {
+        let replaces = if options.replace_last { self.backend.last()? } else { None };
+        let id = match &options.id {
+            Some(id) => {
+                self.backend.create(id, replaces.as_ref())?;
+                id.clone()
+            }
+            None => self.create_generated(&options.prefix, replaces.as_ref())?,
+        };
+        if options.replace_last && replaces.is_none() {
+            self.backend.set_last(&id)?;
+        }
+        Ok(Session::new(self.backend.clone(), id))
+    }
+
+    fn create_generated(&self, prefix: &str, replaces: Option<&SessionId>) -> Result<SessionId> {
+        loop {
+            let id = SessionId::generate(prefix, SystemTime::now());
+            match self.backend.create(&id, replaces) {
+                Err(Error::AlreadyExists { .. }) => continue,
+                outcome => return outcome.map(|()| id),
+            }
+        }
+    }
+
+    /// The session of this name. It must exist.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it does not, [`Error::InvalidId`] if nothing can have that name.
+    pub fn get(&self, id: impl AsRef<str>) -> Result<Session> {
+        let id = SessionId::new(id.as_ref())?;
+        match self.backend.status(&id) {
+            Err(error @ Error::NotFound { .. }) => Err(error),
+            // What is wrong with it is said when it is used.
+            _ => Ok(Session::new(self.backend.clone(), id)),
+        }
+    }
+
+    /// The session of this name, made if there is none. Any number of processes may do this at once.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create), but for [`Error::AlreadyExists`].
+    pub fn get_or_create(&self, id: impl AsRef<str>) -> Result<Session> {
+        match self.get(&id) {
+            Err(Error::NotFound { id, .. }) => match self.create(&CreateOptions::new().id(id)) {
+                Err(Error::AlreadyExists { id, .. }) => Ok(Session::new(self.backend.clone(), id)),
+                outcome => outcome,
+            },
+            outcome => outcome,
+        }
+    }
+
+    /// All sessions, those that changed last first, and what could not be read as one.
+    /// A repository that does not exist yet holds none.
+    ///
+    /// # Errors
+    /// Only if the repository itself cannot be read.
+    pub fn list(&self) -> Result<Listing> {
+        let mut listing = self.backend.list()?;
+        listing.sessions.sort_by(|a, b| b.changed.cmp(&a.changed).then_with(|| a.id.cmp(&b.id)));
+        listing.problems.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(listing)
+    }
+
+    /// The session that a program offers to resume: the last one that was
+    /// [made so](Session::make_last), if it still exists.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if what should name it is something else.
+    pub fn last(&self) -> Result<Option<Session>> {
+        let last = self.backend.last()?;
+        Ok(last.map(|id| Session::new(self.backend.clone(), id)))
+    }
+}
+
+impl fmt::Debug for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Repository({})", self.location().display())
+    }
+}
+
+/// How a session is made.
+#[derive(Clone, Debug, Default)]
+pub struct CreateOptions {
+    id: Option<SessionId>,
+    prefix: String,
+    replace_last: bool,
+}
+
+impl CreateOptions {
+    /// A session of a name that is made up.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// This name and no other.
+    pub fn id(mut self, id: SessionId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// A name that is made up, beginning with this text made safe for a file name: a title, say.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// For programs that keep one session: the new one becomes the last session with its first
+    /// checkpoint, and only then the one before it is removed, unless it is in use. Until that moment
+    /// the old checkpoint is the one to resume. If there was no last session, it becomes so at once.
+    pub fn replace_last(mut self) -> Self {
+        self.replace_last = true;
+        self
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// `$HOME`, else what the system's user database says. An empty one is the root directory, as for a shell.
+fn home() -> Result<PathBuf> {
+    match env::home_dir() {
+        Some(home) if home.as_os_str().is_empty() => Ok(PathBuf::from("/")),
+        Some(home) => Ok(home),
+        None => Err(Error::InvalidLocation {
+            location: PathBuf::from("~"),
+            problem: "this user has no home directory: name a repository",
+        }),
+    }
+}

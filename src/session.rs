@@ -1,0 +1,182 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::backend::{Backend, BackendWriter, Removal, Status, Unlocked};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, SaveOptions};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+
+/// A named thing in a repository that holds a program's checkpoints.
+///
+/// It is a name, not an open file: it can be cloned, kept and sent to other threads, and it notices
+/// at the next call that the session was removed.
+#[derive(Clone)]
+pub struct Session {
+    backend: Arc<dyn Backend>,
+    id: SessionId,
+}
+
+impl Session {
+    pub(crate) fn new(backend: Arc<dyn Backend>, id: SessionId) -> Self {
+        Self { backend, id }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// The directory in which the program may keep files of its own, on a local disk. Names that begin
+    /// with `session` are not free. It is removed with the session.
+    pub fn location(&self) -> Option<PathBuf> {
+        self.backend.directory(&self.id)
+    }
+
+    /// The file that holds the newest checkpoint of a plain session, whether or not it was saved.
+    pub fn session_file(&self) -> Option<PathBuf> {
+        Some(self.location()?.join("session"))
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`] if nothing was ever saved, [`Error::NotFound`] if the session is gone,
+    /// [`Error::Corrupt`] if what lies there is no checkpoint.
+    pub fn load(&self) -> Result<Checkpoint> {
+        self.backend.load(&self.id)
+    }
+
+    /// Saves one checkpoint, and is the session's writer only for that long. A program that saves
+    /// again and again keeps a [`Writer`] instead.
+    ///
+    /// # Durability
+    /// `Ok` means: on stable storage, payload and every directory entry on the way to it.
+    ///
+    /// # Errors
+    /// Those of [`writer`](Self::writer) and [`Writer::save`].
+    pub fn save(&self, data: &[u8]) -> Result<CheckpointInfo> {
+        self.save_with(data, &SaveOptions::new())
+    }
+
+    /// [`save`](Self::save) with conditions or labels.
+    ///
+    /// # Errors
+    /// Those of [`writer`](Self::writer) and [`Writer::save_with`].
+    pub fn save_with(&self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        self.writer()?.save_with(data, options)
+    }
+
+    /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] with the owner's record if another writer lives; it is not disturbed.
+    /// [`Error::Locked`] if PlainBox's `session.next` is there and not provably left over. One that is
+    /// gets moved aside, to `session.aside-N`.
+    pub fn writer(&self) -> Result<Writer> {
+        let inner = self.backend.writer(&self.id)?;
+        Ok(Writer { session: self.clone(), inner })
+    }
+
+    /// How it stands: when it was saved, how large that is, and whether somebody is writing. Neither
+    /// reads the payload nor disturbs a writer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the session is gone.
+    pub fn status(&self) -> Result<Status> {
+        self.backend.status(&self.id)
+    }
+
+    /// Clears a lock that PlainBox left, on a person's word. Nothing that Pitstop leaves behind ever
+    /// needs this. What is cleared is kept, as `session.aside-N`.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Locked`] while its holder is seen to live.
+    pub fn unlock(&self) -> Result<Unlocked> {
+        self.backend.unlock(&self.id)
+    }
+
+    /// Makes this the session that [`Repository::last`](crate::Repository::last) offers to resume.
+    /// At every moment there is one; durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the session is gone. [`Error::Indeterminate`] if it is the last session
+    /// now, but may not be after a power cut.
+    pub fn make_last(&self) -> Result<()> {
+        self.backend.set_last(&self.id)
+    }
+
+    /// Removes the session and every file in its directory, unless a writer lives. It is out of the
+    /// listing, durably, before the first file goes; what cannot be deleted is in the result.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Locked`] while it has a writer. [`Error::Indeterminate`] if it may
+    /// come to be gone after a power cut; it stands now.
+    pub fn remove(&self) -> Result<Removal> {
+        self.backend.remove(&self.id)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({:?} in {})", self.id.as_str(), self.backend.location().display())
+    }
+}
+
+/// The one writer of a session. Others get [`Error::Busy`] until it is dropped.
+#[derive(Debug)]
+pub struct Writer {
+    session: Session,
+    inner: Box<dyn BackendWriter>,
+}
+
+impl Writer {
+    /// The session it writes.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Makes `data` the newest checkpoint.
+    ///
+    /// # Durability
+    /// `Ok` means: on stable storage, payload and every directory entry on the way to it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] says which step failed and why; the checkpoint before stands, and saving
+    /// goes on once the cause is gone. [`Error::Indeterminate`]: the new checkpoint is there, and may
+    /// be gone after a power cut.
+    pub fn save(&mut self, data: &[u8]) -> Result<CheckpointInfo> {
+        self.save_with(data, &SaveOptions::new())
+    }
+
+    /// [`save`](Self::save) with conditions or labels.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the revision it was to follow is not the newest,
+    /// [`Error::Unsupported`] if the session keeps no labels; else those of [`save`](Self::save).
+    pub fn save_with(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        let info = self.inner.save(data, options)?;
+        if let Some(old) = self.inner.replaces().cloned() {
+            // The checkpoint is saved; what goes wrong here is done again after the next one.
+            if let Err(error) = self.take_the_place_of(old) {
+                tracing::warn!(session = %self.session.id, %error, "could not replace the last session");
+            }
+        }
+        Ok(info)
+    }
+
+    /// The link first, and only then the old session: at every moment there is one to resume.
+    fn take_the_place_of(&mut self, old: SessionId) -> Result<()> {
+        let Session { backend, id } = &self.session;
+        if backend.last()?.as_ref() != Some(id) {
+            backend.set_last(id)?;
+        }
+        match backend.remove(&old) {
+            // Gone already, or in use: a live session is never removed.
+            Ok(_) | Err(Error::NotFound { .. } | Error::Busy { .. } | Error::Locked { .. }) => {
+                self.inner.set_replaced()
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

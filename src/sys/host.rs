@@ -1,0 +1,101 @@
+//! What this process and this machine are called, and who has a file open.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::Metadata;
+use crate::owner::Owner;
+
+/// Eight bytes that nobody can guess.
+pub(crate) fn random() -> [u8; 8] {
+    let mut bytes = [0; 8];
+    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    if filled != Ok(bytes.len()) {
+        // Without a source of randomness, the time and this process make a name unlikely enough.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mix = now.as_nanos() as u64 ^ (u64::from(std::process::id()) << 32);
+        bytes = mix.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+    }
+    bytes
+}
+
+/// The record that this process leaves where it is the writer.
+pub(crate) fn current_owner() -> Owner {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Owner {
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
+        pid: std::process::id(),
+        start_time: start_time(&read("/proc/self/stat")).unwrap_or(0),
+        program: std::env::args_os()
+            .next()
+            .and_then(|path| Some(Path::new(&path).file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_else(|| read("/proc/self/comm").trim().to_owned()),
+        since: since.as_secs(),
+    }
+}
+
+/// Field 22 of proc_pid_stat(5). The second field is a name in parentheses and may hold anything.
+fn start_time(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_whitespace().nth(19)?.parse().ok()
+}
+
+pub(super) fn boot_time() -> io::Result<SystemTime> {
+    let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let up = Duration::new(up.tv_sec.unsigned_abs(), up.tv_nsec as u32);
+    SystemTime::now().checked_sub(up).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Looks through the open files of every process. Of those that may not be looked into, only the
+/// ones of the file's owner and of root could have it open, since the directory is its owner's.
+pub(super) fn is_open_anywhere(file: &Metadata) -> Option<bool> {
+    let mut all_seen = true;
+    for process in std::fs::read_dir("/proc").ok()?.flatten() {
+        let path = process.path();
+        let name = process.file_name();
+        if !name.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        match std::fs::read_dir(path.join("fd")) {
+            Ok(descriptors) => {
+                let same =
+                    |open: std::fs::Metadata| (open.dev(), open.ino()) == (file.device, file.inode);
+                if descriptors.flatten().any(|fd| std::fs::metadata(fd.path()).is_ok_and(same)) {
+                    return Some(true);
+                }
+            }
+            // A process that ended meanwhile has nothing open.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => (),
+            Err(_) => {
+                let of_owner = |process: std::fs::Metadata| process.uid() == file.owner;
+                all_seen &= !std::fs::metadata(&path).is_ok_and(of_owner);
+            }
+        }
+    }
+    all_seen.then_some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_time_is_found_behind_any_program_name() {
+        let fields: Vec<String> = (3..=52).map(|n| n.to_string()).collect();
+        let stat = format!("77 (a ) b) {}", fields.join(" "));
+        assert_eq!(start_time(&stat), Some(22));
+        assert_eq!(start_time(""), None);
+    }
+
+    #[test]
+    fn an_owner_says_who_we_are() {
+        let owner = current_owner();
+        assert_eq!(owner.pid, std::process::id());
+        assert!(owner.start_time > 0 && !owner.host.is_empty() && !owner.program.is_empty());
+        assert_eq!(owner.boot_id.len(), 36);
+    }
+}

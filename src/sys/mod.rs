@@ -1,0 +1,349 @@
+//! Every file call that Pitstop makes, relative to an open directory, with its errors named.
+//!
+//! [`Disk`], [`RawDirectory`] and [`RawFile`] are the seam: the kernel is behind it, or a simulated
+//! disk, or one that fails on purpose. [`Directory`] and [`File`] are what the rest of the library
+//! sees: they add which step failed, where.
+
+mod host;
+mod os;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+pub(crate) use host::{current_owner, random};
+pub(crate) use os::Os;
+
+use crate::error::Error;
+
+/// Where directories are found, and what is known of the machine they are on.
+pub(crate) trait Disk: Debug + Send + Sync {
+    /// Opens a directory by its path, which may lead through links.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>>;
+    /// The time, by the clock that stamps files.
+    fn now(&self) -> SystemTime;
+    /// When this machine started.
+    fn boot_time(&self) -> io::Result<SystemTime>;
+    /// Whether a process has this file open; `None` if that cannot be told.
+    fn is_open_anywhere(&self, file: &Metadata) -> Option<bool>;
+}
+
+/// An open directory. Names are single components; no call follows a link.
+pub(crate) trait RawDirectory: Debug + Send + Sync {
+    fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>>;
+    fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>>;
+    /// Makes a directory, 0700 whatever the umask.
+    fn make_directory(&self, name: &OsStr) -> io::Result<()>;
+    fn remove_directory(&self, name: &OsStr) -> io::Result<()>;
+    fn remove_file(&self, name: &OsStr) -> io::Result<()>;
+    fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    fn make_symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()>;
+    fn read_link(&self, name: &OsStr) -> io::Result<OsString>;
+    fn metadata(&self, name: &OsStr) -> io::Result<Metadata>;
+    fn own_metadata(&self) -> io::Result<Metadata>;
+    fn entries(&self) -> io::Result<Vec<(OsString, Kind)>>;
+    fn sync(&self) -> io::Result<()>;
+    /// Whether only this machine can have its files open.
+    fn is_local(&self) -> io::Result<bool>;
+}
+
+/// An open file. Reads and writes may be short.
+pub(crate) trait RawFile: Debug + Send + Sync {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize>;
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    fn metadata(&self) -> io::Result<Metadata>;
+    fn sync(&self) -> io::Result<()>;
+    /// Takes the kernel lock that ends with this open file; `false` if another has it.
+    fn try_lock(&self) -> io::Result<bool>;
+    /// Whether another open file holds the kernel lock. Takes nothing.
+    fn is_locked(&self) -> io::Result<bool>;
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+    /// Write; made (0600) if it is not there.
+    Create,
+    /// Write; made (0600), and an error if it is there.
+    CreateNew,
+}
+
+/// What something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Directory,
+    Link,
+    Other(&'static str),
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::File => "a file",
+            Self::Directory => "a directory",
+            Self::Link => "a link",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// What is known of a file or directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    pub kind: Kind,
+    pub size: u64,
+    pub modified: SystemTime,
+    /// When anything about it last changed; nobody can set this back.
+    pub changed: SystemTime,
+    pub inode: u64,
+    pub device: u64,
+    pub mount: u64,
+    pub links: u64,
+    /// The user whose it is.
+    pub owner: u32,
+}
+
+impl Metadata {
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// A file call that failed: which, on what, why.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub step: &'static str,
+    pub place: PathBuf,
+    pub source: io::Error,
+}
+
+impl Failure {
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+
+    /// Whether this file system has no such call.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        use rustix::io::Errno;
+        const NONE: [Errno; 4] = [Errno::NOTSUP, Errno::NOSYS, Errno::INVAL, Errno::NOLCK];
+        self.source
+            .raw_os_error()
+            .is_some_and(|code| NONE.iter().any(|errno| errno.raw_os_error() == code))
+    }
+
+    /// The error of a step whose effect is visible, but may not last.
+    pub(crate) fn indeterminate(self) -> Error {
+        match self.into() {
+            Error::Storage { step, place, source } => Error::Indeterminate { step, place, source },
+            other => other,
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let unsupported = failure.is_unsupported();
+        let Failure { step, place, source } = failure;
+        if step == SYNC && unsupported {
+            return Self::NotDurable { place, source };
+        }
+        if source.kind() == io::ErrorKind::InvalidData {
+            return Self::Corrupt { place, problem: source.to_string(), newest_good: None };
+        }
+        Self::Storage { step, place, source }
+    }
+}
+
+const SYNC: &str = "flush";
+
+pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
+
+/// Makes "it is not there" a value.
+pub(crate) fn found<T>(outcome: Outcome<T>) -> Outcome<Option<T>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if failure.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// An open directory and where it was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Directory {
+    raw: Arc<dyn RawDirectory>,
+    path: PathBuf,
+}
+
+impl Directory {
+    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Outcome<Self> {
+        match disk.open(path) {
+            Ok(raw) => Ok(Self { raw: raw.into(), path: path.to_owned() }),
+            Err(source) => Err(Failure { step: "open", place: path.to_owned(), source }),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn open_directory(&self, name: impl AsRef<OsStr>) -> Outcome<Self> {
+        let name = name.as_ref();
+        let raw = self.at("open", name, self.raw.open_directory(name))?;
+        Ok(Self { raw: raw.into(), path: self.path.join(name) })
+    }
+
+    /// Opens a regular file; anything else of that name is refused without blocking on it.
+    pub(crate) fn open_file(&self, name: impl AsRef<OsStr>, access: Access) -> Outcome<File> {
+        let name = name.as_ref();
+        let raw = self.at("open", name, self.raw.open_file(name, access))?;
+        Ok(File { raw, path: self.path.join(name) })
+    }
+
+    pub(crate) fn make_directory(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
+        let name = name.as_ref();
+        self.at("create", name, self.raw.make_directory(name))
+    }
+
+    pub(crate) fn remove_directory(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
+        let name = name.as_ref();
+        self.at("remove", name, self.raw.remove_directory(name))
+    }
+
+    pub(crate) fn remove_file(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
+        let name = name.as_ref();
+        self.at("remove", name, self.raw.remove_file(name))
+    }
+
+    pub(crate) fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        self.at("put in place", to, self.raw.rename(from, to))
+    }
+
+    pub(crate) fn link(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        self.at("link", to, self.raw.link(from, to))
+    }
+
+    pub(crate) fn make_symlink(
+        &self,
+        target: impl AsRef<OsStr>,
+        name: impl AsRef<OsStr>,
+    ) -> Outcome<()> {
+        let (target, name) = (target.as_ref(), name.as_ref());
+        self.at("create", name, self.raw.make_symlink(target, name))
+    }
+
+    pub(crate) fn read_link(&self, name: impl AsRef<OsStr>) -> Outcome<OsString> {
+        let name = name.as_ref();
+        self.at("read", name, self.raw.read_link(name))
+    }
+
+    /// What is there, links not followed; `None` if nothing is.
+    pub(crate) fn metadata(&self, name: impl AsRef<OsStr>) -> Outcome<Option<Metadata>> {
+        let name = name.as_ref();
+        found(self.at("look at", name, self.raw.metadata(name)))
+    }
+
+    pub(crate) fn own_metadata(&self) -> Outcome<Metadata> {
+        self.here("look at", self.raw.own_metadata())
+    }
+
+    pub(crate) fn entries(&self) -> Outcome<Vec<(OsString, Kind)>> {
+        self.here("list", self.raw.entries())
+    }
+
+    /// Makes the names in this directory durable.
+    pub(crate) fn sync(&self) -> Outcome<()> {
+        self.here(SYNC, self.raw.sync())
+    }
+
+    pub(crate) fn is_local(&self) -> Outcome<bool> {
+        self.here("look at", self.raw.is_local())
+    }
+
+    fn at<T>(&self, step: &'static str, name: &OsStr, result: io::Result<T>) -> Outcome<T> {
+        result.map_err(|source| Failure { step, place: self.path.join(name), source })
+    }
+
+    fn here<T>(&self, step: &'static str, result: io::Result<T>) -> Outcome<T> {
+        result.map_err(|source| Failure { step, place: self.path.clone(), source })
+    }
+}
+
+/// An open regular file and where it was found.
+#[derive(Debug)]
+pub(crate) struct File {
+    raw: Box<dyn RawFile>,
+    path: PathBuf,
+}
+
+impl File {
+    /// Reads the whole file as it is now, and no more memory than that.
+    pub(crate) fn read(&self) -> Outcome<(Vec<u8>, Metadata)> {
+        self.here("read", self.read_raw())
+    }
+
+    fn read_raw(&self) -> io::Result<(Vec<u8>, Metadata)> {
+        let metadata = self.raw.metadata()?;
+        let size = usize::try_from(metadata.size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut data = Vec::new();
+        data.try_reserve_exact(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        data.resize(size, 0);
+        let mut done = 0;
+        while done < size {
+            match self.raw.read_at(&mut data[done..], done as u64)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => done += n,
+            }
+        }
+        Ok((data, metadata))
+    }
+
+    pub(crate) fn write_all(&self, data: &[u8]) -> Outcome<()> {
+        self.here("write", self.write_raw(data))
+    }
+
+    fn write_raw(&self, data: &[u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < data.len() {
+            match self.raw.write_at(&data[done..], done as u64)? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => done += n,
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_len(&self, len: u64) -> Outcome<()> {
+        self.here("write", self.raw.set_len(len))
+    }
+
+    pub(crate) fn metadata(&self) -> Outcome<Metadata> {
+        self.here("look at", self.raw.metadata())
+    }
+
+    /// Makes the content and the length of this file durable, but not its name.
+    pub(crate) fn sync(&self) -> Outcome<()> {
+        self.here(SYNC, self.raw.sync())
+    }
+
+    pub(crate) fn try_lock(&self) -> Outcome<bool> {
+        self.here("lock", self.raw.try_lock())
+    }
+
+    pub(crate) fn is_locked(&self) -> Outcome<bool> {
+        self.here("lock", self.raw.is_locked())
+    }
+
+    fn here<T>(&self, step: &'static str, result: io::Result<T>) -> Outcome<T> {
+        result.map_err(|source| Failure { step, place: self.path.clone(), source })
+    }
+}

@@ -1,0 +1,275 @@
+//! The kernel's side of the seam.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, StatxFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host};
+
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+// Nothing that may lie where a file belongs makes an open with these wait, or follow.
+const FILE: OFlags =
+    OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// The machine that this program runs on.
+#[derive(Debug)]
+pub(crate) struct Os;
+
+impl Disk for Os {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>> {
+        let fd = retry_on_intr(|| fs::open(path, DIRECTORY, Mode::empty()))?;
+        Ok(Box::new(OsDirectory(fd)))
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn boot_time(&self) -> io::Result<SystemTime> {
+        host::boot_time()
+    }
+
+    fn is_open_anywhere(&self, file: &Metadata) -> Option<bool> {
+        host::is_open_anywhere(file)
+    }
+}
+
+#[derive(Debug)]
+struct OsDirectory(OwnedFd);
+
+impl RawDirectory for OsDirectory {
+    fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>> {
+        let flags = DIRECTORY | OFlags::NOFOLLOW;
+        let fd = retry_on_intr(|| fs::openat(&self.0, name, flags, Mode::empty()))?;
+        Ok(Box::new(Self(fd)))
+    }
+
+    fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
+        let flags = FILE
+            | match access {
+                Access::Read => OFlags::RDONLY,
+                Access::Write => OFlags::RDWR,
+                Access::Create => OFlags::RDWR | OFlags::CREATE,
+                Access::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+            };
+        let mode = Mode::RUSR | Mode::WUSR;
+        let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, mode)) {
+            Ok(fd) => fd,
+            Err(errno @ (Errno::LOOP | Errno::ISDIR | Errno::NXIO)) => {
+                return Err(match self.metadata(name) {
+                    Ok(there) if there.kind != Kind::File => not_a_file(there.kind),
+                    _ => errno.into(),
+                });
+            }
+            Err(errno) => return Err(errno.into()),
+        };
+        let stat = fs::fstat(&fd)?;
+        match kind(FileType::from_raw_mode(stat.st_mode)) {
+            Kind::File => (),
+            other => return Err(not_a_file(other)),
+        }
+        if matches!(access, Access::Create | Access::CreateNew) {
+            set_mode(&fd, stat.st_mode, mode)?;
+        }
+        Ok(Box::new(OsFile(fd)))
+    }
+
+    fn make_directory(&self, name: &OsStr) -> io::Result<()> {
+        fs::mkdirat(&self.0, name, Mode::RWXU)?;
+        // A umask may have taken bits away that its owner needs; one that adds some does not exist.
+        let fd = fs::openat(&self.0, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?;
+        if Mode::from_raw_mode(fs::fstat(&fd)?.st_mode) & Mode::RWXU != Mode::RWXU {
+            fs::chmodat(&self.0, name, Mode::RWXU, AtFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+    }
+
+    fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(fs::linkat(&self.0, from, &self.0, to, AtFlags::empty())?)
+    }
+
+    fn make_symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()> {
+        Ok(fs::symlinkat(target, &self.0, name)?)
+    }
+
+    fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
+        Ok(OsString::from_vec(fs::readlinkat(&self.0, name, Vec::new())?.into_bytes()))
+    }
+
+    fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
+        metadata(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    fn own_metadata(&self) -> io::Result<Metadata> {
+        metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
+    }
+
+    fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+        let mut entries = Vec::new();
+        for entry in fs::Dir::read_from(&self.0)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems do not say in a listing, and what was listed may be gone.
+                FileType::Unknown => match self.metadata(name) {
+                    Ok(metadata) => metadata.kind,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                },
+                known => kind(known),
+            };
+            entries.push((name.to_owned(), kind));
+        }
+        Ok(entries)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(retry_on_intr(|| fs::fsync(&self.0))?)
+    }
+
+    fn is_local(&self) -> io::Result<bool> {
+        // From linux/magic.h: NFS, SMB (2), CIFS, Ceph, FUSE, 9P, AFS (2), Coda, GFS2, OCFS2, Lustre,
+        // VirtualBox and VMware shared folders.
+        const SHARED: [u32; 15] = [
+            0x6969,
+            0xfe53_4d42,
+            0x517b,
+            0xff53_4d42,
+            0x00c3_6400,
+            0x6573_5546,
+            0x0102_1997,
+            0x5346_414f,
+            0x6b41_4653,
+            0x7375_7245,
+            0x0116_1970,
+            0x7461_636f,
+            0x0bd0_0bd0,
+            0x786f_4256,
+            0xbacb_acbc,
+        ];
+        Ok(!SHARED.contains(&(fs::fstatfs(&self.0)?.f_type as u32)))
+    }
+}
+
+#[derive(Debug)]
+struct OsFile(OwnedFd);
+
+impl RawFile for OsFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| rustix::io::pread(&self.0, &mut *buffer, offset))?)
+    }
+
+    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| rustix::io::pwrite(&self.0, buffer, offset))?)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        Ok(retry_on_intr(|| fs::ftruncate(&self.0, len))?)
+    }
+
+    fn metadata(&self) -> io::Result<Metadata> {
+        metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(retry_on_intr(|| fs::fsync(&self.0))?)
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole_file())) {
+            Ok(_) => Ok(true),
+            Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn is_locked(&self) -> io::Result<bool> {
+        let mut lock = whole_file();
+        fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut lock))?;
+        Ok(i32::from(lock.l_type) != libc::F_UNLCK)
+    }
+}
+
+/// An open-file-description lock: it belongs to the open file, not to the process, so that threads
+/// exclude each other too, and the kernel tells who holds it without anybody having to take it.
+fn whole_file() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+fn not_a_file(kind: Kind) -> io::Error {
+    let text = format!("it is {}, where a file belongs", kind.name());
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// Gives a new file the bits that a umask or an access list of the directory changed.
+fn set_mode(fd: &OwnedFd, is: u32, wanted: Mode) -> io::Result<()> {
+    if Mode::from_raw_mode(is) & Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO) != wanted {
+        fs::fchmod(fd, wanted)?;
+    }
+    Ok(())
+}
+
+fn kind(file_type: FileType) -> Kind {
+    match file_type {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Link,
+        FileType::Fifo => Kind::Other("a FIFO"),
+        FileType::Socket => Kind::Other("a socket"),
+        FileType::BlockDevice | FileType::CharacterDevice => Kind::Other("a device"),
+        FileType::Unknown => Kind::Other("something unknown"),
+    }
+}
+
+fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags) -> io::Result<Metadata> {
+    let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    let statx = retry_on_intr(|| fs::statx(directory, name, flags, mask))?;
+    Ok(Metadata {
+        kind: kind(FileType::from_raw_mode(statx.stx_mode.into())),
+        size: statx.stx_size,
+        modified: time(statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec),
+        changed: time(statx.stx_ctime.tv_sec, statx.stx_ctime.tv_nsec),
+        inode: statx.stx_ino,
+        device: fs::makedev(statx.stx_dev_major, statx.stx_dev_minor),
+        mount: statx.stx_mnt_id,
+        links: statx.stx_nlink.into(),
+        owner: statx.stx_uid,
+    })
+}
+
+fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let epoch = SystemTime::UNIX_EPOCH;
+    let second = if seconds < 0 { epoch.checked_sub(whole) } else { epoch.checked_add(whole) };
+    second.unwrap_or(epoch) + Duration::from_nanos(nanoseconds.into())
+}

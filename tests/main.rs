@@ -1,0 +1,4 @@
+//! Pitstop's tests, in one binary: each file is a subject.
+#![allow(clippy::unwrap_used)]
+
+mod sessions;

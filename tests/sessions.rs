@@ -1,0 +1,34 @@
+//! What a user does with a repository in a directory, and what it may hold beside sessions.
+
+use pitstop::{CreateOptions, Error, Repository, SessionId};
+
+fn repository() -> (tempfile::TempDir, Repository) {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    (scratch, repository)
+}
+
+#[test]
+fn a_saved_checkpoint_is_loaded_by_a_fresh_handle() {
+    let (scratch, repository) = repository();
+    let session = repository.get_or_create("job").unwrap();
+    assert!(matches!(session.load(), Err(Error::NoCheckpoint { .. })));
+    let saved = session.save(b"one").unwrap();
+    let fresh = Repository::open(scratch.path().join("sessions")).unwrap();
+    let loaded = fresh.get("job").unwrap().load().unwrap();
+    assert_eq!((loaded.data.as_slice(), &loaded.info), (b"one".as_slice(), &saved));
+}
+
+#[test]
+fn the_last_session_is_replaced_with_the_first_checkpoint_of_the_new_one() {
+    let (_scratch, repository) = repository();
+    let replace = |id| CreateOptions::new().id(SessionId::new(id).unwrap()).replace_last();
+    let old = repository.create(&replace("old")).unwrap();
+    old.save(b"old").unwrap();
+    let new = repository.create(&replace("new")).unwrap();
+    assert_eq!(repository.last().unwrap().unwrap().load().unwrap().data, b"old");
+    new.save(b"new").unwrap();
+    assert_eq!(repository.last().unwrap().unwrap().id(), new.id());
+    assert!(matches!(repository.get("old"), Err(Error::NotFound { .. })));
+    assert_eq!(repository.list().unwrap().sessions.len(), 1);
+}
