@@ -43,8 +43,8 @@
 //! # Limitations
 //!
 //! - Linux only. The file system must support flushing of files and directories.
-//! - Whoever forks while it holds a [`Writer`] shares its lock with the child: the session stays busy
-//!   until both have ended.
+//! - A child that is forked while a [`Writer`] is held, and that does not exec, shares its lock: the
+//!   session stays busy until the writer is dropped or both have ended.
 //! - A plain session keeps one checkpoint and cannot tell damage inside it.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,7 @@
 //! Pitstop's tests, in one binary: each file is a subject.
 #![allow(clippy::unwrap_used)]
 
+mod conformance;
+mod killed;
 mod sessions;
+mod traced;

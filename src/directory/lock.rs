@@ -57,8 +57,10 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // An empty record says that its writer ended in order. The lock ends with the open file.
+        // An empty record says that its writer ended in order. The lock ends with the open file at the
+        // latest.
         let _ = self.0.set_len(0);
+        let _ = self.0.unlock();
     }
 }
 

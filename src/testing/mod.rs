@@ -1,1 +1,3 @@
 //! What shows that a backend keeps the promises.
+
+pub mod conformance;

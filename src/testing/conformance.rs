@@ -1,0 +1,350 @@
+//! One suite for every backend: what a repository does, whatever it is made of.
+//!
+//! ```
+//! use pitstop::testing::conformance::{Capabilities, check};
+//! use pitstop::{MemoryBackend, Repository};
+//!
+//! check(Capabilities { labels: true }, || Repository::with_backend(MemoryBackend::new()));
+//! ```
+
+#![allow(clippy::unwrap_used)] // A check that fails panics.
+
+use std::collections::HashSet;
+use std::sync::Barrier;
+use std::thread;
+
+use crate::{
+    CreateOptions, Digest, Error, Repository, Revision, SaveOptions, Session, SessionId, Unlocked,
+    WriterState,
+};
+
+/// What a backend can do beyond the common contract. What it cannot do, it must say.
+#[derive(Clone, Copy, Debug)]
+pub struct Capabilities {
+    /// Whether checkpoints keep labels.
+    pub labels: bool,
+}
+
+/// Puts a backend through every case; `empty` makes a new, empty repository each time.
+///
+/// # Panics
+/// If the backend does not keep the contract. The name of the case is printed before.
+pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
+    type Case = (&'static str, fn(&Repository));
+    let cases: &[Case] = &[
+        ("a new session has no checkpoint", new_session_has_no_checkpoint),
+        ("a name is given once", name_is_given_once),
+        ("made-up names differ", made_up_names_differ),
+        ("every payload comes back", every_payload_comes_back),
+        ("the newest checkpoint is loaded", newest_is_loaded),
+        ("what a save tells is what a load tells", save_and_load_agree),
+        ("a save follows the revision that it names", save_follows),
+        ("there is one writer", there_is_one_writer),
+        ("a removed session is gone", removed_is_gone),
+        ("a session with a writer is not removed", busy_is_not_removed),
+        ("the last session is the one made so", last_is_the_one_made_so),
+        ("the last session is replaced with the first save", last_is_replaced),
+        ("a session in use is not replaced", busy_is_not_replaced),
+        ("the listing has the newest first", listing_has_newest_first),
+        ("unlocking disturbs no live writer", unlock_disturbs_nobody),
+        ("of many creators one succeeds", one_creator_succeeds),
+        ("of many savers none loses an update", no_update_is_lost),
+    ];
+    for (name, case) in cases {
+        eprintln!("conformance: {name}");
+        case(&empty());
+    }
+    eprintln!("conformance: labels");
+    labels(&empty(), capabilities.labels);
+}
+
+fn create(repository: &Repository, id: &str) -> Session {
+    repository.create(&CreateOptions::new().id(SessionId::new(id).unwrap())).unwrap()
+}
+
+fn ids(repository: &Repository) -> Vec<String> {
+    let listing = repository.list().unwrap();
+    assert!(listing.problems.is_empty(), "{:?}", listing.problems);
+    listing.sessions.iter().map(|summary| summary.id.to_string()).collect()
+}
+
+macro_rules! assert_error {
+    ($result:expr, $pattern:pat) => {
+        match $result {
+            Err($pattern) => (),
+            other => panic!("expected {}, got {other:?}", stringify!($pattern)),
+        }
+    };
+}
+
+fn new_session_has_no_checkpoint(repository: &Repository) {
+    assert!(ids(repository).is_empty());
+    assert!(repository.last().unwrap().is_none());
+    assert_error!(repository.get("job"), Error::NotFound { .. });
+    let session = create(repository, "job");
+    assert_error!(session.load(), Error::NoCheckpoint { .. });
+    let summary = session.status().unwrap().summary;
+    assert_eq!((summary.saved, summary.size, summary.live), (None, None, false));
+    assert_eq!(ids(repository), ["job"]);
+    // Saving nothing is saving.
+    session.save(b"").unwrap();
+    assert_eq!(session.load().unwrap().data, b"");
+    assert_eq!(session.status().unwrap().summary.size, Some(0));
+}
+
+fn name_is_given_once(repository: &Repository) {
+    let session = create(repository, "my job (größer)");
+    session.save(b"kept").unwrap();
+    let again = CreateOptions::new().id(session.id().clone());
+    assert_error!(repository.create(&again), Error::AlreadyExists { .. });
+    let same = repository.get_or_create("my job (größer)").unwrap();
+    assert_eq!(same.load().unwrap().data, b"kept");
+}
+
+fn made_up_names_differ(repository: &Repository) {
+    let options = CreateOptions::new().prefix("run of / the day");
+    let made: HashSet<String> =
+        (0..20).map(|_| repository.create(&options).unwrap().id().to_string()).collect();
+    assert_eq!(made.len(), 20);
+    assert!(made.iter().all(|id| id.starts_with("run-of---the-day-")), "{made:?}");
+    assert_eq!(ids(repository).into_iter().collect::<HashSet<_>>(), made);
+}
+
+fn every_payload_comes_back(repository: &Repository) {
+    let session = create(repository, "job");
+    let mut writer = session.writer().unwrap();
+    for size in [0, 1, 511, 512, 513, 4095, 4096, 4097, 65_537, 1 << 20] {
+        let data: Vec<u8> = (0..size).map(|n| (n * 7 % 256) as u8).collect();
+        writer.save(&data).unwrap();
+        assert!(session.load().unwrap().data == data, "{size} bytes");
+    }
+}
+
+fn newest_is_loaded(repository: &Repository) {
+    let session = create(repository, "job");
+    for n in 0..10_u8 {
+        session.save(&[n; 100]).unwrap();
+        assert_eq!(repository.get("job").unwrap().load().unwrap().data, [n; 100]);
+    }
+    assert_eq!(ids(repository), ["job"]);
+}
+
+fn save_and_load_agree(repository: &Repository) {
+    let session = create(repository, "job");
+    let mut writer = session.writer().unwrap();
+    let saved = writer.save(b"some state").unwrap();
+    let loaded = session.load().unwrap();
+    assert_eq!(loaded.info, saved);
+    assert_eq!((saved.size, saved.digest), (10, Digest::of(b"some state")));
+    let summary = session.status().unwrap().summary;
+    assert_eq!((summary.saved, summary.size), (Some(saved.saved), Some(10)));
+    let next = writer.save(b"some state").unwrap();
+    assert_ne!(next.revision, saved.revision, "the same bytes saved again are another revision");
+}
+
+fn save_follows(repository: &Repository) {
+    let session = create(repository, "job");
+    let after = |revision| SaveOptions::new().follows(revision);
+    let first = session.save_with(b"1", &after(Revision::NONE)).unwrap();
+    let second = session.save_with(b"2", &after(first.revision)).unwrap();
+    match session.save_with(b"other 2", &after(first.revision)) {
+        Err(Error::Conflict { expected, found, .. }) => {
+            assert_eq!((expected, found), (first.revision, second.revision));
+        }
+        other => panic!("expected a conflict, got {other:?}"),
+    }
+    assert_error!(session.save_with(b"1", &after(Revision::NONE)), Error::Conflict { .. });
+    assert_eq!(session.load().unwrap().data, b"2");
+    let mut writer = session.writer().unwrap();
+    let third = writer.save_with(b"3", &after(second.revision)).unwrap();
+    writer.save_with(b"4", &after(third.revision)).unwrap();
+    assert_error!(writer.save_with(b"4", &after(third.revision)), Error::Conflict { .. });
+    writer.save(b"5").unwrap();
+    assert_eq!(session.load().unwrap().data, b"5");
+}
+
+fn there_is_one_writer(repository: &Repository) {
+    let session = create(repository, "job");
+    assert_eq!(session.status().unwrap().writer, WriterState::Idle);
+    let mut writer = session.writer().unwrap();
+    match session.writer() {
+        Err(Error::Busy { owner: Some(owner), .. }) => assert_eq!(owner.pid, std::process::id()),
+        other => panic!("expected Busy with an owner, got {other:?}"),
+    }
+    assert_error!(session.save(b"displaced"), Error::Busy { .. });
+    let status = session.status().unwrap();
+    assert!(matches!(status.writer, WriterState::Live(Some(_))) && status.summary.live);
+    writer.save(b"mine").unwrap();
+    assert_eq!(session.load().unwrap().data, b"mine");
+    // Looking does not disturb it, and other sessions have writers of their own.
+    create(repository, "other").save(b"other").unwrap();
+    drop(writer);
+    assert_eq!(session.status().unwrap().writer, WriterState::Idle);
+    session.save(b"next").unwrap();
+    assert_eq!(session.load().unwrap().data, b"next");
+}
+
+fn removed_is_gone(repository: &Repository) {
+    let session = create(repository, "job");
+    create(repository, "other").save(b"other").unwrap();
+    session.save(b"state").unwrap();
+    session.make_last().unwrap();
+    let removal = session.remove().unwrap();
+    assert!(removal.remains.is_empty(), "{removal:?}");
+    assert_eq!(ids(repository), ["other"]);
+    assert!(repository.last().unwrap().is_none());
+    assert_error!(session.load(), Error::NotFound { .. });
+    assert_error!(session.save(b"late"), Error::NotFound { .. });
+    assert_error!(session.status(), Error::NotFound { .. });
+    assert_error!(session.writer(), Error::NotFound { .. });
+    assert_error!(session.unlock(), Error::NotFound { .. });
+    assert_error!(session.make_last(), Error::NotFound { .. });
+    assert_error!(session.remove(), Error::NotFound { .. });
+    let anew = create(repository, "job");
+    assert_error!(anew.load(), Error::NoCheckpoint { .. });
+    assert_eq!(repository.get("other").unwrap().load().unwrap().data, b"other");
+}
+
+fn busy_is_not_removed(repository: &Repository) {
+    let session = create(repository, "job");
+    let mut writer = session.writer().unwrap();
+    writer.save(b"state").unwrap();
+    assert_error!(session.remove(), Error::Busy { .. });
+    writer.save(b"goes on").unwrap();
+    assert_eq!(session.load().unwrap().data, b"goes on");
+}
+
+fn last_is_the_one_made_so(repository: &Repository) {
+    let (one, two) = (create(repository, "one"), create(repository, "two"));
+    assert!(repository.last().unwrap().is_none());
+    for session in [&one, &two, &one, &one] {
+        session.make_last().unwrap();
+        assert_eq!(repository.last().unwrap().unwrap().id(), session.id());
+    }
+    two.remove().unwrap();
+    assert_eq!(repository.last().unwrap().unwrap().id(), one.id());
+}
+
+fn replacing(id: &str) -> CreateOptions {
+    CreateOptions::new().id(SessionId::new(id).unwrap()).replace_last()
+}
+
+fn last_is_replaced(repository: &Repository) {
+    let old = repository.create(&replacing("old")).unwrap();
+    assert_eq!(repository.last().unwrap().unwrap().id(), old.id());
+    old.save(b"old state").unwrap();
+    let bystander = create(repository, "bystander");
+    bystander.save(b"kept").unwrap();
+    let new = repository.create(&replacing("new")).unwrap();
+    // Until the new one has a checkpoint, the old one is there to be resumed.
+    assert_eq!(repository.last().unwrap().unwrap().load().unwrap().data, b"old state");
+    // Whoever saves first, through whatever handle, completes it.
+    repository.get("new").unwrap().save(b"new state").unwrap();
+    assert_eq!(repository.last().unwrap().unwrap().id(), new.id());
+    assert_error!(old.load(), Error::NotFound { .. });
+    // Only once.
+    bystander.make_last().unwrap();
+    new.save(b"newer state").unwrap();
+    assert_eq!(repository.last().unwrap().unwrap().load().unwrap().data, b"kept");
+}
+
+fn busy_is_not_replaced(repository: &Repository) {
+    let old = repository.create(&replacing("old")).unwrap();
+    let mut running = old.writer().unwrap();
+    running.save(b"running").unwrap();
+    let new = repository.create(&replacing("new")).unwrap();
+    new.save(b"new state").unwrap();
+    assert_eq!(repository.last().unwrap().unwrap().id(), new.id());
+    running.save(b"still running").unwrap();
+    assert_eq!(old.load().unwrap().data, b"still running");
+}
+
+fn listing_has_newest_first(repository: &Repository) {
+    for id in ["b", "a", "c"] {
+        create(repository, id);
+    }
+    for id in ["c", "b", "a", "c"] {
+        let session = repository.get(id).unwrap();
+        let before = repository.list().unwrap().sessions[0].changed;
+        // Clocks go in steps: save until the next one.
+        while session.save(id.as_bytes()).unwrap().saved <= before {}
+        assert_eq!(ids(repository)[0], id);
+    }
+    assert_eq!(ids(repository), ["c", "a", "b"]);
+}
+
+fn unlock_disturbs_nobody(repository: &Repository) {
+    let session = create(repository, "job");
+    assert_eq!(session.unlock().unwrap(), Unlocked::Nothing);
+    let mut writer = session.writer().unwrap();
+    assert_error!(session.unlock(), Error::Busy { .. });
+    writer.save(b"state").unwrap();
+}
+
+fn labels(repository: &Repository, supported: bool) {
+    let session = create(repository, "job");
+    session.save(b"before").unwrap();
+    let options = SaveOptions::new().label("step", "7").label("phase", "copy");
+    let outcome = session.save_with(b"after", &options);
+    if supported {
+        let info = outcome.unwrap();
+        assert_eq!(info.labels.get("step").map(String::as_str), Some("7"));
+        assert_eq!(session.load().unwrap().info.labels, info.labels);
+    } else {
+        assert_error!(outcome, Error::Unsupported { .. });
+        assert_eq!(session.load().unwrap().data, b"before");
+    }
+}
+
+const RIVALS: usize = 8;
+
+fn one_creator_succeeds(repository: &Repository) {
+    for round in 0..10 {
+        let id = SessionId::new(format!("round-{round}")).unwrap();
+        let start = Barrier::new(RIVALS);
+        let made = thread::scope(|scope| {
+            let rival = || {
+                start.wait();
+                match repository.create(&CreateOptions::new().id(id.clone())) {
+                    Ok(_) => 1,
+                    Err(Error::AlreadyExists { .. }) => 0,
+                    Err(error) => panic!("{error:?}"),
+                }
+            };
+            let rivals: Vec<_> = (0..RIVALS).map(|_| scope.spawn(rival)).collect();
+            rivals.into_iter().map(|rival| rival.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(made, 1);
+    }
+}
+
+/// The ten-line race test of a store with conditional updates: every rival counts one up, again and
+/// again, and in the end nothing is missing.
+fn no_update_is_lost(repository: &Repository) {
+    const EACH: u64 = 20;
+    let session = create(repository, "counter");
+    session.save(b"0").unwrap();
+    let start = Barrier::new(RIVALS);
+    let count_up = || {
+        let mut done = 0;
+        while done < EACH {
+            let now = session.load().unwrap();
+            let count: u64 = std::str::from_utf8(&now.data).unwrap().parse().unwrap();
+            let follows = SaveOptions::new().follows(now.info.revision);
+            match session.save_with((count + 1).to_string().as_bytes(), &follows) {
+                Ok(_) => done += 1,
+                Err(Error::Conflict { .. } | Error::Busy { .. }) => thread::yield_now(),
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..RIVALS {
+            scope.spawn(|| {
+                start.wait();
+                count_up();
+            });
+        }
+    });
+    assert_eq!(session.load().unwrap().data, (RIVALS as u64 * EACH).to_string().as_bytes());
+}

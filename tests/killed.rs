@@ -1,0 +1,194 @@
+//! SIGKILL in place of each system call of each operation: nothing acknowledged is lost, and the next
+//! one goes on with no manual step. And what a save costs, counted in system calls.
+
+use std::path::Path;
+
+use nix::libc;
+use pitstop::{CreateOptions, Error, Repository, SessionId};
+
+use crate::traced::{self, mark};
+
+/// Not a test of its own: what the children of the tests below do.
+#[test]
+fn child() {
+    let Some((task, place)) = traced::task() else { return };
+    let repository = Repository::open(Path::new(&place).join("sessions")).unwrap();
+    let job = || repository.get("job").unwrap();
+    match task.as_str() {
+        "create" => between_marks(|| drop(create(&repository, "job", false))),
+        "save" => between_marks(|| drop(job().save(&NEW).unwrap())),
+        "remove" => between_marks(|| drop(job().remove().unwrap())),
+        "make_last" => between_marks(|| repository.get("other").unwrap().make_last().unwrap()),
+        "replace" => between_marks(|| {
+            create(&repository, "new", true).save(&NEW).unwrap();
+        }),
+        "save with a held writer" => {
+            let mut writer = job().writer().unwrap();
+            writer.save(&OLD).unwrap();
+            between_marks(|| drop(writer.save(&NEW).unwrap()));
+        }
+        "load" => {
+            let job = job();
+            between_marks(|| drop(job.load().unwrap()));
+        }
+        other => panic!("no task {other}"),
+    }
+}
+
+fn between_marks(task: impl FnOnce()) {
+    mark();
+    task();
+    mark();
+}
+
+const OLD: [u8; 3000] = [b'o'; 3000];
+const NEW: [u8; 4096] = [b'n'; 4096];
+
+fn create(repository: &Repository, id: &str, replace: bool) -> pitstop::Session {
+    let options = CreateOptions::new().id(SessionId::new(id).unwrap());
+    let options = if replace { options.replace_last() } else { options };
+    repository.create(&options).unwrap()
+}
+
+/// Kills the task at its first call, at its second ... until it gets to its end. Each time `before`
+/// has made the repository and `after` judges what is left; both leave `other` as it is.
+fn kill_everywhere(task: &str, before: fn(&Repository), after: fn(&Repository)) {
+    let mut point = 0;
+    loop {
+        let scratch = tempfile::tempdir().unwrap();
+        let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+        before(&repository);
+        let trace = traced::run("killed::child", task, scratch.path(), Some(point));
+        after(&repository);
+        let listing = repository.list().unwrap();
+        assert!(listing.problems.is_empty(), "{task}, call {point}: {:?}", listing.problems);
+        assert!(listing.sessions.iter().all(|it| !it.live), "{task}, call {point}");
+        if !trace.killed {
+            assert!(point > 5, "{task} was killed at {point} points only");
+            return eprintln!("{task}: killed at each of {point} system calls");
+        }
+        point += 1;
+    }
+}
+
+fn with_job(repository: &Repository) {
+    create(repository, "job", true).save(&OLD).unwrap();
+    create(repository, "other", false).save(b"other").unwrap();
+}
+
+fn goes_on(repository: &Repository, id: &str) {
+    let session = repository.get_or_create(id).unwrap();
+    session.save(b"goes on").unwrap();
+    assert_eq!(session.load().unwrap().data, b"goes on");
+}
+
+#[test]
+fn create_killed_anywhere() {
+    kill_everywhere("create", |_| (), |repository| goes_on(repository, "job"));
+}
+
+#[test]
+fn save_killed_anywhere() {
+    kill_everywhere("save", with_job, |repository| {
+        let loaded = repository.get("job").unwrap().load().unwrap().data;
+        assert!(loaded == OLD || loaded == NEW, "{} bytes", loaded.len());
+        goes_on(repository, "job");
+        assert_eq!(repository.get("other").unwrap().load().unwrap().data, b"other");
+    });
+}
+
+#[test]
+fn remove_killed_anywhere() {
+    kill_everywhere("remove", with_job, |repository| {
+        match repository.get("job").map(|job| job.load()) {
+            Ok(whole) => assert_eq!(whole.unwrap().data, OLD),
+            Err(gone) => assert!(matches!(gone, Error::NotFound { .. }), "{gone:?}"),
+        }
+        goes_on(repository, "job");
+        repository.get("job").unwrap().remove().unwrap();
+        assert_eq!(repository.list().unwrap().sessions.len(), 1);
+    });
+}
+
+#[test]
+fn make_last_killed_anywhere() {
+    kill_everywhere("make_last", with_job, |repository| {
+        let last = repository.last().unwrap().unwrap();
+        assert!(["job", "other"].contains(&last.id().as_str()));
+        repository.get("other").unwrap().make_last().unwrap();
+        assert_eq!(repository.last().unwrap().unwrap().id().as_str(), "other");
+    });
+}
+
+#[test]
+fn replacing_the_last_session_killed_anywhere() {
+    kill_everywhere("replace", with_job, |repository| {
+        let last = repository.last().unwrap().unwrap();
+        let data = last.load().unwrap().data;
+        assert!(data == OLD || data == NEW, "{last:?}");
+        // What was begun is completed by whoever saves next.
+        goes_on(repository, "new");
+        if repository.get("job").is_err() {
+            assert_eq!(repository.last().unwrap().unwrap().id().as_str(), "new");
+        }
+    });
+}
+
+/// The seed's calls (open, write, flush, rename, flush) and, for what they lack, a look at the file and
+/// PlainBox's lock taken and given back: no flush more.
+#[test]
+fn a_save_makes_these_system_calls() {
+    let scratch = tempfile::tempdir().unwrap();
+    with_job(&Repository::open(scratch.path().join("sessions")).unwrap());
+    let trace = traced::run("killed::child", "save with a held writer", scratch.path(), None);
+    assert_eq!(
+        file_calls(&trace),
+        [
+            libc::SYS_openat,
+            libc::SYS_pwrite64,
+            libc::SYS_fsync,
+            libc::SYS_close,
+            libc::SYS_linkat,
+            libc::SYS_renameat,
+            libc::SYS_unlinkat,
+            libc::SYS_fsync,
+        ]
+    );
+}
+
+#[test]
+fn a_save_on_its_own_flushes_no_more() {
+    let scratch = tempfile::tempdir().unwrap();
+    with_job(&Repository::open(scratch.path().join("sessions")).unwrap());
+    let trace = traced::run("killed::child", "save", scratch.path(), None);
+    let flushes = trace.calls.iter().filter(|&&call| call == libc::SYS_fsync);
+    assert_eq!(flushes.count(), 2);
+}
+
+#[test]
+fn a_load_writes_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    with_job(&Repository::open(scratch.path().join("sessions")).unwrap());
+    let trace = traced::run("killed::child", "load", scratch.path(), None);
+    let reads = trace.calls.iter().filter(|&&call| call == libc::SYS_pread64);
+    assert_eq!(reads.count(), 1);
+    let opens = trace.calls.iter().filter(|&&call| call == libc::SYS_openat);
+    assert!((1..=3).contains(&opens.count()), "the repository, the session, the file");
+    let changes = [libc::SYS_pwrite64, libc::SYS_fsync, libc::SYS_fcntl, libc::SYS_renameat];
+    let changed = file_calls(&trace).iter().any(|call| changes.contains(call));
+    assert!(!changed, "{:?}", trace.calls);
+}
+
+/// Without looks at what is there, memory, and the check of a descriptor that debug builds make.
+fn file_calls(trace: &traced::Trace) -> Vec<libc::c_long> {
+    let others = [
+        libc::SYS_fstat,
+        libc::SYS_statx,
+        libc::SYS_brk,
+        libc::SYS_mmap,
+        libc::SYS_munmap,
+        libc::SYS_mremap,
+        libc::SYS_fcntl,
+    ];
+    trace.calls.iter().copied().filter(|call| !others.contains(call)).collect()
+}

@@ -1,0 +1,99 @@
+//! Runs a task in a child process and stops it at a system call of one's choice. No other tool is
+//! needed for that: the kernel lets a parent trace its child.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::libc;
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+const TASK: &str = "PITSTOP_TEST_TASK";
+const PLACE: &str = "PITSTOP_TEST_PLACE";
+
+/// Nothing in a test calls this otherwise, so it marks where the traced part begins and ends.
+pub fn mark() {
+    nix::unistd::getppid();
+}
+
+/// The task that a child was started for: its name and its directory.
+pub fn task() -> Option<(String, String)> {
+    Some((std::env::var(TASK).ok()?, std::env::var(PLACE).ok()?))
+}
+
+/// The system calls that the child made between the marks.
+pub struct Trace {
+    pub calls: Vec<libc::c_long>,
+    pub killed: bool,
+}
+
+/// Runs the test `child` of this binary with a task. With `kill_at`, SIGKILL comes instead of that
+/// call between the marks, counted from 0.
+pub fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>) -> Trace {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([child, "--exact", "--nocapture", "--test-threads=1"]);
+    command.env(TASK, task).env(PLACE, place).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::inherit());
+    // SAFETY: the closure makes one system call and allocates nothing.
+    unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
+    let child = command.spawn().unwrap();
+    let process = Pid::from_raw(child.id() as i32);
+    assert!(matches!(waitpid(process, None), Ok(WaitStatus::Stopped(_, Signal::SIGTRAP))));
+    let options =
+        Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
+    ptrace::setoptions(process, options).unwrap();
+    ptrace::syscall(process, None).unwrap();
+    follow(process, kill_at)
+}
+
+fn follow(process: Pid, kill_at: Option<usize>) -> Trace {
+    let mut trace = Trace { calls: Vec::new(), killed: false };
+    let mut between_marks = false;
+    // Only what this thread traces: other tests have children too.
+    let ours = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
+    loop {
+        match waitpid(None, Some(ours)).unwrap() {
+            WaitStatus::PtraceSyscall(thread) => {
+                match entered(thread) {
+                    Some(libc::SYS_getppid) => between_marks = !between_marks,
+                    Some(call) if between_marks && !trace.killed => {
+                        trace.calls.push(call);
+                        if kill_at == Some(trace.calls.len() - 1) {
+                            trace.killed = true;
+                            kill(process, Signal::SIGKILL).unwrap();
+                        }
+                    }
+                    _ => (),
+                }
+                let _ = ptrace::syscall(thread, None);
+            }
+            WaitStatus::Stopped(thread, signal) => {
+                let deliver =
+                    (!matches!(signal, Signal::SIGSTOP | Signal::SIGTRAP)).then_some(signal);
+                let _ = ptrace::syscall(thread, deliver);
+            }
+            WaitStatus::PtraceEvent(thread, ..) => {
+                let _ = ptrace::syscall(thread, None);
+            }
+            WaitStatus::Exited(pid, status) if pid == process => {
+                assert_eq!(status, 0, "the task failed");
+                return trace;
+            }
+            WaitStatus::Signaled(pid, ..) if pid == process => {
+                assert!(trace.killed, "the task was killed by somebody else");
+                return trace;
+            }
+            _ => (),
+        }
+    }
+}
+
+/// The system call that is about to begin; `None` where one ends.
+fn entered(thread: Pid) -> Option<libc::c_long> {
+    let info = ptrace::syscall_info(thread).ok()?;
+    // SAFETY: `op` says which part of the union the kernel filled in.
+    (info.op == libc::PTRACE_SYSCALL_INFO_ENTRY).then(|| unsafe { info.u.entry.nr } as libc::c_long)
+}
