@@ -15,24 +15,25 @@ const TASK: &str = "PITSTOP_TEST_TASK";
 const PLACE: &str = "PITSTOP_TEST_PLACE";
 
 /// Nothing in a test calls this otherwise, so it marks where the traced part begins and ends.
-pub fn mark() {
+pub(crate) fn mark() {
     nix::unistd::getppid();
 }
 
 /// The task that a child was started for: its name and its directory.
-pub fn task() -> Option<(String, String)> {
+pub(crate) fn task() -> Option<(String, String)> {
     Some((std::env::var(TASK).ok()?, std::env::var(PLACE).ok()?))
 }
 
 /// The system calls that the child made between the marks.
-pub struct Trace {
-    pub calls: Vec<libc::c_long>,
-    pub killed: bool,
+pub(crate) struct Trace {
+    pub(crate) calls: Vec<libc::c_long>,
+    pub(crate) killed: bool,
 }
 
 /// Runs the test `child` of this binary with a task. With `kill_at`, SIGKILL comes instead of that
 /// call between the marks, counted from 0.
-pub fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>) -> Trace {
+#[allow(clippy::zombie_processes)] // `follow` waits for it, as its tracer.
+pub(crate) fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>) -> Trace {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([child, "--exact", "--nocapture", "--test-threads=1"]);
     command.env(TASK, task).env(PLACE, place).stdin(Stdio::null());
@@ -94,6 +95,9 @@ fn follow(process: Pid, kill_at: Option<usize>) -> Trace {
 /// The system call that is about to begin; `None` where one ends.
 fn entered(thread: Pid) -> Option<libc::c_long> {
     let info = ptrace::syscall_info(thread).ok()?;
-    // SAFETY: `op` says which part of the union the kernel filled in.
-    (info.op == libc::PTRACE_SYSCALL_INFO_ENTRY).then(|| unsafe { info.u.entry.nr } as libc::c_long)
+    if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
+        return None;
+    }
+    // SAFETY: `op` says that this is the part of the union that the kernel filled in.
+    Some(unsafe { info.u.entry.nr } as libc::c_long)
 }

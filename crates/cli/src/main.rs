@@ -1,1 +1,2 @@
+//! The pitstop command.
 fn main() {}
