@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{lock, names, open_session};
+use super::{is_listed, lock, names, open_session};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, printable};
@@ -57,13 +57,17 @@ fn summary(repository: &Directory, name: &OsString) -> Result<Option<Summary>> {
         return Err(Error::InvalidId { id: id.to_string(), problem: "it is not UTF-8" });
     }
     match open_session(repository, &names::session(&id))? {
-        Some(session) => summarize(&session, &id).map(Some),
+        Some(session) => summarize(repository, &session, &id),
         None => Ok(None),
     }
 }
 
-/// How a session stands, from its names and their sizes alone.
-pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
+/// How a session stands, from its names and their sizes alone; `None` if it is being removed.
+pub(super) fn summarize(
+    repository: &Directory,
+    session: &Directory,
+    id: &SessionId,
+) -> Result<Option<Summary>> {
     let checkpoint = session.metadata(names::CHECKPOINT)?;
     let changed = match &checkpoint {
         Some(there) if there.kind == Kind::File => there.modified,
@@ -74,14 +78,15 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
                 newest_good: None,
             });
         }
+        None if !is_listed(repository, session, id)? => return Ok(None),
         None => session.own_metadata()?.modified,
     };
-    Ok(Summary {
+    Ok(Some(Summary {
         id: id.clone(),
         saved: checkpoint.as_ref().map(|there| there.modified),
         size: checkpoint.as_ref().map(|there| there.size),
         changed,
         format: Format::Plain,
         live: lock::is_live(session)?,
-    })
+    }))
 }

@@ -1,7 +1,7 @@
 //! The one writer of a session: a kernel lock that dies with its owner, and a record that tells
 //! people who that is.
 
-use super::{DirectoryBackend, create, names};
+use super::{DirectoryBackend, create, is_listed, names};
 use crate::backend::WriterState;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -22,11 +22,16 @@ impl WriterLock {
     ) -> Result<Self> {
         let file = match found(session.open_file(names::WRITER, Access::Write))? {
             Some(file) => file,
+            None if !is_listed(repository, session, id)? => return Err(backend.not_found(id)),
             None => {
                 // PlainBox made this session, or a power cut took the file: see create::mark_durable.
                 create::sync_way(backend, repository)?;
                 repository.sync()?;
-                session.open_file(names::WRITER, Access::Create)?
+                // Or the session is being removed.
+                match found(session.open_file(names::WRITER, Access::Create))? {
+                    Some(file) => file,
+                    None => return Err(backend.not_found(id)),
+                }
             }
         };
         if !file.try_lock().map_err(cannot_lock)? {
@@ -36,10 +41,8 @@ impl WriterLock {
         // removed while we came, nor on a file that was taken out of it.
         let locked = file.metadata()?;
         let there = session.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
-        let here = session.own_metadata()?;
-        let listed = repository.metadata(names::session(id))?;
-        if !there || !listed.is_some_and(|it| it.is_same_file(&here)) {
-            return Err(Error::NotFound { id: id.clone(), repository: backend.location.clone() });
+        if !there || !is_listed(repository, session, id)? {
+            return Err(backend.not_found(id));
         }
         let lock = Self(file);
         lock.leave_record();
