@@ -3,5 +3,6 @@
 
 mod conformance;
 mod killed;
+mod rivals;
 mod sessions;
 mod traced;
