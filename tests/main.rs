@@ -3,6 +3,7 @@
 
 mod conformance;
 mod killed;
+mod model;
 mod rivals;
 mod sessions;
 mod traced;
