@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+mod hostile_bytes;
 mod killed;
 mod model;
 mod rivals;
