@@ -5,6 +5,7 @@ mod conformance;
 mod hostile_bytes;
 mod killed;
 mod model;
+mod power_cut;
 mod rivals;
 mod sessions;
 mod traced;
