@@ -1,4 +1,9 @@
 //! Pitstop's tests, in one binary: each file is a subject.
 #![allow(clippy::unwrap_used)]
 
+mod bad_entries;
+mod plainbox;
+mod seed_faults;
 mod sessions;
+mod steps;
+mod watchdog;
