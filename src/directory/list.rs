@@ -53,9 +53,6 @@ fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
 /// `None` if it was removed while we looked.
 fn summary(repository: &Directory, name: &OsString) -> Result<Option<Summary>> {
     let id = names::id(name)?;
-    if name.to_str().is_none() {
-        return Err(Error::InvalidId { id: id.to_string(), problem: "it is not UTF-8" });
-    }
     match open_session(repository, &names::session(&id))? {
         Some(session) => summarize(&session, &id).map(Some),
         None => Ok(None),
