@@ -39,15 +39,30 @@ pub(super) fn set_last(repository: &Directory, id: &SessionId) -> Result<()> {
         move_aside(repository, names::LAST, names::LAST_ASIDE)?;
     }
     let (target, new) = (repository.path().join(names::session(id)), names::new_last(id));
-    match repository.make_symlink(&target, &new) {
-        // Left there by one that was killed, or being put in place by another: it says the same.
-        Err(failure) if failure.kind() == ErrorKind::AlreadyExists => (),
-        outcome => outcome?,
-    }
-    match repository.rename(&new, names::LAST) {
-        // The other one put it in place.
-        Err(failure) if failure.kind() == ErrorKind::NotFound => (),
-        outcome => outcome?,
+    loop {
+        match repository.make_symlink(&target, &new) {
+            // Left there by one that was killed, or being put in place by another.
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
+                if repository.read_link(&new).is_ok_and(|text| text != *target) {
+                    // It says something else: the repository was moved, or has another path.
+                    found(repository.remove_file(&new))?;
+                    continue;
+                }
+            }
+            outcome => outcome?,
+        }
+        match repository.rename(&new, names::LAST) {
+            // The other one put it in place, or took it away.
+            Err(failure) if failure.kind() == ErrorKind::NotFound => {
+                if last(repository)?.as_ref() == Some(id) {
+                    break;
+                }
+            }
+            outcome => {
+                outcome?;
+                break;
+            }
+        }
     }
     repository.sync().map_err(Failure::indeterminate)
 }

@@ -1,7 +1,7 @@
 //! The one writer of a session: a kernel lock that dies with its owner, and a record that tells
 //! people who that is.
 
-use super::{DirectoryBackend, create, names};
+use super::{DirectoryBackend, create, names, still_there};
 use crate::backend::WriterState;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -26,7 +26,8 @@ impl WriterLock {
                 // PlainBox made this session, or a power cut took the file: see create::mark_durable.
                 create::sync_way(backend, repository)?;
                 repository.sync()?;
-                session.open_file(names::WRITER, Access::Create)?
+                found(session.open_file(names::WRITER, Access::Create))?
+                    .ok_or_else(|| backend.not_found(id))?
             }
         };
         if !file.try_lock().map_err(cannot_lock)? {
@@ -36,10 +37,8 @@ impl WriterLock {
         // removed while we came, nor on a file that was taken out of it.
         let locked = file.metadata()?;
         let there = session.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
-        let here = session.own_metadata()?;
-        let listed = repository.metadata(names::session(id))?;
-        if !there || !listed.is_some_and(|it| it.is_same_file(&here)) {
-            return Err(Error::NotFound { id: id.clone(), repository: backend.location.clone() });
+        if !there || !still_there(repository, session, id)? {
+            return Err(backend.not_found(id));
         }
         let lock = Self(file);
         lock.leave_record();
