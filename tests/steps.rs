@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pitstop::{CreateOptions, Repository, SessionId};
+use pitstop::{CreateOptions, Error, Repository, SessionId};
 
 use crate::watchdog;
 
@@ -26,6 +26,28 @@ fn runs_the_step_it_was_started_for() {
             session.save(b"one").unwrap();
             session.save(b"two").unwrap();
             session.make_last().unwrap();
+        }
+        Some("list") => {
+            // Absolute paths would be longer than the test wants to know.
+            let here = std::env::current_dir().unwrap();
+            let short =
+                |error: Error| error.to_string().replace(&format!("{}/", here.display()), "");
+            let repository = Repository::open("sessions").unwrap();
+            let listing = repository.list().unwrap();
+            let mut said = String::new();
+            for problem in listing.problems {
+                said += &format!("{}: {}\n", problem.name, short(problem.error));
+            }
+            let mut ids: Vec<_> = listing.sessions.into_iter().map(|it| it.id).collect();
+            ids.sort();
+            for id in ids {
+                said += &format!("{id}\n");
+            }
+            for id in ["closed", "shut"] {
+                let error = repository.get(id).unwrap().load().unwrap_err();
+                said += &format!("load {id}: {}\n", short(error));
+            }
+            fs::write("list", said).unwrap();
         }
         Some(step) => panic!("no such step: {step}"),
     }
