@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use pitstop::{CreateOptions, Error, Repository, SessionId, Unlocked, WriterState};
 use serde_json::json;
 
-use crate::watchdog::within_time;
+use crate::watchdog::{child, run, within_time};
 use peer::Peer;
 
 /// A repository that both use, and PlainBox; `None` where that cannot be installed.
@@ -191,12 +191,12 @@ fn both_find_plainboxs_repository_by_the_same_rule() {
         let Some(mut plainbox) = Peer::start(scratch.path()) else { return };
         let call = json!({"do": "default_location", "environment": environment});
         let theirs = plainbox.call(call)["ok"].as_str().unwrap().to_owned();
-        let mut step = crate::watchdog::child("locations", scratch.path());
+        let mut step = child("locations", scratch.path());
         step.env_remove("HOME").env_remove("XDG_CACHE_HOME");
         for (name, value) in environment.as_object().unwrap() {
             step.env(name, value.as_str().unwrap());
         }
-        assert!(step.output().unwrap().status.success());
+        run(step);
         let ours = fs::read_to_string(scratch.path().join("locations")).unwrap();
         assert_eq!(ours.lines().next().unwrap(), theirs, "{environment}");
     }

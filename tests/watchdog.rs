@@ -1,5 +1,7 @@
 //! Tests that must not hang, and steps that need a process of their own.
 
+use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -34,6 +36,36 @@ pub(crate) fn child(step: &str, directory: &Path) -> Command {
     command.args(["--exact", "steps::runs_the_step_it_was_started_for", "--nocapture"]);
     command.env(STEP, step).current_dir(directory).stdin(Stdio::null());
     command
+}
+
+/// Runs it, and fails with what it said if it fails.
+#[track_caller]
+pub(crate) fn run(mut command: impl std::borrow::BorrowMut<Command>) {
+    let output = command.borrow_mut().output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+/// Runs a [`child`] that may not do everything: root gives all in `directory` to somebody else, and is
+/// that one. `false`, with a word to the reader, if that cannot be done.
+#[track_caller]
+pub(crate) fn as_nobody(step: &str, directory: &Path) -> bool {
+    const NOBODY: u32 = 65534;
+    let mut command = child(step, directory);
+    if rustix::process::geteuid().is_root() {
+        run(Command::new("chown").args(["-R", &NOBODY.to_string()]).arg(directory));
+        command.uid(NOBODY);
+    }
+    match command.spawn() {
+        Ok(mut process) => {
+            assert!(process.wait().unwrap().success(), "'{step}' failed as user {NOBODY}");
+            true
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "skipped, nobody else may run '{step}': {error}");
+            false
+        }
+    }
 }
 
 /// The step that this process was started for.
