@@ -43,8 +43,8 @@
 //! # Limitations
 //!
 //! - Linux only. The file system must support flushing of files and directories.
-//! - Whoever forks while it holds a [`Writer`] shares its lock with the child: the session stays busy
-//!   until both have ended.
+//! - A process that is forked off while a [`Writer`] is held keeps its lock alive: if the parent is
+//!   killed, the session stays busy until the child has ended or run another program.
 //! - A plain session keeps one checkpoint and cannot tell damage inside it.
 
 #![forbid(unsafe_code)]

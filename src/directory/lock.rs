@@ -10,7 +10,10 @@ use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
 
 /// Held by the writer of a session, and by whoever removes or unlocks it.
 #[derive(Debug)]
-pub(super) struct WriterLock(File);
+pub(super) struct WriterLock {
+    file: File,
+    process: u32,
+}
 
 impl WriterLock {
     /// Takes the place of the writer, or says who has it.
@@ -40,7 +43,7 @@ impl WriterLock {
         if !there || !still_there(repository, session, id)? {
             return Err(backend.not_found(id));
         }
-        let lock = Self(file);
+        let lock = Self { file, process: std::process::id() };
         lock.leave_record();
         Ok(lock)
     }
@@ -48,7 +51,7 @@ impl WriterLock {
     /// The record only tells people, so that a disk too full for it does not keep anyone from saving.
     fn leave_record(&self) {
         let record = serde_json::to_vec(&sys::current_owner()).unwrap_or_default();
-        if let Err(failure) = self.0.set_len(0).and_then(|()| self.0.write_all(&record)) {
+        if let Err(failure) = self.file.set_len(0).and_then(|()| self.file.write_all(&record)) {
             tracing::debug!(error = %failure.source, "the writer's record could not be written");
         }
     }
@@ -56,8 +59,14 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // An empty record says that its writer ended in order. The lock ends with the open file.
-        let _ = self.0.set_len(0);
+        // A child that was forked off shares the open file, but not the place of the writer.
+        if self.process == std::process::id() {
+            // An empty record says that its writer ended in order.
+            let _ = self.file.set_len(0);
+            // Closing the file does not end the lock while a child has it open, and every child has
+            // until it runs its own program.
+            let _ = self.file.unlock();
+        }
     }
 }
 

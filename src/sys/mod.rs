@@ -60,6 +60,8 @@ pub(crate) trait RawFile: Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// Takes the kernel lock that ends with this open file; `false` if another has it.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Gives the kernel lock back, also for processes that share this open file.
+    fn unlock(&self) -> io::Result<()>;
     /// Whether another open file holds the kernel lock. Takes nothing.
     fn is_locked(&self) -> io::Result<bool>;
 }
@@ -337,6 +339,10 @@ impl File {
 
     pub(crate) fn try_lock(&self) -> Outcome<bool> {
         self.here("lock", self.raw.try_lock())
+    }
+
+    pub(crate) fn unlock(&self) -> Outcome<()> {
+        self.here("unlock", self.raw.unlock())
     }
 
     pub(crate) fn is_locked(&self) -> Outcome<bool> {

@@ -200,15 +200,20 @@ impl RawFile for OsFile {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole_file())) {
+        match fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
             Ok(_) => Ok(true),
             Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
             Err(errno) => Err(errno.into()),
         }
     }
 
+    fn unlock(&self) -> io::Result<()> {
+        fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)))?;
+        Ok(())
+    }
+
     fn is_locked(&self) -> io::Result<bool> {
-        let mut lock = whole_file();
+        let mut lock = whole_file(libc::F_WRLCK);
         fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut lock))?;
         Ok(i32::from(lock.l_type) != libc::F_UNLCK)
     }
@@ -216,9 +221,9 @@ impl RawFile for OsFile {
 
 /// An open-file-description lock: it belongs to the open file, not to the process, so that threads
 /// exclude each other too, and the kernel tells who holds it without anybody having to take it.
-fn whole_file() -> libc::flock {
+fn whole_file(kind: i32) -> libc::flock {
     libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
+        l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,
