@@ -56,9 +56,10 @@ pub(crate) fn as_nobody(step: &str, directory: &Path) -> bool {
         run(Command::new("chown").args(["-R", &NOBODY.to_string()]).arg(directory));
         command.uid(NOBODY);
     }
-    match command.spawn() {
-        Ok(mut process) => {
-            assert!(process.wait().unwrap().success(), "'{step}' failed as user {NOBODY}");
+    match command.output() {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "'{step}' failed as another user: {said}");
             true
         }
         Err(error) => {
