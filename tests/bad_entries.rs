@@ -343,6 +343,31 @@ fn what_lies_where_the_link_belongs_is_reported_and_kept() {
 }
 
 #[test]
+fn what_lies_where_the_link_belongs_is_kept_when_many_put_one_there() {
+    let place = Place::new();
+    let link = place.entry("last-session");
+    for round in 0..50 {
+        let _ = fs::remove_file(&link);
+        let content = format!("kept {round}");
+        fs::write(&link, &content).unwrap();
+        let start = Barrier::new(4);
+        thread::scope(|scope| {
+            for id in ["good", "other", "good", "other"] {
+                let (place, start) = (&place, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    place.repository.get(id).unwrap().make_last().unwrap();
+                });
+            }
+        });
+        assert!(place.repository.last().unwrap().is_some());
+        let mut entries = fs::read_dir(place.repository.location()).unwrap();
+        let kept = |path: PathBuf| fs::read_to_string(path).is_ok_and(|it| it == content);
+        assert!(entries.any(|it| kept(it.unwrap().path())), "round {round}");
+    }
+}
+
+#[test]
 fn a_link_that_a_killed_program_was_about_to_put_in_place_is_no_obstacle() {
     let place = Place::new();
     symlink("anywhere", place.entry(".good.last")).unwrap();
