@@ -214,8 +214,12 @@ fn variable(name: &str) -> Option<OsString> {
 
 /// `$HOME`, else what the system's user database says. An empty one is the root directory, as for a shell.
 fn home() -> Result<PathBuf> {
+    match env::var_os("HOME") {
+        Some(home) if home.is_empty() => return Ok(PathBuf::from("/")),
+        Some(home) => return Ok(home.into()),
+        None => (),
+    }
     match env::home_dir() {
-        Some(home) if home.as_os_str().is_empty() => Ok(PathBuf::from("/")),
         Some(home) => Ok(home),
         None => Err(Error::InvalidLocation {
             location: PathBuf::from("~"),

@@ -1,7 +1,12 @@
 //! Pitstop's tests, in one binary: each file is a subject.
 #![allow(clippy::unwrap_used)]
 
+mod bad_entries;
 mod conformance;
 mod killed;
+mod plainbox;
+mod seed_faults;
 mod sessions;
+mod steps;
 mod traced;
+mod watchdog;

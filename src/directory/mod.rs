@@ -69,11 +69,22 @@ impl DirectoryBackend {
 
     /// The open directories of the repository and of a session in it.
     fn session(&self, id: &SessionId) -> Result<(Directory, Directory)> {
-        let not_found = || Error::NotFound { id: id.clone(), repository: self.location.clone() };
+        let not_found = || self.not_found(id);
         let repository = self.repository()?.ok_or_else(not_found)?;
         let session = open_session(&repository, &names::session(id))?.ok_or_else(not_found)?;
         Ok((repository, session))
     }
+
+    fn not_found(&self, id: &SessionId) -> Error {
+        Error::NotFound { id: id.clone(), repository: self.location.clone() }
+    }
+}
+
+/// Whether this open directory still is the session of that name: not one that was removed after it
+/// was opened, whose files go one after the other.
+fn still_there(repository: &Directory, session: &Directory, id: &SessionId) -> Outcome<bool> {
+    let here = session.own_metadata()?;
+    Ok(repository.metadata(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
 }
 
 /// Opens a session's directory. A link is never followed, and is damage.
@@ -108,8 +119,11 @@ impl Backend for DirectoryBackend {
     }
 
     fn status(&self, id: &SessionId) -> Result<Status> {
-        let (_, session) = self.session(id)?;
+        let (repository, session) = self.session(id)?;
         let summary = list::summarize(&session, id)?;
+        if summary.saved.is_none() && !still_there(&repository, &session, id)? {
+            return Err(self.not_found(id));
+        }
         let writer = match lock::holder(&session)? {
             WriterState::Idle | WriterState::Interrupted(_) if leftover::is_foreign(&session)? => {
                 leftover::state(&session, &*self.disk)?
@@ -120,8 +134,14 @@ impl Backend for DirectoryBackend {
     }
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {
-        let (_, session) = self.session(id)?;
-        plain::load(&session)?.ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+        let (repository, session) = self.session(id)?;
+        match plain::load(&session)? {
+            Some(checkpoint) => Ok(checkpoint),
+            None if still_there(&repository, &session, id)? => {
+                Err(Error::NoCheckpoint { id: id.clone() })
+            }
+            None => Err(self.not_found(id)),
+        }
     }
 
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
