@@ -1,0 +1,1 @@
+//! The tests of the `pitstop` command: each runs the real binary.
