@@ -19,10 +19,8 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Args, Clone)]
-#[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Where the sessions are [default: $PITSTOP_REPOSITORY, else
-    /// ~/.local/state/pitstop/sessions]
+    /// Where the sessions are [default: $PITSTOP_REPOSITORY or ~/.local/state/pitstop/sessions]
     #[arg(long, short, global = true, value_name = "DIR")]
     pub(crate) repository: Option<PathBuf>,
     /// Say nothing but errors and warnings
@@ -66,7 +64,7 @@ pub(crate) fn command() -> clap::Command {
             let _ = writeln!(template, "  {literal}{name:<13}{literal:#}{about}");
         }
     }
-    template += "\n{options}\n{after-help}";
+    let _ = write!(template, "\n{header}Options:{header:#}\n{{options}}{{after-help}}");
     let mut long = format!("{EXAMPLES}\nExit codes:\n");
     for (exit, meaning) in Exit::TABLE {
         let _ = writeln!(long, "  {}  {meaning}", *exit as u8);

@@ -53,8 +53,8 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
             vec!["use a repository on a local disk: see --repository".to_owned()]
         }
         Error::InvalidId { .. } => vec![
-            "a name has 1 to 200 bytes, no '/', no control character, no dot or dash at the start \
-             and no white space at either end"
+            "a name is 1 to 200 bytes of UTF-8, with no '/', no control character, no dot or dash at \
+             the start and no white space at either end"
                 .to_owned(),
         ],
         Error::InvalidLocation { .. } => {

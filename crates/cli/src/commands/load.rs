@@ -1,9 +1,9 @@
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tempfile::NamedTempFile;
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
@@ -62,13 +62,15 @@ fn write_file(path: &Path, data: &[u8]) -> io::Result<()> {
     let there = fs::metadata(&path).ok();
     if there.as_ref().is_some_and(|it| !it.is_file()) {
         // A pipe or a device has nothing to lose, and must not become a file.
-        return fs::OpenOptions::new().write(true).open(&path)?.write_all(data);
+        return OpenOptions::new().write(true).open(&path)?.write_all(data);
     }
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut new = NamedTempFile::new_in(directory)?;
+    let mut new = tempfile::Builder::new().make_in(directory, |name| {
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)
+    })?;
     new.write_all(data)?;
     if let Some(there) = there {
         new.as_file().set_permissions(there.permissions())?;
