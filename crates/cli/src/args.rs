@@ -38,10 +38,10 @@ pub(crate) struct JsonArg {
 
 const EXAMPLES: &str = "\
 Examples:
-  echo '{\"step\": 3}' | pitstop save --create nightly   save, and make the session if need be
-  pitstop load nightly > state.json                    get the newest checkpoint back
+  echo '{\"step\": 3}' | pitstop save --create nightly   save; make it if new
+  pitstop load nightly > state.json                    get it back
   pitstop list                                         see what is there
-  pitstop status                                       see who is writing, and who was killed
+  pitstop status                                       see who is writing
 ";
 
 /// Reads the command line. Prints help and ends the process where that was asked for or needed.

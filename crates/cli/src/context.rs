@@ -48,9 +48,9 @@ impl Context {
         }
     }
 
-    pub(crate) fn warn(&self, message: &(dyn std::error::Error + 'static)) {
-        labelled(WARNING, "warning", &message.to_string());
-        causes(message);
+    pub(crate) fn warn(&self, error: &(dyn std::error::Error + 'static)) {
+        warning(&error.to_string());
+        causes(error);
     }
 
     /// Says what went wrong, why, and what to do next.
@@ -76,6 +76,10 @@ impl Context {
         }
         line
     }
+}
+
+pub(crate) fn warning(message: &str) {
+    labelled(WARNING, "warning", message);
 }
 
 fn causes(error: &(dyn std::error::Error + 'static)) {

@@ -9,12 +9,14 @@ mod error;
 mod hints;
 mod input;
 mod output;
+mod warnings;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = args::parse();
     let context = context::Context::new(&args.global, args.command.name());
+    warnings::show();
     let exit = args.command.run(&context).unwrap_or_else(|error| {
         context.report(&error);
         error.exit

@@ -9,9 +9,10 @@ use crate::context::Context;
 use crate::error::{Exit, Outcome};
 use crate::{input, output};
 
-/// Clear a lock that PlainBox left, when you are sure that it is not running
+/// Clear a lock that PlainBox left
 ///
-/// Nothing that Pitstop leaves behind needs this. What is cleared is kept beside the checkpoint.
+/// Only when you are sure that no PlainBox is running. Nothing that Pitstop leaves behind needs this.
+/// What is cleared is kept beside the checkpoint.
 #[derive(Args)]
 pub(crate) struct UnlockArgs {
     /// The name of the session

@@ -102,6 +102,19 @@ fn a_new_session_takes_the_place_of_the_last() {
 }
 
 #[test]
+fn a_last_session_that_cannot_be_replaced_is_a_warning() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "--create", "--replace-last", "first"]).code(0);
+    let writer = it.location().join("first.session/session.writer");
+    fs::remove_file(&writer).unwrap();
+    fs::create_dir(&writer).unwrap();
+    let ended = it.feed(b"2", ["save", "--create", "--replace-last", "second"]).code(0);
+    assert!(ended.err.starts_with("warning: could not replace the last session, "), "{ended}");
+    assert!(ended.err.ends_with("\nsaved 1 B in second as revision ~REVISION\n"), "{ended}");
+    it.run(["load", "--last"]).code(0).prints("2");
+}
+
+#[test]
 fn show_tells_what_is_known() {
     let it = Environment::new();
     it.run(["create", "job"]).code(0);
