@@ -24,21 +24,24 @@ fn from_fn(write: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> impl Displ
 
 /// `312 B`, `4.2 KiB`, `17 MiB`.
 pub(crate) fn size(bytes: u64) -> impl Display {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     from_fn(move |f| {
-        let mut size = bytes as f64;
-        let mut units = ["B", "KiB", "MiB", "GiB", "TiB"].into_iter();
-        let mut unit = units.next().unwrap_or_default();
-        for next in units {
-            // What would be written as 1024 is one of the next unit.
-            if size < 1023.5 {
-                break;
+        if bytes < 1024 {
+            return write!(f, "{bytes} B");
+        }
+        let (mut one, mut rounded) = (1, u128::from(bytes));
+        for unit in UNITS {
+            one *= 1024;
+            let tenths = (u128::from(bytes) * 10 + one / 2) / one;
+            if tenths < 100 {
+                return write!(f, "{}.{} {unit}", tenths / 10, tenths % 10);
             }
-            (size, unit) = (size / 1024.0, next);
+            rounded = (u128::from(bytes) + one / 2) / one;
+            if rounded < 1024 {
+                return write!(f, "{rounded} {unit}");
+            }
         }
-        match bytes < 1024 || size >= 9.95 {
-            true => write!(f, "{size:.0} {unit}"),
-            false => write!(f, "{size:.1} {unit}"),
-        }
+        write!(f, "{rounded} TiB")
     })
 }
 

@@ -37,10 +37,11 @@ fn a_full_disk_is_told_as_such_and_loses_nothing() {
 fn a_disk_with_no_room_for_a_session_keeps_none_of_it() {
     let it = Environment::new();
     let Some(ended) = it.shell_with_mounts(
-        "mkdir disk; mount -t tmpfs -o nr_inodes=2 tmpfs disk
+        "mkdir disk; mount -t tmpfs -o nr_inodes=4 tmpfs disk
          export PITSTOP_REPOSITORY=$PWD/disk/sessions
+         touch disk/one disk/two
          \"$P\" create job || echo \"create: $?\"
-         mount -o remount,nr_inodes=20 disk
+         rm disk/one disk/two
          \"$P\" list --ids
          \"$P\" create job",
     ) else {
