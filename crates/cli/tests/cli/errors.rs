@@ -1,6 +1,7 @@
 //! Each exit code, and what is said with it.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use super::environment::Environment;
 
@@ -113,6 +114,17 @@ fn damage_is_6_and_hides_nothing() {
     let ended = it.run(["last"]).code(6);
     assert!(ended.err.contains("`pitstop last SESSION` moves it aside"), "{ended}");
     it.run(["last", "good"]).code(0);
+}
+
+#[test]
+fn an_entry_that_is_no_session_is_a_warning() {
+    let it = Environment::new();
+    it.run(["create", "good"]).code(0);
+    let name = std::ffi::OsStr::from_bytes(b"a\xff.session");
+    fs::create_dir(it.location().join(name)).unwrap();
+    let ended = it.run(["list", "--ids"]).code(0).prints("good\n");
+    assert!(ended.err.starts_with("warning: 'a\u{fffd}"), "{ended}");
+    assert!(ended.err.ends_with(" cannot be the name of a session: it is not UTF-8\n"), "{ended}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::environment::Environment;
+use super::environment::{Ended, Environment, PITSTOP};
 
 #[test]
 fn a_reader_that_goes_away_is_no_trouble() {
@@ -68,23 +68,48 @@ fn quiet_says_only_what_went_wrong() {
         .says("error: there is no session 'none' in $DIR/sessions");
 }
 
+/// Runs a line of shell on a terminal of 60 columns; `None`, and the reason, where there is none.
+fn on_terminal(it: &Environment, line: &str) -> Option<Ended> {
+    let script = it.command("script").arg("--version").output();
+    if !script.is_ok_and(|it| it.status.success()) {
+        eprintln!("skipped: there is no script(1) to make a terminal with");
+        return None;
+    }
+    let line = format!("export TERM=xterm; stty cols 60 rows 20; {line}");
+    let mut command = it.command("script");
+    command.args(["-qec", &line, "/dev/null"]).env("P", PITSTOP).env("SHELL", "/bin/sh");
+    Some(it.ended(command.output().unwrap()))
+}
+
 #[test]
 fn a_terminal_is_not_given_what_it_cannot_show() {
     let it = Environment::new();
     it.feed(b"a\x1b[31mb", ["save", "-c", "job"]).code(0);
     it.feed("größe\n".as_bytes(), ["save", "-c", "text"]).code(0);
-    let script = it.command("script").arg("--version").output();
-    if !script.is_ok_and(|it| it.status.success()) {
-        eprintln!("skipped: there is no script(1)");
-        return;
-    }
-    let on_terminal =
-        |command: &str| it.shell(&format!("script -qec '\"$P\" {command}' /dev/null"));
-    let ended = on_terminal("load job").code(1);
-    let expected = "the checkpoint of 'job' is not text, and standard output is a terminal";
-    assert!(ended.out.contains(expected), "{ended}");
-    assert!(ended.out.contains("`pitstop load job -o FILE`"), "{ended}");
-    assert!(on_terminal("load text").code(0).out.contains("größe"));
+    let Some(ended) = on_terminal(&it, "NO_COLOR=1 \"$P\" load job") else { return };
+    ended.code(1).prints(
+        "error: the checkpoint of 'job' is not text, and standard output is a terminal\r\n\
+         hint: `pitstop load job -o FILE` writes it to a file; or use a pipe\r\n",
+    );
+    on_terminal(&it, "\"$P\" load text").unwrap().code(0).prints("größe\r\n");
+}
+
+#[test]
+fn a_listing_fits_the_terminal_and_is_coloured_where_that_is_wanted() {
+    let it = Environment::new();
+    let long = "x".repeat(80);
+    it.run(["create", &long]).code(0);
+    let _writer = it.repository().get(&long).unwrap().writer().unwrap();
+    let Some(ended) = on_terminal(&it, "\"$P\" list") else { return };
+    let out = ended.code(0).out;
+    let lines: Vec<_> = out.lines().collect();
+    assert!(lines[0].starts_with("\u{1b}[1mSESSION"), "{out}");
+    assert!(lines[1].ends_with("  plain    \u{1b}[32mlive\u{1b}[0m"), "{out}");
+    let plain = on_terminal(&it, "NO_COLOR=1 \"$P\" list").unwrap().code(0).out;
+    assert!(!plain.contains('\u{1b}') && plain.contains("x…  never "), "{plain}");
+    assert!(plain.lines().all(|line| line.chars().count() <= 60), "{plain}");
+    // Whoever is no terminal gets the whole name.
+    assert!(it.run(["list"]).out.contains(&long));
 }
 
 #[test]
