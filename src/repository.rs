@@ -130,6 +130,11 @@ impl Repository {
         }
     }
 
+    /// The session of this name, without a look whether it exists: its next call tells.
+    pub fn session(&self, id: SessionId) -> Session {
+        Session::new(self.backend.clone(), id)
+    }
+
     /// The session of this name, made if there is none. Any number of processes may do this at once.
     ///
     /// # Errors
