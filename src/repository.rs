@@ -130,6 +130,11 @@ impl Repository {
         }
     }
 
+    /// The session of this name, without a look whether it exists: its next call tells.
+    pub fn session(&self, id: SessionId) -> Session {
+        Session::new(self.backend.clone(), id)
+    }
+
     /// The session of this name, made if there is none. Any number of processes may do this at once.
     ///
     /// # Errors
@@ -214,8 +219,12 @@ fn variable(name: &str) -> Option<OsString> {
 
 /// `$HOME`, else what the system's user database says. An empty one is the root directory, as for a shell.
 fn home() -> Result<PathBuf> {
+    match env::var_os("HOME") {
+        Some(home) if home.is_empty() => return Ok(PathBuf::from("/")),
+        Some(home) => return Ok(home.into()),
+        None => (),
+    }
     match env::home_dir() {
-        Some(home) if home.as_os_str().is_empty() => Ok(PathBuf::from("/")),
         Some(home) => Ok(home),
         None => Err(Error::InvalidLocation {
             location: PathBuf::from("~"),

@@ -1,11 +1,16 @@
 //! Pitstop's tests, in one binary: each file is a subject.
 #![allow(clippy::unwrap_used)]
 
+mod bad_entries;
 mod conformance;
 mod hostile_bytes;
 mod killed;
 mod model;
+mod plainbox;
 mod power_cut;
 mod rivals;
+mod seed_faults;
 mod sessions;
+mod steps;
 mod traced;
+mod watchdog;

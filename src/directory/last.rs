@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{move_aside, names};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Directory, Failure, Kind, found};
+use crate::sys::{Directory, Failure, Kind, Outcome, found};
 
 /// The session that the link names, if it is there.
 pub(super) fn last(repository: &Directory) -> Result<Option<SessionId>> {
@@ -51,19 +51,61 @@ fn link(repository: &Directory) -> Result<Option<OsString>> {
 /// Like PlainBox's, it holds the whole path: PlainBox deletes what a relative one names from its
 /// current directory. What is not a link is moved aside.
 pub(super) fn set_last(repository: &Directory, id: &SessionId) -> Result<()> {
-    if repository.metadata(names::LAST)?.is_some_and(|it| it.kind != Kind::Link) {
-        move_aside(repository, names::LAST, names::LAST_ASIDE)?;
-    }
+    keep_what_is_no_link(repository)?;
     let (target, new) = (repository.path().join(names::session(id)), names::new_last(id));
-    match repository.make_symlink(&target, &new) {
-        // Left there by one that was killed, or being put in place by another: it says the same.
-        Err(failure) if failure.kind() == ErrorKind::AlreadyExists => (),
-        outcome => outcome?,
-    }
-    match repository.rename(&new, names::LAST) {
-        // The other one put it in place.
-        Err(failure) if failure.kind() == ErrorKind::NotFound => (),
-        outcome => outcome?,
+    loop {
+        match repository.make_symlink(&target, &new) {
+            // Left there by one that was killed, or being put in place by another.
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
+                if repository.read_link(&new).is_ok_and(|text| text != *target) {
+                    // It says something else: the repository was moved, or has another path.
+                    found(repository.remove_file(&new))?;
+                    continue;
+                }
+            }
+            outcome => outcome?,
+        }
+        match repository.rename(&new, names::LAST) {
+            // The other one put it in place, or took it away.
+            Err(failure) if failure.kind() == ErrorKind::NotFound => {
+                if last(repository)?.as_ref() == Some(id) {
+                    break;
+                }
+            }
+            outcome => {
+                outcome?;
+                break;
+            }
+        }
     }
     repository.sync().map_err(Failure::indeterminate)
+}
+
+/// Evidence is kept, also when others do this at the same time and put their link in place.
+fn keep_what_is_no_link(repository: &Directory) -> Outcome<()> {
+    let Some(there) = repository.metadata(names::LAST)? else { return Ok(()) };
+    if there.kind == Kind::Link {
+        return Ok(());
+    }
+    let mut number = 1;
+    while there.kind != Kind::Directory {
+        // A second name, which the new link then leaves as the only one.
+        let aside = format!("{}-{number}", names::LAST_ASIDE);
+        match repository.link(names::LAST, &aside) {
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => number += 1,
+            // No second names on this file system, or not of this file.
+            Err(_) => break,
+            Ok(()) if repository.metadata(&aside)?.is_some_and(|it| it.kind == Kind::Link) => {
+                return repository.remove_file(&aside);
+            }
+            Ok(()) => return Ok(()),
+        }
+    }
+    match move_aside(repository, names::LAST, names::LAST_ASIDE) {
+        // Another one moved it. A link is never renamed over a directory that was kept.
+        Err(failure) if matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
+            Ok(())
+        }
+        outcome => outcome.map(drop),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{is_listed, lock, names, open_session};
+use super::{lock, names, open_session, still_there};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, printable};
@@ -53,21 +53,13 @@ fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
 /// `None` if it was removed while we looked.
 fn summary(repository: &Directory, name: &OsString) -> Result<Option<Summary>> {
     let id = names::id(name)?;
-    if name.to_str().is_none() {
-        return Err(Error::InvalidId { id: id.to_string(), problem: "it is not UTF-8" });
-    }
-    match open_session(repository, &names::session(&id))? {
-        Some(session) => summarize(repository, &session, &id),
-        None => Ok(None),
-    }
+    let Some(session) = open_session(repository, &names::session(&id))? else { return Ok(None) };
+    let summary = summarize(&session, &id)?;
+    Ok((summary.saved.is_some() || still_there(repository, &session, &id)?).then_some(summary))
 }
 
-/// How a session stands, from its names and their sizes alone; `None` if it is being removed.
-pub(super) fn summarize(
-    repository: &Directory,
-    session: &Directory,
-    id: &SessionId,
-) -> Result<Option<Summary>> {
+/// How a session stands, from its names and their sizes alone.
+pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
     let checkpoint = session.metadata(names::CHECKPOINT)?;
     let changed = match &checkpoint {
         Some(there) if there.kind == Kind::File => there.modified,
@@ -78,15 +70,14 @@ pub(super) fn summarize(
                 newest_good: None,
             });
         }
-        None if !is_listed(repository, session, id)? => return Ok(None),
         None => session.own_metadata()?.modified,
     };
-    Ok(Some(Summary {
+    Ok(Summary {
         id: id.clone(),
         saved: checkpoint.as_ref().map(|there| there.modified),
         size: checkpoint.as_ref().map(|there| there.size),
         changed,
         format: Format::Plain,
         live: lock::is_live(session)?,
-    }))
+    })
 }

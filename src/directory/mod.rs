@@ -80,9 +80,9 @@ impl DirectoryBackend {
     }
 }
 
-/// Whether this open directory is still the session: what is missing in one that is being removed
-/// says nothing.
-fn is_listed(repository: &Directory, session: &Directory, id: &SessionId) -> Outcome<bool> {
+/// Whether this open directory still is the session of that name: not one that was removed after it
+/// was opened, whose files go one after the other.
+fn still_there(repository: &Directory, session: &Directory, id: &SessionId) -> Outcome<bool> {
     let here = session.own_metadata()?;
     Ok(repository.metadata(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
 }
@@ -120,8 +120,10 @@ impl Backend for DirectoryBackend {
 
     fn status(&self, id: &SessionId) -> Result<Status> {
         let (repository, session) = self.session(id)?;
-        let summary = list::summarize(&repository, &session, id)?;
-        let summary = summary.ok_or_else(|| self.not_found(id))?;
+        let summary = list::summarize(&session, id)?;
+        if summary.saved.is_none() && !still_there(&repository, &session, id)? {
+            return Err(self.not_found(id));
+        }
         let writer = match lock::holder(&session)? {
             WriterState::Idle | WriterState::Interrupted(_) if leftover::is_foreign(&session)? => {
                 leftover::state(&session, &*self.disk)?
@@ -135,7 +137,7 @@ impl Backend for DirectoryBackend {
         let (repository, session) = self.session(id)?;
         match plain::load(&session)? {
             Some(checkpoint) => Ok(checkpoint),
-            None if is_listed(&repository, &session, id)? => {
+            None if still_there(&repository, &session, id)? => {
                 Err(Error::NoCheckpoint { id: id.clone() })
             }
             None => Err(self.not_found(id)),

@@ -1,5 +1,7 @@
 //! Removing a session.
 
+use std::io::ErrorKind;
+
 use super::lock::WriterLock;
 use super::plain::leftover;
 use super::{DirectoryBackend, names};
@@ -35,15 +37,24 @@ pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Remov
 /// Deletes a directory with all in it, goes on past what cannot be deleted and notes it. No link is
 /// followed, and nothing on another file system that is mounted inside is touched.
 fn delete(parent: &Directory, name: &str, removal: &mut Removal) {
-    let outcome = found(parent.open_directory(name)).and_then(|directory| match directory {
-        Some(directory) => {
-            let here = directory.own_metadata()?;
-            empty(&directory, here.mount, removal)?;
-            found(parent.remove_directory(name)).map(drop)
+    let noted = removal.remains.len();
+    // Whoever had it open may still make a file in it, once: a writer that comes too late does.
+    let mut outcome = Ok(());
+    for _ in 0..16 {
+        outcome = delete_once(parent, name, removal);
+        let is_refilled =
+            outcome.as_ref().is_err_and(|it| it.kind() == ErrorKind::DirectoryNotEmpty);
+        if !is_refilled || removal.remains.len() > noted {
+            return note(outcome, removal);
         }
-        None => Ok(()),
-    });
-    note(outcome, removal);
+    }
+    removal.remains.extend(outcome.err().map(Into::into));
+}
+
+fn delete_once(parent: &Directory, name: &str, removal: &mut Removal) -> Outcome<()> {
+    let Some(directory) = found(parent.open_directory(name))? else { return Ok(()) };
+    empty(&directory, directory.own_metadata()?.mount, removal)?;
+    found(parent.remove_directory(name)).map(drop)
 }
 
 fn empty(directory: &Directory, mount: u64, removal: &mut Removal) -> Outcome<()> {
@@ -78,7 +89,7 @@ fn remove_below(
 fn note(outcome: Outcome<()>, removal: &mut Removal) {
     match outcome {
         // A directory that is not empty holds something that was noted already.
-        Err(failure) if failure.kind() == std::io::ErrorKind::DirectoryNotEmpty => (),
+        Err(failure) if failure.kind() == ErrorKind::DirectoryNotEmpty => (),
         Err(failure) => removal.remains.push(failure.into()),
         Ok(()) => (),
     }

@@ -60,6 +60,7 @@ pub(crate) trait RawFile: Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// Takes the kernel lock that ends with this open file; `false` if another has it.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Gives the kernel lock back, also for processes that share this open file.
     fn unlock(&self) -> io::Result<()>;
     /// Whether another open file holds the kernel lock. Takes nothing.
     fn is_locked(&self) -> io::Result<bool>;
@@ -340,7 +341,6 @@ impl File {
         self.here("lock", self.raw.try_lock())
     }
 
-    /// Gives the lock back, also where a child that was just forked still has the file open.
     pub(crate) fn unlock(&self) -> Outcome<()> {
         self.here("unlock", self.raw.unlock())
     }

@@ -221,9 +221,9 @@ impl RawFile for OsFile {
 
 /// An open-file-description lock: it belongs to the open file, not to the process, so that threads
 /// exclude each other too, and the kernel tells who holds it without anybody having to take it.
-fn whole_file(lock: libc::c_int) -> libc::flock {
+fn whole_file(kind: i32) -> libc::flock {
     libc::flock {
-        l_type: lock as libc::c_short,
+        l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,
