@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{DirectoryBackend, names};
+use super::{DirectoryBackend, names, still_there};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Access, Directory, Failure, Outcome, found};
@@ -26,25 +26,39 @@ pub(super) fn create(
         }
         outcome => outcome?,
     }
-    finish(&repository, &name, replaces).map_err(|failure| {
-        // Nobody was told of this session: take it back, so that the same call works next time.
-        if let Ok(session) = repository.open_directory(&name) {
-            let _ = session.remove_file(names::WRITER);
-            let _ = session.remove_file(names::REPLACES);
+    let session = match found(repository.open_directory(&name)) {
+        Ok(Some(session)) => session,
+        // It was made, and somebody has removed it already.
+        Ok(None) => return Ok(()),
+        Err(failure) => {
+            let _ = repository.remove_directory(&name);
+            return Err(failure.into());
         }
+    };
+    finish(&repository, &session, replaces).or_else(|failure| {
+        if matches!(still_there(&repository, &session, id), Ok(false)) {
+            // Removed already; what has the name now is somebody else's.
+            return Ok(());
+        }
+        // Nobody was told of this session: take it back, so that the same call works next time.
+        let _ = session.remove_file(names::WRITER);
+        let _ = session.remove_file(names::REPLACES);
         let _ = repository.remove_directory(&name);
-        failure.into()
+        Err(failure.into())
     })
 }
 
-fn finish(repository: &Directory, name: &str, replaces: Option<&SessionId>) -> Outcome<()> {
-    let session = repository.open_directory(name)?;
+fn finish(
+    repository: &Directory,
+    session: &Directory,
+    replaces: Option<&SessionId>,
+) -> Outcome<()> {
     if let Some(old) = replaces {
         session.make_symlink(format!("../{}", names::session(old)), names::REPLACES)?;
         session.sync()?;
     }
     repository.sync()?;
-    mark_durable(&session)
+    mark_durable(session)
 }
 
 /// Notes that every name on the way to this session is durable: the writer's file exists only after
