@@ -4,6 +4,7 @@
 mod bad_entries;
 mod conformance;
 mod hostile_bytes;
+mod interleaved;
 mod killed;
 mod model;
 mod plainbox;
