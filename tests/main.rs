@@ -1,4 +1,5 @@
 //! Pitstop's tests, in one binary: each file is a subject.
 #![allow(clippy::unwrap_used)]
 
+mod crashes;
 mod sessions;
