@@ -110,9 +110,16 @@ impl World {
     }
 
     fn begin_create(&mut self, id: Id) {
-        if !self.is_present(id) {
-            *self.session(id) =
-                Expected { presence: Presence::Maybe, payloads: vec![None], has_own_files: false };
+        let was_present = self.is_present(id);
+        let session = self.session(id);
+        (session.presence, session.has_own_files) = (Presence::Maybe, false);
+        match was_present {
+            true => session.payloads.push(None),
+            false => session.payloads = vec![None],
+        }
+        // The link is a name: it comes to life again with a session of that name.
+        if self.removed_last == Some(id) {
+            self.last.push(Some(id));
         }
     }
 
