@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod crashes;
+mod mutants;
 mod sessions;

@@ -1,10 +1,13 @@
 //! What shows that a backend keeps the promises.
 
+mod containment;
 mod crash;
 mod disk;
 mod hook;
+mod mutants;
 mod scenario;
 mod world;
 
 pub use crash::{Budget, Verdict, crashes};
 pub use disk::SimulatedDisk;
+pub use mutants::{Mutant, mutants, traps};

@@ -43,6 +43,7 @@ impl SimulatedDisk {
 
     fn handle(&self, state: &mut State, key: Key) -> Handle {
         state.handles += 1;
+        state.touched.insert(key);
         *state.open.entry(key).or_default() += 1;
         Handle { disk: self.clone(), process: state.process, number: state.handles, key }
     }
@@ -124,10 +125,12 @@ impl State {
     fn look_up(&mut self, directory: Key, name: &OsStr) -> io::Result<Key> {
         let follow = self.take_quirk(Quirk::FollowLink);
         let key = self.entry(directory, name)?;
-        match &self.nodes[key].live {
-            Content::Link(target) if follow => self.follow(directory, Path::new(target), 0),
-            _ => Ok(key),
-        }
+        let found = match &self.nodes[key].live {
+            Content::Link(target) if follow => self.follow(directory, Path::new(target), 0)?,
+            _ => key,
+        };
+        self.touched.insert(found);
+        Ok(found)
     }
 }
 

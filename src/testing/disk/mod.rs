@@ -49,6 +49,8 @@ struct State {
     quirk: Option<Quirk>,
     history: Option<Vec<Moment>>,
     mark: usize,
+    /// All that was opened or looked at.
+    touched: HashSet<Key>,
 }
 
 /// What the next call does wrong.
@@ -124,6 +126,7 @@ impl SimulatedDisk {
             quirk: None,
             history: None,
             mark: 0,
+            touched: HashSet::new(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -203,6 +206,19 @@ impl SimulatedDisk {
         image::digest(&state.nodes, ROOT, without)
     }
 
+    /// Whether this, or anything below it, was ever opened or looked at.
+    pub(crate) fn was_touched(&self, path: &Path) -> bool {
+        let state = self.state();
+        let Ok(key) = state.find(path) else { return false };
+        state.touched.iter().any(|touched| {
+            let mut at = *touched;
+            while at != key && at != ROOT {
+                at = state.nodes[at].parent;
+            }
+            at == key
+        })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -234,6 +250,35 @@ impl SimulatedDisk {
         let mut state = self.state();
         let parent = state.make_path(parent).expect("a directory can be made");
         state.add(parent, name, Content::Link(target.into())).expect("a link can be made");
+    }
+
+    /// Deletes a file or a link, if there is one.
+    pub fn delete(&self, path: impl AsRef<Path>) {
+        let (parent, name) = split(path.as_ref());
+        let mut state = self.state();
+        if let Ok(parent) = state.find(parent) {
+            let _ = state.remove(parent, name, false);
+        }
+    }
+
+    /// Deletes an empty directory, if there is one.
+    pub fn delete_directory(&self, path: impl AsRef<Path>) {
+        let (parent, name) = split(path.as_ref());
+        let mut state = self.state();
+        if let Ok(parent) = state.find(parent) {
+            let _ = state.remove(parent, name, true);
+        }
+    }
+
+    /// What a symbolic link says; `None` if there is none.
+    pub fn link_target(&self, path: impl AsRef<Path>) -> Option<OsString> {
+        let (parent, name) = split(path.as_ref());
+        let state = self.state();
+        let key = state.find(parent).and_then(|parent| state.entry(parent, name)).ok()?;
+        match &state.nodes[key].live {
+            Content::Link(target) => Some(target.clone()),
+            _ => None,
+        }
     }
 
     /// Mounts another file system on a directory, as far as anybody can tell.
