@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod crashes;
+mod faults;
 mod mutants;
 mod sessions;

@@ -190,13 +190,17 @@ impl Shared<'_> {
 
 /// How a program ends.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub(crate) enum End {
     Crash(Survivors),
     Kill,
 }
 
 impl End {
-    fn of(self, moment: &Moment) -> SimulatedDisk {
+    pub(crate) fn crash(survivors: u128) -> Self {
+        Self::Crash(Survivors(survivors))
+    }
+
+    pub(crate) fn of(self, moment: &Moment) -> SimulatedDisk {
         match self {
             Self::Crash(survivors) => moment.after_crash(survivors),
             Self::Kill => moment.after_kill(),
@@ -245,7 +249,7 @@ fn ends(moment: &Moment, number: usize, budget: Budget) -> Vec<End> {
 }
 
 /// Looks at what a crash left, goes on, and looks again. Gives what happened meanwhile.
-fn judge(
+pub(crate) fn judge(
     scenario: &Scenario,
     wrap: &Wrap,
     disk: SimulatedDisk,
@@ -340,7 +344,7 @@ fn replay(spec: &str) -> Verdict {
 }
 
 /// Numbers that are the same in each run (SplitMix64).
-struct Random(u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -364,7 +368,7 @@ impl Random {
     }
 
     /// A quarter, a half or three quarters of the changes.
-    fn survivors(&mut self) -> Survivors {
+    pub(crate) fn survivors(&mut self) -> Survivors {
         let (one, other) = (self.bits(), self.bits());
         Survivors(match self.below(3) {
             0 => one & other,

@@ -3,6 +3,7 @@
 mod containment;
 mod crash;
 mod disk;
+mod faults;
 mod hook;
 mod mutants;
 mod scenario;
@@ -10,4 +11,5 @@ mod world;
 
 pub use crash::{Budget, Verdict, crashes};
 pub use disk::SimulatedDisk;
+pub use faults::{FaultVerdict, Place, faults};
 pub use mutants::{Mutant, mutants, traps};
