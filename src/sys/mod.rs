@@ -151,10 +151,8 @@ impl Failure {
 
     /// The error of a step whose effect is visible, but may not last.
     pub(crate) fn indeterminate(self) -> Error {
-        match self.into() {
-            Error::Storage { step, place, source } => Error::Indeterminate { step, place, source },
-            other => other,
-        }
+        let Self { step, place, source } = self;
+        Error::Indeterminate { step, place, source }
     }
 }
 
