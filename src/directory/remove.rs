@@ -26,10 +26,12 @@ pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Remov
     leftover::check(&session, id, &*backend.disk)?;
     let removed = names::removed(id);
     let mut removal = Removal::default();
-    delete(&repository, &removed, &mut removal);
-    if !removal.remains.is_empty() {
-        // Something of an older one cannot be deleted: this one must not be mixed with it.
-        super::move_aside(&repository, &removed, &removed)?;
+    if repository.metadata(&removed)?.is_some() {
+        delete(&repository, &removed, &mut removal);
+        if !removal.remains.is_empty() {
+            // Something of an older one cannot be deleted: this one must not be mixed with it.
+            super::move_aside(&repository, &removed, &removed)?;
+        }
     }
     repository.rename(names::session(id), &removed)?;
     if let Err(failure) = repository.sync() {
