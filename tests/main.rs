@@ -3,7 +3,10 @@
 
 mod bad_entries;
 mod conformance;
+mod crashes;
+mod faults;
 mod killed;
+mod mutants;
 mod plainbox;
 mod seed_faults;
 mod sessions;

@@ -33,6 +33,7 @@ pub(super) fn create(
             let _ = session.remove_file(names::REPLACES);
         }
         let _ = repository.remove_directory(&name);
+        let _ = repository.sync();
         failure.into()
     })
 }
