@@ -1,34 +1,50 @@
 //! The last session: a link in the repository.
 
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
+use std::path::Path;
 
 use super::{move_aside, names};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Failure, Kind, Outcome, found};
 
-/// The session that the link names. Only the last part of its text counts, and only as a session of
-/// this repository: so nothing outside is ever looked at, and a repository that was moved, or that
-/// PlainBox made by a relative path, keeps its last session.
+/// The session that the link names, if it is there.
 pub(super) fn last(repository: &Directory) -> Result<Option<SessionId>> {
-    let target = match repository.metadata(names::LAST)? {
-        None => return Ok(None),
-        Some(there) if there.kind == Kind::Link => found(repository.read_link(names::LAST))?,
-        Some(there) => {
-            return Err(Error::Corrupt {
-                place: repository.path().join(names::LAST),
-                problem: format!("it is {}, where a link belongs", there.kind.name()),
-                newest_good: None,
-            });
+    let mut target = link(repository)?;
+    loop {
+        let Some(id) = target.as_deref().and_then(named) else { return Ok(None) };
+        let there = repository.metadata(names::session(&id))?;
+        if there.is_some_and(|it| it.kind == Kind::Directory) {
+            return Ok(Some(id));
         }
-    };
-    let Some(target) = target else { return Ok(None) };
-    let Some(name) = std::path::Path::new(&target).file_name() else { return Ok(None) };
-    if !names::is_session(name) {
-        return Ok(None);
+        // It may have been replaced since we read the link: then the new one says so.
+        let now = link(repository)?;
+        if now == target {
+            return Ok(None);
+        }
+        target = now;
     }
-    let there = repository.metadata(name)?.is_some_and(|it| it.kind == Kind::Directory);
-    Ok(names::id(name).ok().filter(|_| there))
+}
+
+/// Only the last part of the link's text counts, and only as a session of this repository: so nothing
+/// outside is ever looked at, and a repository that was moved, or that PlainBox made by a relative
+/// path, keeps its last session.
+fn named(target: &OsStr) -> Option<SessionId> {
+    let name = Path::new(target).file_name().filter(|name| names::is_session(name))?;
+    names::id(OsStr::new(name.to_str()?)).ok()
+}
+
+fn link(repository: &Directory) -> Result<Option<OsString>> {
+    match repository.metadata(names::LAST)? {
+        None => Ok(None),
+        Some(there) if there.kind == Kind::Link => Ok(found(repository.read_link(names::LAST))?),
+        Some(there) => Err(Error::Corrupt {
+            place: repository.path().join(names::LAST),
+            problem: format!("it is {}, where a link belongs", there.kind.name()),
+            newest_good: None,
+        }),
+    }
 }
 
 /// Puts a new link in place by a rename, so that there is one at every moment, and flushes it.

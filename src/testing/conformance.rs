@@ -223,6 +223,10 @@ fn last_is_the_one_made_so(repository: &Repository) {
     }
     two.remove().unwrap();
     assert_eq!(repository.last().unwrap().unwrap().id(), one.id());
+    one.remove().unwrap();
+    assert!(repository.last().unwrap().is_none());
+    create(repository, "one");
+    assert_eq!(repository.last().unwrap().unwrap().id(), one.id());
 }
 
 fn replacing(id: &str) -> CreateOptions {
