@@ -102,7 +102,10 @@ impl Repository {
             None => self.create_generated(&options.prefix, replaces.as_ref())?,
         };
         if options.replace_last && replaces.is_none() {
-            self.backend.set_last(&id)?;
+            self.backend.set_last(&id).inspect_err(|_| {
+                // Nobody was told of this session.
+                let _ = self.backend.remove(&id);
+            })?;
         }
         Ok(Session::new(self.backend.clone(), id))
     }

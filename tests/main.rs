@@ -3,10 +3,13 @@
 
 mod bad_entries;
 mod conformance;
+mod crashes;
+mod faults;
 mod hostile_bytes;
 mod interleaved;
 mod killed;
 mod model;
+mod mutants;
 mod plainbox;
 mod power_cut;
 mod rivals;

@@ -32,6 +32,7 @@ pub(super) fn create(
         Ok(None) => return Ok(()),
         Err(failure) => {
             let _ = repository.remove_directory(&name);
+            let _ = repository.sync();
             return Err(failure.into());
         }
     };
@@ -44,6 +45,7 @@ pub(super) fn create(
         let _ = session.remove_file(names::WRITER);
         let _ = session.remove_file(names::REPLACES);
         let _ = repository.remove_directory(&name);
+        let _ = repository.sync();
         Err(failure.into())
     })
 }

@@ -83,23 +83,13 @@ pub(super) fn set_last(repository: &Directory, id: &SessionId) -> Result<()> {
 
 /// Evidence is kept, also when others do this at the same time and put their link in place.
 fn keep_what_is_no_link(repository: &Directory) -> Outcome<()> {
-    let Some(there) = repository.metadata(names::LAST)? else { return Ok(()) };
-    if there.kind == Kind::Link {
-        return Ok(());
-    }
-    let mut number = 1;
-    while there.kind != Kind::Directory {
-        // A second name, which the new link then leaves as the only one.
-        let aside = format!("{}-{number}", names::LAST_ASIDE);
-        match repository.link(names::LAST, &aside) {
-            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => number += 1,
-            // No second names on this file system, or not of this file.
-            Err(_) => break,
-            Ok(()) if repository.metadata(&aside)?.is_some_and(|it| it.kind == Kind::Link) => {
-                return repository.remove_file(&aside);
-            }
-            Ok(()) => return Ok(()),
+    match repository.metadata(names::LAST)? {
+        None => return Ok(()),
+        Some(there) if there.kind == Kind::Link => return Ok(()),
+        Some(there) if there.kind != Kind::Directory && keep_by_second_name(repository)? => {
+            return Ok(());
         }
+        Some(_) => (),
     }
     match move_aside(repository, names::LAST, names::LAST_ASIDE) {
         // Another one moved it. A link is never renamed over a directory that was kept.
@@ -108,4 +98,24 @@ fn keep_what_is_no_link(repository: &Directory) -> Outcome<()> {
         }
         outcome => outcome.map(drop),
     }
+}
+
+/// Gives it a second name, which the new link then leaves as the only one. `false` if there are no
+/// second names on this file system, or not of this file.
+fn keep_by_second_name(repository: &Directory) -> Outcome<bool> {
+    for number in 1.. {
+        let aside = format!("{}-{number}", names::LAST_ASIDE);
+        match repository.link(names::LAST, &aside) {
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => (),
+            Err(_) => break,
+            Ok(()) => {
+                // Another one has put its link in place meanwhile.
+                if repository.metadata(&aside)?.is_some_and(|it| it.kind == Kind::Link) {
+                    repository.remove_file(&aside)?;
+                }
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }

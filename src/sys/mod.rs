@@ -6,6 +6,8 @@
 
 mod host;
 mod os;
+#[cfg(feature = "testing")]
+pub(crate) mod site;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
@@ -18,6 +20,8 @@ pub(crate) use host::{current_owner, random};
 pub(crate) use os::Os;
 
 use crate::error::Error;
+#[cfg(feature = "testing")]
+use site::on_behalf;
 
 /// Where directories are found, and what is known of the machine they are on.
 pub(crate) trait Disk: Debug + Send + Sync {
@@ -97,6 +101,12 @@ impl Kind {
     }
 }
 
+/// What opening something else as a file fails with.
+pub(crate) fn not_a_file(kind: Kind) -> io::Error {
+    let text = format!("it is {}, where a file belongs", kind.name());
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
 /// What is known of a file or directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Metadata {
@@ -143,10 +153,8 @@ impl Failure {
 
     /// The error of a step whose effect is visible, but may not last.
     pub(crate) fn indeterminate(self) -> Error {
-        match self.into() {
-            Error::Storage { step, place, source } => Error::Indeterminate { step, place, source },
-            other => other,
-        }
+        let Self { step, place, source } = self;
+        Error::Indeterminate { step, place, source }
     }
 }
 
@@ -165,6 +173,11 @@ impl From<Failure> for Error {
 }
 
 const SYNC: &str = "flush";
+
+#[cfg(not(feature = "testing"))]
+fn on_behalf<T>(call: impl FnOnce() -> T) -> T {
+    call()
+}
 
 pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
 
@@ -185,8 +198,9 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    #[track_caller]
     pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Outcome<Self> {
-        match disk.open(path) {
+        match on_behalf(|| disk.open(path)) {
             Ok(raw) => Ok(Self { raw: raw.into(), path: path.to_owned() }),
             Err(source) => Err(Failure { step: "open", place: path.to_owned(), source }),
         }
@@ -196,87 +210,108 @@ impl Directory {
         &self.path
     }
 
+    #[track_caller]
     pub(crate) fn open_directory(&self, name: impl AsRef<OsStr>) -> Outcome<Self> {
         let name = name.as_ref();
-        let raw = self.at("open", name, self.raw.open_directory(name))?;
+        let raw = self.at("open", name, || self.raw.open_directory(name))?;
         Ok(Self { raw: raw.into(), path: self.path.join(name) })
     }
 
     /// Opens a regular file; anything else of that name is refused without blocking on it.
+    #[track_caller]
     pub(crate) fn open_file(&self, name: impl AsRef<OsStr>, access: Access) -> Outcome<File> {
         let name = name.as_ref();
-        let raw = self.at("open", name, self.raw.open_file(name, access))?;
+        let raw = self.at("open", name, || self.raw.open_file(name, access))?;
         Ok(File { raw, path: self.path.join(name) })
     }
 
+    #[track_caller]
     pub(crate) fn make_directory(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
         let name = name.as_ref();
-        self.at("create", name, self.raw.make_directory(name))
+        self.at("create", name, || self.raw.make_directory(name))
     }
 
+    #[track_caller]
     pub(crate) fn remove_directory(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
         let name = name.as_ref();
-        self.at("remove", name, self.raw.remove_directory(name))
+        self.at("remove", name, || self.raw.remove_directory(name))
     }
 
+    #[track_caller]
     pub(crate) fn remove_file(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
         let name = name.as_ref();
-        self.at("remove", name, self.raw.remove_file(name))
+        self.at("remove", name, || self.raw.remove_file(name))
     }
 
+    #[track_caller]
     pub(crate) fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
         let (from, to) = (from.as_ref(), to.as_ref());
-        self.at("put in place", to, self.raw.rename(from, to))
+        self.at("put in place", to, || self.raw.rename(from, to))
     }
 
+    #[track_caller]
     pub(crate) fn link(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
         let (from, to) = (from.as_ref(), to.as_ref());
-        self.at("link", to, self.raw.link(from, to))
+        self.at("link", to, || self.raw.link(from, to))
     }
 
+    #[track_caller]
     pub(crate) fn make_symlink(
         &self,
         target: impl AsRef<OsStr>,
         name: impl AsRef<OsStr>,
     ) -> Outcome<()> {
         let (target, name) = (target.as_ref(), name.as_ref());
-        self.at("create", name, self.raw.make_symlink(target, name))
+        self.at("create", name, || self.raw.make_symlink(target, name))
     }
 
+    #[track_caller]
     pub(crate) fn read_link(&self, name: impl AsRef<OsStr>) -> Outcome<OsString> {
         let name = name.as_ref();
-        self.at("read", name, self.raw.read_link(name))
+        self.at("read", name, || self.raw.read_link(name))
     }
 
     /// What is there, links not followed; `None` if nothing is.
+    #[track_caller]
     pub(crate) fn metadata(&self, name: impl AsRef<OsStr>) -> Outcome<Option<Metadata>> {
         let name = name.as_ref();
-        found(self.at("look at", name, self.raw.metadata(name)))
+        found(self.at("look at", name, || self.raw.metadata(name)))
     }
 
+    #[track_caller]
     pub(crate) fn own_metadata(&self) -> Outcome<Metadata> {
-        self.here("look at", self.raw.own_metadata())
+        self.here("look at", || self.raw.own_metadata())
     }
 
+    #[track_caller]
     pub(crate) fn entries(&self) -> Outcome<Vec<(OsString, Kind)>> {
-        self.here("list", self.raw.entries())
+        self.here("list", || self.raw.entries())
     }
 
     /// Makes the names in this directory durable.
+    #[track_caller]
     pub(crate) fn sync(&self) -> Outcome<()> {
-        self.here(SYNC, self.raw.sync())
+        self.here(SYNC, || self.raw.sync())
     }
 
+    #[track_caller]
     pub(crate) fn is_local(&self) -> Outcome<bool> {
-        self.here("look at", self.raw.is_local())
+        self.here("look at", || self.raw.is_local())
     }
 
-    fn at<T>(&self, step: &'static str, name: &OsStr, result: io::Result<T>) -> Outcome<T> {
-        result.map_err(|source| Failure { step, place: self.path.join(name), source })
+    #[track_caller]
+    fn at<T>(
+        &self,
+        step: &'static str,
+        name: &OsStr,
+        call: impl FnOnce() -> io::Result<T>,
+    ) -> Outcome<T> {
+        on_behalf(call).map_err(|source| Failure { step, place: self.path.join(name), source })
     }
 
-    fn here<T>(&self, step: &'static str, result: io::Result<T>) -> Outcome<T> {
-        result.map_err(|source| Failure { step, place: self.path.clone(), source })
+    #[track_caller]
+    fn here<T>(&self, step: &'static str, call: impl FnOnce() -> io::Result<T>) -> Outcome<T> {
+        on_behalf(call).map_err(|source| Failure { step, place: self.path.clone(), source })
     }
 }
 
@@ -289,8 +324,9 @@ pub(crate) struct File {
 
 impl File {
     /// Reads the whole file as it is now, and no more memory than that.
+    #[track_caller]
     pub(crate) fn read(&self) -> Outcome<(Vec<u8>, Metadata)> {
-        self.here("read", self.read_raw())
+        self.here("read", || self.read_raw())
     }
 
     fn read_raw(&self) -> io::Result<(Vec<u8>, Metadata)> {
@@ -309,8 +345,9 @@ impl File {
         Ok((data, metadata))
     }
 
+    #[track_caller]
     pub(crate) fn write_all(&self, data: &[u8]) -> Outcome<()> {
-        self.here("write", self.write_raw(data))
+        self.here("write", || self.write_raw(data))
     }
 
     fn write_raw(&self, data: &[u8]) -> io::Result<()> {
@@ -324,32 +361,39 @@ impl File {
         Ok(())
     }
 
+    #[track_caller]
     pub(crate) fn set_len(&self, len: u64) -> Outcome<()> {
-        self.here("write", self.raw.set_len(len))
+        self.here("write", || self.raw.set_len(len))
     }
 
+    #[track_caller]
     pub(crate) fn metadata(&self) -> Outcome<Metadata> {
-        self.here("look at", self.raw.metadata())
+        self.here("look at", || self.raw.metadata())
     }
 
     /// Makes the content and the length of this file durable, but not its name.
+    #[track_caller]
     pub(crate) fn sync(&self) -> Outcome<()> {
-        self.here(SYNC, self.raw.sync())
+        self.here(SYNC, || self.raw.sync())
     }
 
+    #[track_caller]
     pub(crate) fn try_lock(&self) -> Outcome<bool> {
-        self.here("lock", self.raw.try_lock())
+        self.here("lock", || self.raw.try_lock())
     }
 
+    #[track_caller]
     pub(crate) fn unlock(&self) -> Outcome<()> {
-        self.here("unlock", self.raw.unlock())
+        self.here("unlock", || self.raw.unlock())
     }
 
+    #[track_caller]
     pub(crate) fn is_locked(&self) -> Outcome<bool> {
-        self.here("lock", self.raw.is_locked())
+        self.here("lock", || self.raw.is_locked())
     }
 
-    fn here<T>(&self, step: &'static str, result: io::Result<T>) -> Outcome<T> {
-        result.map_err(|source| Failure { step, place: self.path.clone(), source })
+    #[track_caller]
+    fn here<T>(&self, step: &'static str, call: impl FnOnce() -> io::Result<T>) -> Outcome<T> {
+        on_behalf(call).map_err(|source| Failure { step, place: self.path.clone(), source })
     }
 }

@@ -12,7 +12,7 @@ use nix::libc;
 use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host};
+use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
@@ -233,11 +233,6 @@ fn whole_file(kind: i32) -> libc::flock {
         l_len: 0,
         l_pid: 0,
     }
-}
-
-fn not_a_file(kind: Kind) -> io::Error {
-    let text = format!("it is {}, where a file belongs", kind.name());
-    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// Gives a new file the bits that a umask or an access list of the directory changed.
