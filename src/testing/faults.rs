@@ -57,7 +57,9 @@ impl fmt::Display for FaultVerdict {
 
 /// Runs every scenario with every fault.
 pub fn faults() -> Vec<FaultVerdict> {
-    let all = scenarios();
+    // Where a replacement was put off, making a session of the old name means something else.
+    let all: Vec<Scenario> =
+        scenarios().into_iter().filter(|scenario| scenario.name != "replace-again").collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();

@@ -58,6 +58,11 @@ impl World {
         self.sessions.get(id).is_some_and(|it| it.presence != Presence::Gone)
     }
 
+    /// Whether the repository is there for certain. Making it changes what is around it.
+    pub(crate) fn has_repository(&self) -> bool {
+        self.sessions.values().any(|it| it.presence == Presence::Sure)
+    }
+
     fn session(&mut self, id: Id) -> &mut Expected {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
