@@ -123,9 +123,8 @@ impl State {
 
     /// What has a name, not what a link leads to unless that is to go wrong.
     fn look_up(&mut self, directory: Key, name: &OsStr) -> io::Result<Key> {
-        if let Some(Quirk::LayLink(target)) =
-            self.quirks.pop_if(|quirk| matches!(quirk, Quirk::LayLink(_)))
-        {
+        let laid = self.quirks.iter().position(|quirk| matches!(quirk, Quirk::LayLink(_)));
+        if let Some(Quirk::LayLink(target)) = laid.map(|at| self.quirks.remove(at)) {
             self.lay_link(directory, name, target);
         }
         let follow = self.take_quirk(Quirk::FollowLink);
