@@ -102,11 +102,26 @@ fn link(disk: &SimulatedDisk, name: &str, target: &str) {
 /// how many there are.
 pub(crate) fn containment(wrap: &Wrap) -> std::result::Result<usize, String> {
     for trap in TRAPS {
-        for removes_first in [false, true] {
-            check(trap, removes_first, wrap).map_err(|text| format!("{}: {text}", trap.name))?;
-        }
+        let wrong = |text| format!("{}: {text}", trap.name);
+        check(trap, false, wrap).map_err(wrong)?;
+        check(trap, true, wrap).map_err(wrong)?;
+        let unwritable = Trap { is_writable: false, ..*trap };
+        check(&unwritable, false, &without_renames(wrap)).map_err(wrong)?;
     }
     Ok(TRAPS.len())
+}
+
+/// No new checkpoint can be put in place.
+fn without_renames(wrap: &Wrap) -> Wrap {
+    let inner = wrap.clone();
+    Arc::new(move |disk| {
+        Arc::new(HookedDisk::new(inner(disk), |call| match call.operation {
+            Operation::Rename if call.name.is_some_and(|name| name == "session.new") => {
+                Action::Fail(std::io::ErrorKind::StorageFull.into())
+            }
+            _ => Action::Pass,
+        }))
+    })
 }
 
 fn check(trap: &Trap, removes_first: bool, wrap: &Wrap) -> std::result::Result<(), String> {

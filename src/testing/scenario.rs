@@ -136,7 +136,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[Create("a"), Save("a", 1), Hold("a")],
             &[Save("a", 2), Kill, Save("a", 3), Hold("a"), Kill, Remove("a"), Kill, Create("a")],
         ),
-        scenario("foreign", FAR, &[], &[Foreign("a"), Save("a", 2), Save("a", 3), Remove("a")]),
+        scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
         scenario(
             "leftover",
             NEAR,
