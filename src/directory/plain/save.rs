@@ -103,8 +103,13 @@ impl PlainWriter {
 
     /// After a save that failed: nothing of it stays in the way of the next.
     fn clear(&self) {
-        let _ = leftover::clear(&self.session, &self.id, &*self.disk);
-        let _ = self.session.remove_file(names::NEW_CHECKPOINT);
+        match leftover::clear(&self.session, &self.id, &*self.disk) {
+            Ok(()) | Err(Error::Locked { .. }) => {
+                let _ = self.session.remove_file(names::NEW_CHECKPOINT);
+            }
+            // By its second name our lock is known to be ours.
+            Err(_) => (),
+        }
     }
 }
 
