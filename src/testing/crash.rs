@@ -36,7 +36,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { all_subsets_of: 10, samples: 1000, second_crashes: 4, threads: 2 }
+        Self { all_subsets_of: 10, samples: 1000, second_crashes: 10, threads: 2 }
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Step {
     MakeLast(Id),
     Remove(Id),
     Unlock(Id),
+    /// Lists, loads, and asks for the last session.
+    Look(Id),
     /// The program puts files of its own into the session's directory.
     OwnFiles(Id),
     /// PlainBox makes a session.
@@ -109,6 +111,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[Save("a", 2), Unfinished("a"), Save("a", 7)],
         ),
         scenario("conditional", NEAR, &saved, &[Follow("a", 2), Follow("a", 7)]),
+        scenario("look", NEAR, &last, &[Look("a"), Look("b")]),
         scenario("replace", NEAR, &last, &[Replace("n"), Save("n", 1), Save("n", 2)]),
         scenario(
             "replace-held",
@@ -274,6 +277,12 @@ impl Run {
             Step::MakeLast(id) => self.session(id)?.make_last(),
             Step::Remove(id) => self.session(id)?.remove().map(drop),
             Step::Unlock(id) => self.session(id)?.unlock().map(drop),
+            Step::Look(id) => {
+                self.repository.list()?;
+                self.session(id)?.status()?;
+                self.session(id)?.load()?;
+                self.repository.last().map(drop)
+            }
             Step::OwnFiles(id) => {
                 self.disk.put_file(self.place(id).join("own/files/report"), b"own");
                 self.disk.sync_all();
