@@ -9,7 +9,7 @@ use crate::checkpoint::{CheckpointInfo, Revision, SaveOptions};
 use crate::directory::lock::WriterLock;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Access, Directory, Disk, Failure, Metadata, Outcome, found};
+use crate::sys::{Access, Directory, Disk, Failure, Metadata, found};
 
 /// The writer of a plain session.
 #[derive(Debug)]
@@ -46,10 +46,11 @@ impl PlainWriter {
     }
 
     /// Writes the new checkpoint beside the old one, and flushes it.
-    fn write(&self, data: &[u8]) -> Outcome<Metadata> {
+    fn write(&self, data: &[u8]) -> Result<Metadata> {
         let file = match self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew) {
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
-                // A save that failed could not clear it away.
+                // A save that failed could not clear it away, nor its second name perhaps.
+                leftover::clear(&self.session, &self.id, &*self.disk)?;
                 self.session.remove_file(names::NEW_CHECKPOINT)?;
                 self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew)?
             }
@@ -109,8 +110,13 @@ impl PlainWriter {
 
     /// After a save that failed: nothing of it stays in the way of the next.
     fn clear(&self) {
-        let _ = leftover::clear(&self.session, &self.id, &*self.disk);
-        let _ = self.session.remove_file(names::NEW_CHECKPOINT);
+        match leftover::clear(&self.session, &self.id, &*self.disk) {
+            Ok(()) | Err(Error::Locked { .. }) => {
+                let _ = self.session.remove_file(names::NEW_CHECKPOINT);
+            }
+            // By its second name our lock is known to be ours.
+            Err(_) => (),
+        }
     }
 }
 
@@ -130,7 +136,6 @@ impl BackendWriter for PlainWriter {
         }
         let new = self
             .write(data)
-            .map_err(Error::from)
             .and_then(|new| self.lock_out_plainbox().map(|()| new))
             .and_then(|new| self.install(&new).map(|()| new))
             .inspect_err(|_| self.clear())?;
