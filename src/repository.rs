@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::backend::{Backend, Listing};
+use crate::backend::{Backend, Format, Listing, NewSession};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -94,23 +94,24 @@ impl Repository {
     /// error there is no new session.
     pub fn create(&self, options: &CreateOptions) -> Result<Session> {
         let replaces = if options.replace_last { self.backend.last()? } else { None };
+        let new = NewSession { format: options.format, replaces };
         let id = match &options.id {
             Some(id) => {
-                self.backend.create(id, replaces.as_ref())?;
+                self.backend.create(id, &new)?;
                 id.clone()
             }
-            None => self.create_generated(&options.prefix, replaces.as_ref())?,
+            None => self.create_generated(&options.prefix, &new)?,
         };
-        if options.replace_last && replaces.is_none() {
+        if options.replace_last && new.replaces.is_none() {
             self.backend.set_last(&id)?;
         }
         Ok(Session::new(self.backend.clone(), id))
     }
 
-    fn create_generated(&self, prefix: &str, replaces: Option<&SessionId>) -> Result<SessionId> {
+    fn create_generated(&self, prefix: &str, new: &NewSession) -> Result<SessionId> {
         loop {
             let id = SessionId::generate(prefix, SystemTime::now());
-            match self.backend.create(&id, replaces) {
+            match self.backend.create(&id, new) {
                 Err(Error::AlreadyExists { .. }) => continue,
                 outcome => return outcome.map(|()| id),
             }
@@ -179,6 +180,7 @@ pub struct CreateOptions {
     id: Option<SessionId>,
     prefix: String,
     replace_last: bool,
+    format: Option<Format>,
 }
 
 impl CreateOptions {
@@ -196,6 +198,12 @@ impl CreateOptions {
     /// A name that is made up, beginning with this text made safe for a file name: a title, say.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
+        self
+    }
+
+    /// How it keeps its checkpoints. On a local disk that is a journal unless this says otherwise.
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
         self
     }
 

@@ -3,17 +3,20 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{DirectoryBackend, names};
+use super::{DirectoryBackend, journal, names};
+use crate::backend::{Format, NewSession};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Access, Directory, Failure, Outcome, found};
 
 /// Makes an empty session. When this returns it is durable, and so is the way to it.
-pub(super) fn create(
-    backend: &DirectoryBackend,
-    id: &SessionId,
-    replaces: Option<&SessionId>,
-) -> Result<()> {
+pub(super) fn create(backend: &DirectoryBackend, id: &SessionId, new: &NewSession) -> Result<()> {
+    if new.format == Some(Format::Memory) {
+        return Err(Error::Unsupported {
+            what: "the format 'memory'",
+            place: format!("{}, a directory", backend.location.display()),
+        });
+    }
     let repository = make_path(backend, &backend.location)?;
     sync_way(backend, &repository)?;
     let name = names::session(id);
@@ -26,25 +29,29 @@ pub(super) fn create(
         }
         outcome => outcome?,
     }
-    finish(&repository, &name, replaces).map_err(|failure| {
+    finish(&repository, &name, new).inspect_err(|_| {
         // Nobody was told of this session: take it back, so that the same call works next time.
         if let Ok(session) = repository.open_directory(&name) {
             let _ = session.remove_file(names::WRITER);
             let _ = session.remove_file(names::REPLACES);
+            let _ = session.remove_file(names::JOURNAL);
+            let _ = session.remove_file(names::segment(0));
         }
         let _ = repository.remove_directory(&name);
-        failure.into()
     })
 }
 
-fn finish(repository: &Directory, name: &str, replaces: Option<&SessionId>) -> Outcome<()> {
+fn finish(repository: &Directory, name: &str, new: &NewSession) -> Result<()> {
     let session = repository.open_directory(name)?;
-    if let Some(old) = replaces {
+    if let Some(old) = &new.replaces {
         session.make_symlink(format!("../{}", names::session(old)), names::REPLACES)?;
         session.sync()?;
     }
+    if new.format != Some(Format::Plain) {
+        journal::create(&session)?;
+    }
     repository.sync()?;
-    mark_durable(&session)
+    Ok(mark_durable(&session)?)
 }
 
 /// Notes that every name on the way to this session is durable: the writer's file exists only after

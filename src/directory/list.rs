@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{lock, names, open_session};
+use super::{journal, lock, names, open_session};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, printable};
@@ -64,6 +64,20 @@ fn summary(repository: &Directory, name: &OsString) -> Result<Option<Summary>> {
 
 /// How a session stands, from its names and their sizes alone.
 pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
+    if journal::is_there(session)? {
+        let newest = journal::newest(session)?;
+        return Ok(Summary {
+            id: id.clone(),
+            saved: newest.as_ref().map(|it| it.info.saved),
+            size: newest.as_ref().map(|it| it.info.size),
+            changed: match newest {
+                Some(newest) => newest.info.saved,
+                None => session.own_metadata()?.modified,
+            },
+            format: Format::Journal,
+            live: lock::is_live(session)?,
+        });
+    }
     let checkpoint = session.metadata(names::CHECKPOINT)?;
     let changed = match &checkpoint {
         Some(there) if there.kind == Kind::File => there.modified,

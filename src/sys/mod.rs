@@ -9,7 +9,7 @@ mod os;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -54,10 +54,13 @@ pub(crate) trait RawDirectory: Debug + Send + Sync {
 /// An open file. Reads and writes may be short.
 pub(crate) trait RawFile: Debug + Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize>;
+    /// Writes the buffers one behind the other.
+    fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
     fn metadata(&self) -> io::Result<Metadata>;
     fn sync(&self) -> io::Result<()>;
+    /// Flushes the content, and of the rest only what is needed to read it.
+    fn sync_data(&self) -> io::Result<()>;
     /// Takes the kernel lock that ends with this open file; `false` if another has it.
     fn try_lock(&self) -> io::Result<bool>;
     fn unlock(&self) -> io::Result<()>;
@@ -287,6 +290,10 @@ pub(crate) struct File {
 }
 
 impl File {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the whole file as it is now, and no more memory than that.
     pub(crate) fn read(&self) -> Outcome<(Vec<u8>, Metadata)> {
         self.here("read", self.read_raw())
@@ -298,26 +305,57 @@ impl File {
         let mut data = Vec::new();
         data.try_reserve_exact(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
         data.resize(size, 0);
-        let mut done = 0;
-        while done < size {
-            match self.raw.read_at(&mut data[done..], done as u64)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => done += n,
-            }
+        if self.fill(&mut data, 0)? < size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok((data, metadata))
     }
 
-    pub(crate) fn write_all(&self, data: &[u8]) -> Outcome<()> {
-        self.here("write", self.write_raw(data))
+    /// Up to so many bytes from there on; fewer only where the file ends.
+    pub(crate) fn read_up_to(&self, offset: u64, len: usize) -> Outcome<Vec<u8>> {
+        let mut data = vec![0; len];
+        let done = self.here("read", self.fill(&mut data, offset))?;
+        data.truncate(done);
+        Ok(data)
     }
 
-    fn write_raw(&self, data: &[u8]) -> io::Result<()> {
+    /// Reads until the buffer is full or the file ends.
+    pub(crate) fn read_into(&self, buffer: &mut [u8], offset: u64) -> Outcome<usize> {
+        self.here("read", self.fill(buffer, offset))
+    }
+
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut done = 0;
-        while done < data.len() {
-            match self.raw.write_at(&data[done..], done as u64)? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
+        while done < buffer.len() {
+            match self.raw.read_at(&mut buffer[done..], offset + done as u64)? {
+                0 => break,
                 n => done += n,
+            }
+        }
+        Ok(done)
+    }
+
+    pub(crate) fn write_all(&self, data: &[u8]) -> Outcome<()> {
+        self.write_all_at(&[data], 0)
+    }
+
+    /// Writes the parts one behind the other, in one call unless the system cuts it short.
+    pub(crate) fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> Outcome<()> {
+        self.here("write", self.write_raw(parts, offset))
+    }
+
+    fn write_raw(&self, parts: &[&[u8]], mut offset: u64) -> io::Result<()> {
+        let mut buffers: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let mut left = &mut buffers[..];
+        // Empty parts go first, so that nothing is written where nothing is left.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match self.raw.write_at(left, offset)? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => {
+                    offset += n as u64;
+                    IoSlice::advance_slices(&mut left, n);
+                }
             }
         }
         Ok(())
@@ -334,6 +372,11 @@ impl File {
     /// Makes the content and the length of this file durable, but not its name.
     pub(crate) fn sync(&self) -> Outcome<()> {
         self.here(SYNC, self.raw.sync())
+    }
+
+    /// Makes the content durable. Cheaper than [`sync`](Self::sync) where the length stays.
+    pub(crate) fn sync_data(&self) -> Outcome<()> {
+        self.here(SYNC, self.raw.sync_data())
     }
 
     pub(crate) fn try_lock(&self) -> Outcome<bool> {

@@ -1,7 +1,7 @@
 //! The kernel's side of the seam.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -183,8 +183,12 @@ impl RawFile for OsFile {
         Ok(retry_on_intr(|| rustix::io::pread(&self.0, &mut *buffer, offset))?)
     }
 
-    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
-        Ok(retry_on_intr(|| rustix::io::pwrite(&self.0, buffer, offset))?)
+    fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let written = retry_on_intr(|| match buffers {
+            [one] => rustix::io::pwrite(&self.0, one, offset),
+            many => rustix::io::pwritev(&self.0, many, offset),
+        });
+        Ok(written?)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -197,6 +201,10 @@ impl RawFile for OsFile {
 
     fn sync(&self) -> io::Result<()> {
         Ok(retry_on_intr(|| fs::fsync(&self.0))?)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(retry_on_intr(|| fs::fdatasync(&self.0))?)
     }
 
     fn try_lock(&self) -> io::Result<bool> {
