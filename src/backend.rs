@@ -49,7 +49,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// could not be deleted is reported.
     fn remove(&self, id: &SessionId) -> Result<Removal>;
 
-    /// The last session, if one was made so and is still there.
+    /// The last session, if one was made so and is there. It is known by its name: one that is made
+    /// anew under that name, after a removal, is the last session again.
     fn last(&self) -> Result<Option<SessionId>>;
 
     /// Makes a session the last one.

@@ -43,8 +43,8 @@
 //! # Limitations
 //!
 //! - Linux only. The file system must support flushing of files and directories.
-//! - A child that is forked while a [`Writer`] is held, and that does not exec, shares its lock: the
-//!   session stays busy until the writer is dropped or both have ended.
+//! - A process that is forked off while a [`Writer`] is held keeps its lock alive: if the parent is
+//!   killed, the session stays busy until the child has ended or run another program.
 //! - A plain session keeps one checkpoint and cannot tell damage inside it.
 
 #![forbid(unsafe_code)]

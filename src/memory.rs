@@ -158,20 +158,23 @@ impl Backend for MemoryBackend {
     }
 
     fn remove(&self, id: &SessionId) -> Result<Removal> {
-        self.with(id, |slot| busy(id, slot))?;
         let mut sessions = self.lock();
+        busy(id, sessions.by_id.get(id).ok_or_else(|| self.not_found(id))?)?;
         sessions.by_id.remove(id);
-        sessions.last.take_if(|last| last == id);
         Ok(Removal::default())
     }
 
     fn last(&self) -> Result<Option<SessionId>> {
-        Ok(self.lock().last.clone())
+        let sessions = self.lock();
+        Ok(sessions.last.clone().filter(|last| sessions.by_id.contains_key(last)))
     }
 
     fn set_last(&self, id: &SessionId) -> Result<()> {
-        self.with(id, |_| Ok(()))?;
-        self.lock().last = Some(id.clone());
+        let mut sessions = self.lock();
+        if !sessions.by_id.contains_key(id) {
+            return Err(self.not_found(id));
+        }
+        sessions.last = Some(id.clone());
         Ok(())
     }
 

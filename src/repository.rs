@@ -103,7 +103,10 @@ impl Repository {
             None => self.create_generated(&options.prefix, &new)?,
         };
         if options.replace_last && new.replaces.is_none() {
-            self.backend.set_last(&id)?;
+            self.backend.set_last(&id).inspect_err(|_| {
+                // Nobody was told of this session.
+                let _ = self.backend.remove(&id);
+            })?;
         }
         Ok(Session::new(self.backend.clone(), id))
     }
@@ -129,6 +132,11 @@ impl Repository {
             // What is wrong with it is said when it is used.
             _ => Ok(Session::new(self.backend.clone(), id)),
         }
+    }
+
+    /// The session of this name, without a look whether it exists: its next call tells.
+    pub fn session(&self, id: SessionId) -> Session {
+        Session::new(self.backend.clone(), id)
     }
 
     /// The session of this name, made if there is none. Any number of processes may do this at once.
@@ -222,8 +230,12 @@ fn variable(name: &str) -> Option<OsString> {
 
 /// `$HOME`, else what the system's user database says. An empty one is the root directory, as for a shell.
 fn home() -> Result<PathBuf> {
+    match env::var_os("HOME") {
+        Some(home) if home.is_empty() => return Ok(PathBuf::from("/")),
+        Some(home) => return Ok(home.into()),
+        None => (),
+    }
     match env::home_dir() {
-        Some(home) if home.as_os_str().is_empty() => Ok(PathBuf::from("/")),
         Some(home) => Ok(home),
         None => Err(Error::InvalidLocation {
             location: PathBuf::from("~"),

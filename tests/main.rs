@@ -1,8 +1,20 @@
 //! Pitstop's tests, in one binary: each file is a subject.
 #![allow(clippy::unwrap_used)]
 
+mod bad_entries;
 mod conformance;
+mod crashes;
 mod damage;
+mod faults;
+mod hostile_bytes;
 mod killed;
+mod model;
+mod mutants;
+mod plainbox;
+mod power_cut;
+mod rivals;
+mod seed_faults;
 mod sessions;
+mod steps;
 mod traced;
+mod watchdog;

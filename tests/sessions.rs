@@ -1,5 +1,9 @@
 //! What a user does with a repository in a directory, and what it may hold beside sessions.
 
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use pitstop::{CreateOptions, Error, Repository, SessionId};
 
 fn repository() -> (tempfile::TempDir, Repository) {
@@ -31,4 +35,25 @@ fn the_last_session_is_replaced_with_the_first_checkpoint_of_the_new_one() {
     assert_eq!(repository.last().unwrap().unwrap().id(), new.id());
     assert!(matches!(repository.get("old"), Err(Error::NotFound { .. })));
     assert_eq!(repository.list().unwrap().sessions.len(), 1);
+}
+
+/// A child has all files of its parent open until it runs its own program, a writer's lock included.
+#[test]
+fn a_program_that_starts_others_is_never_in_its_own_way() {
+    let (_scratch, repository) = repository();
+    let session = repository.get_or_create("job").unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    assert!(Command::new("true").status().unwrap().success());
+                }
+            });
+        }
+        let saves = scope.spawn(|| (0..100).try_for_each(|_| session.save(b"data").map(drop)));
+        let outcome = saves.join();
+        done.store(true, Ordering::Relaxed);
+        outcome.unwrap().unwrap();
+    });
 }

@@ -24,6 +24,15 @@ pub(crate) fn task() -> Option<(String, String)> {
     Some((std::env::var(TASK).ok()?, std::env::var(PLACE).ok()?))
 }
 
+/// The command that runs the test `child` of this binary with a task, and nothing else.
+pub(crate) fn command(child: &str, task: &str, place: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([child, "--exact", "--nocapture", "--test-threads=1"]);
+    command.env(TASK, task).env(PLACE, place).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::inherit());
+    command
+}
+
 /// The system calls that the child made between the marks.
 pub(crate) struct Trace {
     pub(crate) calls: Vec<libc::c_long>,
@@ -34,10 +43,7 @@ pub(crate) struct Trace {
 /// call between the marks, counted from 0.
 #[allow(clippy::zombie_processes)] // `follow` waits for it, as its tracer.
 pub(crate) fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>) -> Trace {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([child, "--exact", "--nocapture", "--test-threads=1"]);
-    command.env(TASK, task).env(PLACE, place).stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::inherit());
+    let mut command = command(child, task, place);
     // SAFETY: the closure makes one system call and allocates nothing.
     unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
     let child = command.spawn().unwrap();

@@ -38,6 +38,7 @@ pub(super) fn create(backend: &DirectoryBackend, id: &SessionId, new: &NewSessio
             let _ = session.remove_file(names::segment(0));
         }
         let _ = repository.remove_directory(&name);
+        let _ = repository.sync();
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{journal, lock, names, open_session};
+use super::{journal, lock, names, open_session, still_there};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, printable};
@@ -53,13 +53,9 @@ fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
 /// `None` if it was removed while we looked.
 fn summary(repository: &Directory, name: &OsString) -> Result<Option<Summary>> {
     let id = names::id(name)?;
-    if name.to_str().is_none() {
-        return Err(Error::InvalidId { id: id.to_string(), problem: "it is not UTF-8" });
-    }
-    match open_session(repository, &names::session(&id))? {
-        Some(session) => summarize(&session, &id).map(Some),
-        None => Ok(None),
-    }
+    let Some(session) = open_session(repository, &names::session(&id))? else { return Ok(None) };
+    let summary = summarize(&session, &id)?;
+    Ok((summary.saved.is_some() || still_there(repository, &session, &id)?).then_some(summary))
 }
 
 /// How a session stands, from its names and their sizes alone.

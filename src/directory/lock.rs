@@ -1,7 +1,7 @@
 //! The one writer of a session: a kernel lock that dies with its owner, and a record that tells
 //! people who that is.
 
-use super::{DirectoryBackend, create, names};
+use super::{DirectoryBackend, create, names, still_there};
 use crate::backend::WriterState;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -10,7 +10,10 @@ use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
 
 /// Held by the writer of a session, and by whoever removes or unlocks it.
 #[derive(Debug)]
-pub(super) struct WriterLock(File);
+pub(super) struct WriterLock {
+    file: File,
+    process: u32,
+}
 
 impl WriterLock {
     /// Takes the place of the writer, or says who has it.
@@ -26,7 +29,8 @@ impl WriterLock {
                 // PlainBox made this session, or a power cut took the file: see create::mark_durable.
                 create::sync_way(backend, repository)?;
                 repository.sync()?;
-                session.open_file(names::WRITER, Access::Create)?
+                found(session.open_file(names::WRITER, Access::Create))?
+                    .ok_or_else(|| backend.not_found(id))?
             }
         };
         if !file.try_lock().map_err(cannot_lock)? {
@@ -36,12 +40,10 @@ impl WriterLock {
         // removed while we came, nor on a file that was taken out of it.
         let locked = file.metadata()?;
         let there = session.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
-        let here = session.own_metadata()?;
-        let listed = repository.metadata(names::session(id))?;
-        if !there || !listed.is_some_and(|it| it.is_same_file(&here)) {
-            return Err(Error::NotFound { id: id.clone(), repository: backend.location.clone() });
+        if !there || !still_there(repository, session, id)? {
+            return Err(backend.not_found(id));
         }
-        let lock = Self(file);
+        let lock = Self { file, process: std::process::id() };
         lock.leave_record();
         Ok(lock)
     }
@@ -49,7 +51,7 @@ impl WriterLock {
     /// The record only tells people, so that a disk too full for it does not keep anyone from saving.
     fn leave_record(&self) {
         let record = serde_json::to_vec(&sys::current_owner()).unwrap_or_default();
-        if let Err(failure) = self.0.set_len(0).and_then(|()| self.0.write_all(&record)) {
+        if let Err(failure) = self.file.set_len(0).and_then(|()| self.file.write_all(&record)) {
             tracing::debug!(error = %failure.source, "the writer's record could not be written");
         }
     }
@@ -57,10 +59,14 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // An empty record says that its writer ended in order. The lock ends with the open file at the
-        // latest.
-        let _ = self.0.set_len(0);
-        let _ = self.0.unlock();
+        // A child that was forked off shares the open file, but not the place of the writer.
+        if self.process == std::process::id() {
+            // An empty record says that its writer ended in order.
+            let _ = self.file.set_len(0);
+            // Closing the file does not end the lock while a child has it open, and every child has
+            // until it runs its own program.
+            let _ = self.file.unlock();
+        }
     }
 }
 

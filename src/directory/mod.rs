@@ -76,11 +76,39 @@ impl DirectoryBackend {
 
     /// The open directories of the repository and of a session in it.
     fn session(&self, id: &SessionId) -> Result<(Directory, Directory)> {
-        let not_found = || Error::NotFound { id: id.clone(), repository: self.location.clone() };
+        let not_found = || self.not_found(id);
         let repository = self.repository()?.ok_or_else(not_found)?;
         let session = open_session(&repository, &names::session(id))?.ok_or_else(not_found)?;
         Ok((repository, session))
     }
+
+    /// Says that a session is gone, where it only seems to be empty or damaged because it is being
+    /// removed.
+    fn unless_gone(
+        &self,
+        repository: &Directory,
+        session: &Directory,
+        id: &SessionId,
+        loaded: Result<Option<Checkpoint>>,
+    ) -> Result<Option<Checkpoint>> {
+        match loaded {
+            Ok(None) | Err(Error::Corrupt { .. }) if !still_there(repository, session, id)? => {
+                Err(self.not_found(id))
+            }
+            loaded => loaded,
+        }
+    }
+
+    fn not_found(&self, id: &SessionId) -> Error {
+        Error::NotFound { id: id.clone(), repository: self.location.clone() }
+    }
+}
+
+/// Whether this open directory still is the session of that name: not one that was removed after it
+/// was opened, whose files go one after the other.
+fn still_there(repository: &Directory, session: &Directory, id: &SessionId) -> Outcome<bool> {
+    let here = session.own_metadata()?;
+    Ok(repository.metadata(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
 }
 
 /// Opens a session's directory. A link is never followed, and is damage.
@@ -115,8 +143,11 @@ impl Backend for DirectoryBackend {
     }
 
     fn status(&self, id: &SessionId) -> Result<Status> {
-        let (_, session) = self.session(id)?;
+        let (repository, session) = self.session(id)?;
         let summary = list::summarize(&session, id)?;
+        if summary.saved.is_none() && !still_there(&repository, &session, id)? {
+            return Err(self.not_found(id));
+        }
         let writer = match lock::holder(&session)? {
             WriterState::Idle | WriterState::Interrupted(_) if leftover::is_foreign(&session)? => {
                 leftover::state(&session, &*self.disk)?
@@ -127,21 +158,23 @@ impl Backend for DirectoryBackend {
     }
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {
-        let (_, session) = self.session(id)?;
-        let checkpoint = match format(&session)? {
-            Format::Journal => journal::load(&session)?,
-            _ => plain::load(&session)?,
+        let (repository, session) = self.session(id)?;
+        let loaded = match format(&session)? {
+            Format::Journal => journal::load(&session),
+            _ => plain::load(&session),
         };
-        checkpoint.ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+        let loaded = self.unless_gone(&repository, &session, id, loaded)?;
+        loaded.ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
     }
 
     fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
-        let (_, session) = self.session(id)?;
-        let checkpoint = match format(&session)? {
-            Format::Journal => journal::load_revision(&session, revision)?,
+        let (repository, session) = self.session(id)?;
+        let loaded = match format(&session)? {
+            Format::Journal => journal::load_revision(&session, revision),
             _ => return Err(plain::unsupported("an older revision", id)),
         };
-        checkpoint.ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
+        let loaded = self.unless_gone(&repository, &session, id, loaded)?;
+        loaded.ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {

@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 
-use crate::id::SessionId;
+use crate::error::Error;
+use crate::id::{SessionId, printable};
 
 /// In the repository: a link to the last session. PlainBox's name.
 pub(super) const LAST: &str = "last-session";
@@ -63,6 +64,9 @@ pub(super) fn is_session(name: &OsStr) -> bool {
 
 /// The session whose directory has this name.
 pub(super) fn id(name: &OsStr) -> crate::Result<SessionId> {
-    let name = name.to_string_lossy();
-    SessionId::new(name.strip_suffix(SUFFIX).unwrap_or(&name))
+    let Some(text) = name.to_str() else {
+        let id = printable(&name.to_string_lossy());
+        return Err(Error::InvalidId { id, problem: "it is not UTF-8" });
+    };
+    SessionId::new(text.strip_suffix(SUFFIX).unwrap_or(text))
 }

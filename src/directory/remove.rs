@@ -1,10 +1,12 @@
 //! Removing a session.
 
+use std::io::ErrorKind;
+
 use super::lock::WriterLock;
 use super::plain::leftover;
 use super::{DirectoryBackend, names};
 use crate::backend::Removal;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Failure, Kind, Outcome, found};
 
@@ -12,15 +14,26 @@ use crate::sys::{Directory, Failure, Kind, Outcome, found};
 /// holding the writer's lock all the while. What a removal killed half-way left goes with the next
 /// one of the same name.
 pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Removal> {
-    let (repository, session) = backend.session(id)?;
+    let (repository, session) = match backend.session(id) {
+        Err(error @ Error::NotFound { .. }) => {
+            // Whoever took it away may have been killed before that was flushed.
+            if let Some(repository) = backend.repository()? {
+                repository.sync()?;
+            }
+            return Err(error);
+        }
+        outcome => outcome?,
+    };
     let _lock = WriterLock::take(backend, &repository, &session, id)?;
     leftover::check(&session, id, &*backend.disk)?;
     let removed = names::removed(id);
     let mut removal = Removal::default();
-    delete(&repository, &removed, &mut removal);
-    if !removal.remains.is_empty() {
-        // Something of an older one cannot be deleted: this one must not be mixed with it.
-        super::move_aside(&repository, &removed, &removed)?;
+    if repository.metadata(&removed)?.is_some() {
+        delete(&repository, &removed, &mut removal);
+        if !removal.remains.is_empty() {
+            // Something of an older one cannot be deleted: this one must not be mixed with it.
+            super::move_aside(&repository, &removed, &removed)?;
+        }
     }
     repository.rename(names::session(id), &removed)?;
     if let Err(failure) = repository.sync() {
@@ -35,15 +48,24 @@ pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Remov
 /// Deletes a directory with all in it, goes on past what cannot be deleted and notes it. No link is
 /// followed, and nothing on another file system that is mounted inside is touched.
 fn delete(parent: &Directory, name: &str, removal: &mut Removal) {
-    let outcome = found(parent.open_directory(name)).and_then(|directory| match directory {
-        Some(directory) => {
-            let here = directory.own_metadata()?;
-            empty(&directory, here.mount, removal)?;
-            found(parent.remove_directory(name)).map(drop)
+    let noted = removal.remains.len();
+    // Whoever had it open may still make a file in it, once: a writer that comes too late does.
+    let mut outcome = Ok(());
+    for _ in 0..16 {
+        outcome = delete_once(parent, name, removal);
+        let is_refilled =
+            outcome.as_ref().is_err_and(|it| it.kind() == ErrorKind::DirectoryNotEmpty);
+        if !is_refilled || removal.remains.len() > noted {
+            return note(outcome, removal);
         }
-        None => Ok(()),
-    });
-    note(outcome, removal);
+    }
+    removal.remains.extend(outcome.err().map(Into::into));
+}
+
+fn delete_once(parent: &Directory, name: &str, removal: &mut Removal) -> Outcome<()> {
+    let Some(directory) = found(parent.open_directory(name))? else { return Ok(()) };
+    empty(&directory, directory.own_metadata()?.mount, removal)?;
+    found(parent.remove_directory(name)).map(drop)
 }
 
 fn empty(directory: &Directory, mount: u64, removal: &mut Removal) -> Outcome<()> {
@@ -78,7 +100,7 @@ fn remove_below(
 fn note(outcome: Outcome<()>, removal: &mut Removal) {
     match outcome {
         // A directory that is not empty holds something that was noted already.
-        Err(failure) if failure.kind() == std::io::ErrorKind::DirectoryNotEmpty => (),
+        Err(failure) if failure.kind() == ErrorKind::DirectoryNotEmpty => (),
         Err(failure) => removal.remains.push(failure.into()),
         Ok(()) => (),
     }

@@ -6,6 +6,8 @@
 
 mod host;
 mod os;
+#[cfg(feature = "testing")]
+pub(crate) mod site;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
@@ -18,6 +20,8 @@ pub(crate) use host::{current_owner, random};
 pub(crate) use os::Os;
 
 use crate::error::Error;
+#[cfg(feature = "testing")]
+use site::on_behalf;
 
 /// Where directories are found, and what is known of the machine they are on.
 pub(crate) trait Disk: Debug + Send + Sync {
@@ -63,6 +67,7 @@ pub(crate) trait RawFile: Debug + Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Takes the kernel lock that ends with this open file; `false` if another has it.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Gives the kernel lock back, also for processes that share this open file.
     fn unlock(&self) -> io::Result<()>;
     /// Whether another open file holds the kernel lock. Takes nothing.
     fn is_locked(&self) -> io::Result<bool>;
@@ -97,6 +102,12 @@ impl Kind {
             Self::Other(name) => name,
         }
     }
+}
+
+/// What opening something else as a file fails with.
+pub(crate) fn not_a_file(kind: Kind) -> io::Error {
+    let text = format!("it is {}, where a file belongs", kind.name());
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// What is known of a file or directory.
@@ -145,10 +156,8 @@ impl Failure {
 
     /// The error of a step whose effect is visible, but may not last.
     pub(crate) fn indeterminate(self) -> Error {
-        match self.into() {
-            Error::Storage { step, place, source } => Error::Indeterminate { step, place, source },
-            other => other,
-        }
+        let Self { step, place, source } = self;
+        Error::Indeterminate { step, place, source }
     }
 }
 
@@ -167,6 +176,11 @@ impl From<Failure> for Error {
 }
 
 const SYNC: &str = "flush";
+
+#[cfg(not(feature = "testing"))]
+fn on_behalf<T>(call: impl FnOnce() -> T) -> T {
+    call()
+}
 
 pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
 
@@ -187,8 +201,9 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    #[track_caller]
     pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Outcome<Self> {
-        match disk.open(path) {
+        match on_behalf(|| disk.open(path)) {
             Ok(raw) => Ok(Self { raw: raw.into(), path: path.to_owned() }),
             Err(source) => Err(Failure { step: "open", place: path.to_owned(), source }),
         }
@@ -198,87 +213,108 @@ impl Directory {
         &self.path
     }
 
+    #[track_caller]
     pub(crate) fn open_directory(&self, name: impl AsRef<OsStr>) -> Outcome<Self> {
         let name = name.as_ref();
-        let raw = self.at("open", name, self.raw.open_directory(name))?;
+        let raw = self.at("open", name, || self.raw.open_directory(name))?;
         Ok(Self { raw: raw.into(), path: self.path.join(name) })
     }
 
     /// Opens a regular file; anything else of that name is refused without blocking on it.
+    #[track_caller]
     pub(crate) fn open_file(&self, name: impl AsRef<OsStr>, access: Access) -> Outcome<File> {
         let name = name.as_ref();
-        let raw = self.at("open", name, self.raw.open_file(name, access))?;
+        let raw = self.at("open", name, || self.raw.open_file(name, access))?;
         Ok(File { raw, path: self.path.join(name) })
     }
 
+    #[track_caller]
     pub(crate) fn make_directory(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
         let name = name.as_ref();
-        self.at("create", name, self.raw.make_directory(name))
+        self.at("create", name, || self.raw.make_directory(name))
     }
 
+    #[track_caller]
     pub(crate) fn remove_directory(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
         let name = name.as_ref();
-        self.at("remove", name, self.raw.remove_directory(name))
+        self.at("remove", name, || self.raw.remove_directory(name))
     }
 
+    #[track_caller]
     pub(crate) fn remove_file(&self, name: impl AsRef<OsStr>) -> Outcome<()> {
         let name = name.as_ref();
-        self.at("remove", name, self.raw.remove_file(name))
+        self.at("remove", name, || self.raw.remove_file(name))
     }
 
+    #[track_caller]
     pub(crate) fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
         let (from, to) = (from.as_ref(), to.as_ref());
-        self.at("put in place", to, self.raw.rename(from, to))
+        self.at("put in place", to, || self.raw.rename(from, to))
     }
 
+    #[track_caller]
     pub(crate) fn link(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
         let (from, to) = (from.as_ref(), to.as_ref());
-        self.at("link", to, self.raw.link(from, to))
+        self.at("link", to, || self.raw.link(from, to))
     }
 
+    #[track_caller]
     pub(crate) fn make_symlink(
         &self,
         target: impl AsRef<OsStr>,
         name: impl AsRef<OsStr>,
     ) -> Outcome<()> {
         let (target, name) = (target.as_ref(), name.as_ref());
-        self.at("create", name, self.raw.make_symlink(target, name))
+        self.at("create", name, || self.raw.make_symlink(target, name))
     }
 
+    #[track_caller]
     pub(crate) fn read_link(&self, name: impl AsRef<OsStr>) -> Outcome<OsString> {
         let name = name.as_ref();
-        self.at("read", name, self.raw.read_link(name))
+        self.at("read", name, || self.raw.read_link(name))
     }
 
     /// What is there, links not followed; `None` if nothing is.
+    #[track_caller]
     pub(crate) fn metadata(&self, name: impl AsRef<OsStr>) -> Outcome<Option<Metadata>> {
         let name = name.as_ref();
-        found(self.at("look at", name, self.raw.metadata(name)))
+        found(self.at("look at", name, || self.raw.metadata(name)))
     }
 
+    #[track_caller]
     pub(crate) fn own_metadata(&self) -> Outcome<Metadata> {
-        self.here("look at", self.raw.own_metadata())
+        self.here("look at", || self.raw.own_metadata())
     }
 
+    #[track_caller]
     pub(crate) fn entries(&self) -> Outcome<Vec<(OsString, Kind)>> {
-        self.here("list", self.raw.entries())
+        self.here("list", || self.raw.entries())
     }
 
     /// Makes the names in this directory durable.
+    #[track_caller]
     pub(crate) fn sync(&self) -> Outcome<()> {
-        self.here(SYNC, self.raw.sync())
+        self.here(SYNC, || self.raw.sync())
     }
 
+    #[track_caller]
     pub(crate) fn is_local(&self) -> Outcome<bool> {
-        self.here("look at", self.raw.is_local())
+        self.here("look at", || self.raw.is_local())
     }
 
-    fn at<T>(&self, step: &'static str, name: &OsStr, result: io::Result<T>) -> Outcome<T> {
-        result.map_err(|source| Failure { step, place: self.path.join(name), source })
+    #[track_caller]
+    fn at<T>(
+        &self,
+        step: &'static str,
+        name: &OsStr,
+        call: impl FnOnce() -> io::Result<T>,
+    ) -> Outcome<T> {
+        on_behalf(call).map_err(|source| Failure { step, place: self.path.join(name), source })
     }
 
-    fn here<T>(&self, step: &'static str, result: io::Result<T>) -> Outcome<T> {
-        result.map_err(|source| Failure { step, place: self.path.clone(), source })
+    #[track_caller]
+    fn here<T>(&self, step: &'static str, call: impl FnOnce() -> io::Result<T>) -> Outcome<T> {
+        on_behalf(call).map_err(|source| Failure { step, place: self.path.clone(), source })
     }
 }
 
@@ -295,8 +331,9 @@ impl File {
     }
 
     /// Reads the whole file as it is now, and no more memory than that.
+    #[track_caller]
     pub(crate) fn read(&self) -> Outcome<(Vec<u8>, Metadata)> {
-        self.here("read", self.read_raw())
+        self.here("read", || self.read_raw())
     }
 
     fn read_raw(&self) -> io::Result<(Vec<u8>, Metadata)> {
@@ -312,16 +349,18 @@ impl File {
     }
 
     /// Up to so many bytes from there on; fewer only where the file ends.
+    #[track_caller]
     pub(crate) fn read_up_to(&self, offset: u64, len: usize) -> Outcome<Vec<u8>> {
         let mut data = vec![0; len];
-        let done = self.here("read", self.fill(&mut data, offset))?;
+        let done = self.here("read", || self.fill(&mut data, offset))?;
         data.truncate(done);
         Ok(data)
     }
 
     /// Reads until the buffer is full or the file ends.
+    #[track_caller]
     pub(crate) fn read_into(&self, buffer: &mut [u8], offset: u64) -> Outcome<usize> {
-        self.here("read", self.fill(buffer, offset))
+        self.here("read", || self.fill(buffer, offset))
     }
 
     fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -335,13 +374,15 @@ impl File {
         Ok(done)
     }
 
+    #[track_caller]
     pub(crate) fn write_all(&self, data: &[u8]) -> Outcome<()> {
         self.write_all_at(&[data], 0)
     }
 
     /// Writes the parts one behind the other, in one call unless the system cuts it short.
+    #[track_caller]
     pub(crate) fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> Outcome<()> {
-        self.here("write", self.write_raw(parts, offset))
+        self.here("write", || self.write_raw(parts, offset))
     }
 
     fn write_raw(&self, parts: &[&[u8]], mut offset: u64) -> io::Result<()> {
@@ -361,38 +402,45 @@ impl File {
         Ok(())
     }
 
+    #[track_caller]
     pub(crate) fn set_len(&self, len: u64) -> Outcome<()> {
-        self.here("write", self.raw.set_len(len))
+        self.here("write", || self.raw.set_len(len))
     }
 
+    #[track_caller]
     pub(crate) fn metadata(&self) -> Outcome<Metadata> {
-        self.here("look at", self.raw.metadata())
+        self.here("look at", || self.raw.metadata())
     }
 
     /// Makes the content and the length of this file durable, but not its name.
+    #[track_caller]
     pub(crate) fn sync(&self) -> Outcome<()> {
-        self.here(SYNC, self.raw.sync())
+        self.here(SYNC, || self.raw.sync())
     }
 
     /// Makes the content durable. Cheaper than [`sync`](Self::sync) where the length stays.
+    #[track_caller]
     pub(crate) fn sync_data(&self) -> Outcome<()> {
-        self.here(SYNC, self.raw.sync_data())
+        self.here(SYNC, || self.raw.sync_data())
     }
 
+    #[track_caller]
     pub(crate) fn try_lock(&self) -> Outcome<bool> {
-        self.here("lock", self.raw.try_lock())
+        self.here("lock", || self.raw.try_lock())
     }
 
-    /// Gives the lock back, also where a child that was just forked still has the file open.
+    #[track_caller]
     pub(crate) fn unlock(&self) -> Outcome<()> {
-        self.here("unlock", self.raw.unlock())
+        self.here("unlock", || self.raw.unlock())
     }
 
+    #[track_caller]
     pub(crate) fn is_locked(&self) -> Outcome<bool> {
-        self.here("lock", self.raw.is_locked())
+        self.here("lock", || self.raw.is_locked())
     }
 
-    fn here<T>(&self, step: &'static str, result: io::Result<T>) -> Outcome<T> {
-        result.map_err(|source| Failure { step, place: self.path.clone(), source })
+    #[track_caller]
+    fn here<T>(&self, step: &'static str, call: impl FnOnce() -> io::Result<T>) -> Outcome<T> {
+        on_behalf(call).map_err(|source| Failure { step, place: self.path.clone(), source })
     }
 }

@@ -12,7 +12,7 @@ use nix::libc;
 use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host};
+use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
@@ -229,19 +229,14 @@ impl RawFile for OsFile {
 
 /// An open-file-description lock: it belongs to the open file, not to the process, so that threads
 /// exclude each other too, and the kernel tells who holds it without anybody having to take it.
-fn whole_file(lock: libc::c_int) -> libc::flock {
+fn whole_file(kind: i32) -> libc::flock {
     libc::flock {
-        l_type: lock as libc::c_short,
+        l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,
         l_pid: 0,
     }
-}
-
-fn not_a_file(kind: Kind) -> io::Error {
-    let text = format!("it is {}, where a file belongs", kind.name());
-    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// Gives a new file the bits that a umask or an access list of the directory changed.

@@ -251,6 +251,10 @@ fn last_is_the_one_made_so(repository: &Subject) {
     }
     two.remove().unwrap();
     assert_eq!(repository.last().unwrap().unwrap().id(), one.id());
+    one.remove().unwrap();
+    assert!(repository.last().unwrap().is_none());
+    create(repository, "one");
+    assert_eq!(repository.last().unwrap().unwrap().id(), one.id());
 }
 
 fn last_is_replaced(repository: &Subject) {

@@ -1,2 +1,25 @@
-//! The pitstop command.
-fn main() {}
+//! The `pitstop` command: keeps the state of a long-running program.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod context;
+mod error;
+mod hints;
+mod input;
+mod output;
+mod warnings;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = args::parse();
+    let context = context::Context::new(&args.global, args.command.name());
+    warnings::show();
+    let exit = args.command.run(&context).unwrap_or_else(|error| {
+        context.report(&error);
+        error.exit
+    });
+    exit.into()
+}

@@ -7,7 +7,7 @@ use crate::backend::{Unlocked, WriterState};
 use crate::directory::move_aside;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Directory, Disk, Metadata, Outcome};
+use crate::sys::{Directory, Disk, Metadata, Outcome, found};
 
 /// A `session.next` of PlainBox that nobody has open is left over once it is unchanged for so long.
 /// PlainBox has it open for all of a save but its last few microseconds.
@@ -15,15 +15,22 @@ const STALE_AFTER: Duration = Duration::from_secs(60);
 /// How far the time that files bear and the time since boot may be apart.
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
-/// The foreign `session.next`, if there is one. One of ours is a second name of a checkpoint.
+/// The foreign `session.next`, if there is one.
 fn foreign(session: &Directory) -> Outcome<Option<Metadata>> {
-    let Some(next) = session.metadata(names::PLAINBOX_LOCK)? else { return Ok(None) };
+    match session.metadata(names::PLAINBOX_LOCK)? {
+        Some(next) if !is_ours(session, &next)? => Ok(Some(next)),
+        _ => Ok(None),
+    }
+}
+
+/// Ours is a second name of a checkpoint.
+fn is_ours(session: &Directory, next: &Metadata) -> Outcome<bool> {
     for ours in [names::NEW_CHECKPOINT, names::CHECKPOINT] {
-        if session.metadata(ours)?.is_some_and(|it| it.is_same_file(&next)) {
-            return Ok(None);
+        if session.metadata(ours)?.is_some_and(|it| it.is_same_file(next)) {
+            return Ok(true);
         }
     }
-    Ok(Some(next))
+    Ok(false)
 }
 
 pub(in crate::directory) fn is_foreign(session: &Directory) -> Result<bool> {
@@ -60,8 +67,12 @@ pub(in crate::directory) fn clear(
     id: &SessionId,
     disk: &dyn Disk,
 ) -> Result<()> {
-    check(session, id, disk)?;
-    move_away(session).map(drop)
+    let Some(next) = session.metadata(names::PLAINBOX_LOCK)? else { return Ok(()) };
+    let is_foreign = !is_ours(session, &next)?;
+    if is_foreign && !is_stale(session, &next, disk)? {
+        return Err(locked(session, id, &next, disk));
+    }
+    move_away(session, id, &next, is_foreign, disk).map(drop)
 }
 
 /// Clears it on a person's word, unless somebody is seen to have it open.
@@ -70,24 +81,56 @@ pub(in crate::directory) fn clear_by_hand(
     id: &SessionId,
     disk: &dyn Disk,
 ) -> Result<Unlocked> {
-    match foreign(session)? {
-        Some(next) if disk.is_open_anywhere(&next) == Some(true) => {
-            Err(locked(session, id, &next, disk))
+    let Some(next) = session.metadata(names::PLAINBOX_LOCK)? else { return Ok(Unlocked::Nothing) };
+    let is_foreign = !is_ours(session, &next)?;
+    if is_foreign && disk.is_open_anywhere(&next) == Some(true) {
+        return Err(locked(session, id, &next, disk));
+    }
+    move_away(session, id, &next, is_foreign, disk)
+}
+
+/// Clears the `session.next` that was looked at, and no other: while we looked, a PlainBox may have
+/// ended the save that this was and begun the next one.
+fn move_away(
+    session: &Directory,
+    id: &SessionId,
+    seen: &Metadata,
+    is_foreign: bool,
+    disk: &dyn Disk,
+) -> Result<Unlocked> {
+    match session.metadata(names::PLAINBOX_LOCK)? {
+        None => return Ok(Unlocked::Nothing),
+        // An inode can come again; the time of its last change cannot.
+        Some(now) if now.is_same_file(seen) && now.changed == seen.changed => (),
+        Some(now) => return Err(locked(session, id, &now, disk)),
+    }
+    if !is_foreign {
+        found(session.remove_file(names::PLAINBOX_LOCK))?;
+        return Ok(Unlocked::Nothing);
+    }
+    match found(move_aside(session, names::PLAINBOX_LOCK, names::LOCK_ASIDE))? {
+        Some(place) => {
+            tracing::warn!(kept = %place.display(), "PlainBox left a save unfinished");
+            Ok(Unlocked::MovedAside(place))
         }
-        _ => move_away(session),
+        None => Ok(Unlocked::Nothing),
     }
 }
 
-fn move_away(session: &Directory) -> Result<Unlocked> {
-    if foreign(session)?.is_some() {
-        let place = move_aside(session, names::PLAINBOX_LOCK, names::LOCK_ASIDE)?;
-        tracing::warn!(kept = %place.display(), "PlainBox left a save unfinished");
-        return Ok(Unlocked::MovedAside(place));
-    }
-    if session.metadata(names::PLAINBOX_LOCK)?.is_some() {
-        session.remove_file(names::PLAINBOX_LOCK)?;
-    }
-    Ok(Unlocked::Nothing)
+/// The error of a writer that finds PlainBox's lock taken.
+pub(in crate::directory) fn taken(
+    session: &Directory,
+    id: &SessionId,
+    disk: &dyn Disk,
+) -> Result<Error> {
+    Ok(match session.metadata(names::PLAINBOX_LOCK)? {
+        Some(next) => locked(session, id, &next, disk),
+        None => Error::Locked {
+            id: id.clone(),
+            place: session.path().join(names::PLAINBOX_LOCK),
+            age: Duration::ZERO,
+        },
+    })
 }
 
 fn locked(session: &Directory, id: &SessionId, next: &Metadata, disk: &dyn Disk) -> Error {

@@ -86,7 +86,13 @@ impl PlainWriter {
         match self.session.link(names::NEW_CHECKPOINT, names::PLAINBOX_LOCK) {
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
                 leftover::clear(&self.session, &self.id, &*self.disk)?;
-                Ok(self.session.link(names::NEW_CHECKPOINT, names::PLAINBOX_LOCK)?)
+                match self.session.link(names::NEW_CHECKPOINT, names::PLAINBOX_LOCK) {
+                    // A PlainBox was faster.
+                    Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
+                        Err(leftover::taken(&self.session, &self.id, &*self.disk)?)
+                    }
+                    outcome => Ok(outcome?),
+                }
             }
             // A file system without hard links: the lock can be looked at, not taken.
             Err(failure)

@@ -1,0 +1,104 @@
+use clap::Args;
+use pitstop::{Error, Format, Listing, Repository, SessionId};
+use serde::Serialize;
+
+use crate::args::JsonArg;
+use crate::context::Context;
+use crate::error::{Exit, Outcome};
+use crate::output::{self, Time};
+
+/// List the sessions, newest first
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    json: JsonArg,
+    /// Print the names alone
+    #[arg(long, conflicts_with = "json")]
+    ids: bool,
+}
+
+#[derive(Serialize)]
+struct ListJson<'a> {
+    repository: String,
+    sessions: Vec<SessionJson<'a>>,
+    problems: Vec<ProblemJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SessionJson<'a> {
+    id: &'a SessionId,
+    saved: Option<Time>,
+    size: Option<u64>,
+    format: Format,
+    live: bool,
+    location: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ProblemJson<'a> {
+    name: &'a str,
+    error: String,
+}
+
+pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
+    let repository = context.open()?;
+    let listing = repository.list()?;
+    if args.json.json {
+        output::print_json(&as_json(&repository, &listing))?;
+    } else if args.ids {
+        let names = listing.sessions.iter().flat_map(|it| [it.id.as_str(), "\n"]);
+        output::print(names.collect::<String>())?;
+    } else if !listing.sessions.is_empty() {
+        output::print(output::table(&listing.sessions))?;
+    }
+    if listing.sessions.is_empty() && listing.problems.is_empty() {
+        context.talk(format_args!("no sessions in {}", repository.location().display()));
+        context.hint(format_args!("`{}` makes one", context.command_line(&["create", "SESSION"])));
+    }
+    Ok(warn_of(&listing, context))
+}
+
+/// Tells of what could not be read, and with which code that ends.
+pub(super) fn warn_of(listing: &Listing, context: &Context) -> Exit {
+    listing.problems.iter().for_each(|problem| context.warn(&problem.error));
+    match listing.problems.iter().any(|it| matches!(it.error, Error::Corrupt { .. })) {
+        true => Exit::Damaged,
+        false => Exit::Ok,
+    }
+}
+
+pub(super) fn problems(listing: &Listing) -> Vec<ProblemJson<'_>> {
+    let problem = |it: &'_ pitstop::Problem| with_causes(&it.error);
+    listing.problems.iter().map(|it| ProblemJson { name: &it.name, error: problem(it) }).collect()
+}
+
+/// The error and its causes in one line.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn as_json<'a>(repository: &Repository, listing: &'a Listing) -> ListJson<'a> {
+    let sessions = listing.sessions.iter().map(|it| SessionJson {
+        id: &it.id,
+        saved: it.saved.map(Time),
+        size: it.size,
+        format: it.format,
+        live: it.live,
+        location: location(&repository.session(it.id.clone())),
+    });
+    ListJson {
+        repository: repository.location().display().to_string(),
+        sessions: sessions.collect(),
+        problems: problems(listing),
+    }
+}
+
+fn location(session: &pitstop::Session) -> Option<String> {
+    session.location().map(|it| it.display().to_string())
+}

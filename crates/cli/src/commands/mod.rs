@@ -1,0 +1,71 @@
+//! The commands, one in each file.
+
+mod completions;
+mod create;
+mod last;
+mod list;
+mod load;
+mod remove;
+mod save;
+mod show;
+mod status;
+mod unlock;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::Outcome;
+
+/// The commands as help shows them.
+pub(crate) const GROUPS: &[(&str, &[&str])] = &[
+    ("Keep state", &["save", "load", "create"]),
+    ("See what is there", &["list", "show", "status", "last"]),
+    ("Clean up", &["remove", "unlock"]),
+    ("Set up", &["completions"]),
+];
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Create(create::CreateArgs),
+    Save(save::SaveArgs),
+    Load(load::LoadArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Last(last::LastArgs),
+    Status(status::StatusArgs),
+    Unlock(unlock::UnlockArgs),
+    Remove(remove::RemoveArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Save(_) => "save",
+            Self::Load(_) => "load",
+            Self::List(_) => "list",
+            Self::Show(_) => "show",
+            Self::Last(_) => "last",
+            Self::Status(_) => "status",
+            Self::Unlock(_) => "unlock",
+            Self::Remove(_) => "remove",
+            Self::Completions(_) => "completions",
+        }
+    }
+
+    pub(crate) fn run(&self, context: &Context) -> Outcome {
+        match self {
+            Self::Create(args) => create::run(args, context),
+            Self::Save(args) => save::run(args, context),
+            Self::Load(args) => load::run(args, context),
+            Self::List(args) => list::run(args, context),
+            Self::Show(args) => show::run(args, context),
+            Self::Last(args) => last::run(args, context),
+            Self::Status(args) => status::run(args, context),
+            Self::Unlock(args) => unlock::run(args, context),
+            Self::Remove(args) => remove::run(args, context),
+            Self::Completions(args) => completions::run(args),
+        }
+    }
+}

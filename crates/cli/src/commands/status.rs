@@ -1,0 +1,130 @@
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use pitstop::{Error, Owner, Repository, SessionId, WriterState};
+use serde::Serialize;
+
+use crate::args::JsonArg;
+use crate::commands::list;
+use crate::context::Context;
+use crate::error::{Exit, Outcome};
+use crate::input;
+use crate::output::{self, WriterJson};
+
+/// Tell who is writing a session, or which sessions somebody writes
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// The name of the session [default: all that somebody writes, or wrote when it was killed]
+    #[arg(conflicts_with = "last")]
+    session: Option<OsString>,
+    /// The last session instead of a named one
+    #[arg(long)]
+    last: bool,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+#[derive(Serialize)]
+struct StatusJson<'a> {
+    id: &'a SessionId,
+    writer: WriterJson<'a>,
+}
+
+pub(super) fn run(args: &StatusArgs, context: &Context) -> Outcome {
+    let repository = context.open()?;
+    let session = match (&args.session, args.last) {
+        (Some(name), _) => repository.get(input::session_id(name)?)?,
+        (None, true) => input::last(&repository, context)?,
+        (None, false) => return all(&repository, args, context),
+    };
+    let writer = session.status()?.writer;
+    match args.json.json {
+        true => output::print_json(&StatusJson { id: session.id(), writer: (&writer).into() }),
+        false => {
+            let text = describe(&writer, SystemTime::now());
+            output::print(format!("{}: {text}\n", session.id()))
+        }
+    }
+}
+
+/// Every session about whose writer there is something to say.
+fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome {
+    let listing = repository.list()?;
+    let mut noted = Vec::new();
+    let mut failed = Exit::Ok;
+    for summary in &listing.sessions {
+        match repository.session(summary.id.clone()).status() {
+            Ok(status) if status.writer == WriterState::Idle => (),
+            Ok(status) => noted.push((&summary.id, status.writer)),
+            // It was removed while we looked.
+            Err(Error::NotFound { .. }) => (),
+            Err(error) => {
+                context.warn(&error);
+                failed = Exit::Failed;
+            }
+        }
+    }
+    if args.json.json {
+        let noted = noted.iter().map(|(id, writer)| StatusJson { id, writer: writer.into() });
+        output::print_json(&serde_json::json!({
+            "repository": repository.location().display().to_string(),
+            "count": listing.sessions.len(),
+            "sessions": noted.collect::<Vec<_>>(),
+            "problems": list::problems(&listing),
+        }))?;
+    } else {
+        output::print(as_text(&noted, listing.sessions.len()))?;
+    }
+    match list::warn_of(&listing, context) {
+        Exit::Ok => Ok(failed),
+        exit => Ok(exit),
+    }
+}
+
+fn as_text(noted: &[(&SessionId, WriterState)], count: usize) -> String {
+    let now = SystemTime::now();
+    let mut text = String::new();
+    for (id, writer) in noted {
+        let _ = writeln!(text, "{id}: {}", describe(writer, now));
+    }
+    let of =
+        |state: &str| noted.iter().filter(|(_, it)| WriterJson::from(it).state == state).count();
+    let (live, interrupted, locked) = (of("live"), of("interrupted"), of("plainbox"));
+    let sessions = if count == 1 { "session" } else { "sessions" };
+    let _ = write!(text, "{count} {sessions}: {live} live, {interrupted} interrupted");
+    let _ = match locked {
+        0 => writeln!(text),
+        _ => writeln!(text, ", {locked} with a lock of PlainBox"),
+    };
+    text
+}
+
+/// The state of a writer in a sentence.
+pub(super) fn describe(writer: &WriterState, now: SystemTime) -> String {
+    let since = |owner: &Owner| {
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_secs(owner.since))
+            .map(|since| output::relative(since, now).to_string())
+            .unwrap_or_default()
+    };
+    match writer {
+        WriterState::Idle => "idle".to_owned(),
+        WriterState::Live(Some(owner)) => format!("live: {owner}, since {}", since(owner)),
+        WriterState::Live(None) => "live: a writer that left no record of itself".to_owned(),
+        WriterState::Interrupted(owner) => format!(
+            "interrupted: {owner}, which began {}, was killed; the next save goes on",
+            since(owner)
+        ),
+        WriterState::PlainBox { age, stale: true } => format!(
+            "left locked by PlainBox {} ago; the next save takes it over",
+            output::age(*age)
+        ),
+        WriterState::PlainBox { age, stale: false } => format!(
+            "locked by PlainBox, which may be writing; the lock is unchanged for {}",
+            output::age(*age)
+        ),
+        _ => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,134 @@
+//! What every command needs: where the repository is, and how to talk to the person.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use pitstop::Repository;
+
+use crate::args::GlobalArgs;
+use crate::error::CommandError;
+use crate::hints;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+pub(crate) struct Context {
+    repository: Option<PathBuf>,
+    quiet: bool,
+    /// The name of the command that runs.
+    pub(crate) command: &'static str,
+}
+
+impl Context {
+    pub(crate) fn new(args: &GlobalArgs, command: &'static str) -> Self {
+        Self { repository: args.repository.clone(), quiet: args.quiet, command }
+    }
+
+    pub(crate) fn open(&self) -> Result<Repository, CommandError> {
+        Ok(match &self.repository {
+            Some(location) => Repository::open(location)?,
+            None => Repository::open_default()?,
+        })
+    }
+
+    /// Tells the person something that is no data.
+    pub(crate) fn talk(&self, message: impl Display) {
+        if !self.quiet {
+            say(format_args!("{}", printable(&message.to_string())));
+        }
+    }
+
+    pub(crate) fn hint(&self, message: impl Display) {
+        if !self.quiet {
+            labelled(HINT, "hint", &message.to_string());
+        }
+    }
+
+    pub(crate) fn warn(&self, error: &(dyn std::error::Error + 'static)) {
+        warning(&error.to_string());
+        causes(error);
+    }
+
+    /// Says what went wrong, why, and what to do next.
+    pub(crate) fn report(&self, error: &CommandError) {
+        labelled(ERROR, "error", &error.error.to_string());
+        causes(&*error.error);
+        match error.error.downcast_ref() {
+            Some(error) => hints::of(error, self).iter().for_each(|hint| self.hint(hint)),
+            None => error.hints.iter().for_each(|hint| self.hint(hint)),
+        }
+    }
+
+    /// A command to type next. It names the repository if this one did.
+    pub(crate) fn command_line(&self, words: &[&str]) -> String {
+        let mut line = "pitstop".to_owned();
+        if let Some(repository) = &self.repository {
+            line += " --repository ";
+            line += &quoted(&repository.to_string_lossy());
+        }
+        for word in words {
+            line += " ";
+            line += &quoted(word);
+        }
+        line
+    }
+}
+
+pub(crate) fn warning(message: &str) {
+    labelled(WARNING, "warning", message);
+}
+
+fn causes(error: &(dyn std::error::Error + 'static)) {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        labelled(ERROR, "cause", &cause.to_string());
+        source = cause.source();
+    }
+}
+
+fn labelled(style: Style, label: &str, message: &str) {
+    say(format_args!("{style}{label}:{style:#} {}", printable(message)));
+}
+
+/// A standard error that is closed or full is no reason to stop.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Names come from the disk and may hold anything: none may steer the terminal.
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// A word as a POSIX shell takes it.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(quoted("nightly-import"), "nightly-import");
+        assert_eq!(quoted("my job"), "'my job'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("~00ff"), "'~00ff'");
+    }
+}

@@ -1,0 +1,102 @@
+//! How a command ends.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// What a command returns: how it ended, or why it could not do what was asked.
+pub(crate) type Outcome = Result<Exit, CommandError>;
+
+/// The exit codes. Scripts rely on them, so that a number never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Ok = 0,
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    InUse = 4,
+    Conflict = 5,
+    Damaged = 6,
+}
+
+impl Exit {
+    pub(crate) const TABLE: &[(Self, &'static str)] = &[
+        (Self::Ok, "done"),
+        (Self::Failed, "failed; what was saved before stands"),
+        (Self::Usage, "the command line is wrong"),
+        (Self::NotFound, "there is no such session, or nothing was saved in it"),
+        (Self::InUse, "somebody else is writing the session, or it is locked"),
+        (Self::Conflict, "somebody saved in between (see save --follows)"),
+        (Self::Damaged, "what lies there is damaged"),
+    ];
+
+    fn of(error: &pitstop::Error) -> Self {
+        use pitstop::Error as E;
+        match error {
+            E::InvalidId { .. } => Self::Usage,
+            E::NotFound { .. } | E::NoCheckpoint { .. } => Self::NotFound,
+            E::Busy { .. } | E::Locked { .. } => Self::InUse,
+            E::Conflict { .. } => Self::Conflict,
+            E::Corrupt { .. } => Self::Damaged,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command could not do what was asked.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    pub(crate) exit: Exit,
+    pub(crate) error: Box<dyn Error + Send + Sync>,
+    /// What to do next. Errors of the library have theirs in [`hints`](crate::hints).
+    pub(crate) hints: Vec<String>,
+}
+
+impl CommandError {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        let error = Message { text: message.into(), source: None };
+        Self { exit, error: error.into(), hints: Vec::new() }
+    }
+
+    /// A failed read or write of something that is no part of a repository.
+    pub(crate) fn io(message: impl Into<String>, source: io::Error) -> Self {
+        let error = Message { text: message.into(), source: Some(source) };
+        Self { exit: Exit::Failed, error: error.into(), hints: Vec::new() }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl From<pitstop::Error> for CommandError {
+    fn from(error: pitstop::Error) -> Self {
+        Self { exit: Exit::of(&error), error: error.into(), hints: Vec::new() }
+    }
+}
+
+#[derive(Debug)]
+struct Message {
+    text: String,
+    source: Option<io::Error>,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Message {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,89 @@
+//! What to type next after an error of the library.
+
+use std::io;
+
+use pitstop::Error;
+
+use crate::context::Context;
+
+/// The hints for an error, the likeliest first.
+pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
+    let saving = context.command == "save";
+    let line = |words: &[&str]| format!("`{}`", context.command_line(words));
+    match error {
+        Error::NotFound { id, .. } if saving => {
+            vec![format!("{} makes it", line(&["save", "--create", id.as_str()]))]
+        }
+        Error::NotFound { .. } => vec![format!("{} shows what is there", line(&["list"]))],
+        Error::NoCheckpoint { id } => {
+            vec![format!("{} saves the first one", line(&["save", id.as_str()]))]
+        }
+        Error::AlreadyExists { id, .. } => vec![
+            format!("{} saves in it", line(&["save", id.as_str()])),
+            format!("{} makes another", line(&["create", "--prefix", id.as_str()])),
+        ],
+        Error::Locked { id, .. } => vec![
+            "try again in a minute: what a PlainBox that is gone left is then taken over"
+                .to_owned(),
+            format!(
+                "only if you are sure that no PlainBox runs: {}",
+                line(&["unlock", id.as_str()])
+            ),
+        ],
+        Error::Busy { id, .. } => {
+            vec![format!("{} tells who is writing it", line(&["status", id.as_str()]))]
+        }
+        Error::Conflict { id, found, .. } => {
+            let found = found.to_string();
+            vec![
+                format!("{} gives what was saved in between", line(&["load", id.as_str()])),
+                format!("{} saves over it", line(&["save", "--follows", &found, id.as_str()])),
+            ]
+        }
+        Error::Corrupt { place, .. } if place.ends_with("last-session") => vec![format!(
+            "it was left as it is; {} moves it aside and puts a good one in its place",
+            line(&["last", "SESSION"])
+        )],
+        Error::Corrupt { newest_good: Some(revision), .. } => {
+            vec![format!("it was left as it is; revision {revision} is good")]
+        }
+        Error::Corrupt { .. } => vec!["it was left as it is: look at it first".to_owned()],
+        Error::Indeterminate { .. } => vec!["do it again: that settles it".to_owned()],
+        Error::NotDurable { .. } => {
+            vec!["use a repository on a local disk: see --repository".to_owned()]
+        }
+        Error::InvalidId { .. } => vec![
+            "a name is 1 to 200 bytes of UTF-8, with no '/', no control character, no dot or dash at \
+             the start and no white space at either end"
+                .to_owned(),
+        ],
+        Error::InvalidLocation { .. } => {
+            vec!["name a directory with --repository or $PITSTOP_REPOSITORY".to_owned()]
+        }
+        Error::Storage { source, .. } => of_storage(source, saving),
+        _ => Vec::new(),
+    }
+}
+
+fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
+    let next = match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if saving => {
+            "free some space and save again"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space and try again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "this file system is read-only: name a repository elsewhere with --repository"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "you may not do that there: see who owns it, or name another repository with --repository"
+        }
+        _ if saving => return vec!["what was saved before stands".to_owned()],
+        _ => return Vec::new(),
+    };
+    match saving {
+        true => vec![format!("what was saved before stands; {next}")],
+        false => vec![next.to_owned()],
+    }
+}

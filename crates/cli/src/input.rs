@@ -1,0 +1,94 @@
+//! What a command is given: names and bytes.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use clap::Args;
+use pitstop::{Error, Repository, Session, SessionId};
+use rustix::fs::{self, OFlags};
+
+use crate::context::Context;
+use crate::error::{CommandError, Exit};
+
+/// The session that a command is about.
+#[derive(Args)]
+pub(crate) struct SessionArg {
+    /// The name of the session
+    #[arg(required_unless_present = "last", conflicts_with = "last")]
+    session: Option<std::ffi::OsString>,
+    /// The last session instead of a named one
+    #[arg(long)]
+    last: bool,
+}
+
+impl SessionArg {
+    pub(crate) fn find(
+        &self,
+        repository: &Repository,
+        context: &Context,
+    ) -> Result<Session, CommandError> {
+        match &self.session {
+            Some(name) => Ok(repository.get(session_id(name)?)?),
+            None => last(repository, context),
+        }
+    }
+}
+
+/// The last session, which must be there.
+pub(crate) fn last(repository: &Repository, context: &Context) -> Result<Session, CommandError> {
+    repository.last()?.ok_or_else(|| {
+        let location = repository.location().display();
+        CommandError::new(Exit::NotFound, format!("there is no last session in {location}"))
+            .hint(format!("`{}` makes one the last", context.command_line(&["last", "SESSION"])))
+    })
+}
+
+/// A name from the command line.
+pub(crate) fn session_id(name: &OsStr) -> Result<SessionId, Error> {
+    match name.to_str() {
+        Some(name) => SessionId::new(name),
+        None => Err(Error::InvalidId {
+            id: name.to_string_lossy().chars().take(60).flat_map(char::escape_debug).collect(),
+            problem: "it is not UTF-8",
+        }),
+    }
+}
+
+/// Reads a file, or standard input, to its end.
+pub(crate) fn read(file: Option<&Path>, context: &Context) -> Result<Vec<u8>, CommandError> {
+    let (name, input) = match file.filter(|file| file.as_os_str() != "-") {
+        Some(path) => (path.display().to_string(), File::open(path)),
+        None => ("standard input".to_owned(), standard_input(context)),
+    };
+    let mut data = Vec::new();
+    input.and_then(|mut input| input.read_to_end(&mut data)).map_err(|error| {
+        CommandError::io(format!("cannot read {name}"), error)
+            .hint("nothing was saved; what was saved before stands")
+    })?;
+    Ok(data)
+}
+
+fn standard_input(context: &Context) -> io::Result<File> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        context.talk("reading from the terminal: end with Ctrl-D at the start of a line");
+    }
+    let stdin = File::from(stdin.as_fd().try_clone_to_owned()?);
+    // In place of a closed one, Rust's runtime opens the null device for reading and writing. It is
+    // empty, and must not take the place of a good checkpoint.
+    let is_null = stdin.metadata().is_ok_and(|it| is_null_device(&it));
+    if is_null && fs::fcntl_getfl(&stdin)?.contains(OFlags::RDWR) {
+        return Err(io::Error::other("it is closed (to save nothing, name /dev/null)"));
+    }
+    Ok(stdin)
+}
+
+/// Whether this is /dev/null, by whatever name.
+fn is_null_device(it: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    it.file_type().is_char_device()
+        && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == it.rdev())
+}

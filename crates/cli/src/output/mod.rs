@@ -1,0 +1,54 @@
+//! What a command prints: data on standard output, for people or as JSON.
+
+mod human;
+mod json;
+mod table;
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+
+use serde::Serialize;
+
+use crate::error::{CommandError, Exit, Outcome};
+pub(crate) use human::{absolute, age, relative, size};
+pub(crate) use json::{Time, WriterJson};
+pub(crate) use table::table;
+
+/// Writes all bytes to standard output at once, past any buffer, so that success is true.
+pub(crate) fn write(data: &[u8]) -> io::Result<()> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+    File::from(stdout).write_all(data)
+}
+
+/// [`write`] for a listing. A reader that has seen enough of it is no error.
+pub(crate) fn print(text: impl AsRef<[u8]>) -> Outcome {
+    match write(text.as_ref()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(error)),
+        _ => Ok(Exit::Ok),
+    }
+}
+
+pub(crate) fn print_json(value: &impl Serialize) -> Outcome {
+    let mut text = match io::stdout().is_terminal() {
+        true => serde_json::to_vec_pretty(value),
+        false => serde_json::to_vec(value),
+    }
+    .map_err(|error| CommandError::io("cannot write JSON", error.into()))?;
+    text.push(b'\n');
+    print(text)
+}
+
+pub(crate) fn cannot_write(error: io::Error) -> CommandError {
+    CommandError::io("cannot write to standard output", error)
+}
+
+/// Whether standard output takes colours: a terminal, and nobody said no.
+pub(crate) fn coloured() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// The width of the terminal, if standard output is one.
+pub(crate) fn width() -> Option<usize> {
+    Some(terminal_size::terminal_size_of(io::stdout())?.0.0.into())
+}

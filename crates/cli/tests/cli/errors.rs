@@ -1,0 +1,139 @@
+//! Each exit code, and what is said with it.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use super::environment::Environment;
+
+#[test]
+fn not_found_is_3() {
+    let it = Environment::new();
+    for command in ["load", "show", "status", "last", "unlock", "remove"] {
+        it.run([command, "job"]).code(3).prints("").says(
+            "error: there is no session 'job' in $DIR/sessions
+             hint: `pitstop list` shows what is there",
+        );
+    }
+    it.feed(b"1", ["save", "job"]).code(3).says(
+        "error: there is no session 'job' in $DIR/sessions
+         hint: `pitstop save --create job` makes it",
+    );
+    assert!(!it.location().exists());
+    it.run(["create", "job"]).code(0);
+    it.run(["load", "job"]).code(3).prints("").says(
+        "error: session 'job' has no checkpoint yet
+         hint: `pitstop save job` saves the first one",
+    );
+}
+
+#[test]
+fn a_name_that_is_taken_is_1() {
+    let it = Environment::new();
+    it.run(["create", "my job"]).code(0);
+    it.run(["create", "my job"]).code(1).prints("").says(
+        "error: there is a session 'my job' in $DIR/sessions already
+         hint: `pitstop save 'my job'` saves in it
+         hint: `pitstop create --prefix 'my job'` makes another",
+    );
+    // The hints name the repository if the command line did.
+    let ended = it.run(["-r", "sessions", "create", "my job"]).code(1);
+    assert!(ended.err.contains("`pitstop --repository sessions save 'my job'`"), "{ended}");
+}
+
+#[test]
+fn busy_is_4() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "--create", "job"]).code(0);
+    let writer = it.repository().get("job").unwrap().writer().unwrap();
+    for command in ["save", "unlock", "remove"] {
+        let ended = it.run([command, "job"]).code(4).prints("");
+        assert!(ended.err.starts_with("error: session 'job' is in use: "), "{ended}");
+        assert!(ended.err.contains(" (pid PID on "), "{ended}");
+        assert!(ended.err.ends_with("hint: `pitstop status job` tells who is writing it\n"));
+    }
+    drop(writer);
+    it.run(["load", "job"]).code(0).prints("1");
+    it.feed(b"2", ["save", "job"]).code(0);
+}
+
+#[test]
+fn a_lock_of_plainbox_is_4_until_it_is_cleared() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "--create", "job"]).code(0);
+    fs::write(it.location().join("job.session/session.next"), "half").unwrap();
+    for command in ["save", "remove"] {
+        it.run([command, "job"]).code(4).says(
+            "error: session 'job' is locked by $DIR/sessions/job.session/session.next, which \
+             PlainBox left or is writing
+             hint: try again in a minute: what a PlainBox that is gone left is then taken over
+             hint: only if you are sure that no PlainBox runs: `pitstop unlock job`",
+        );
+    }
+    it.run(["remove", "-n", "job"]).code(4).prints("");
+    let out = it.run(["status"]).code(0).out;
+    assert!(out.starts_with("job: locked by PlainBox, which may be writing; "), "{out}");
+    assert!(out.ends_with("1 session: 0 live, 0 interrupted, 1 with a lock of PlainBox\n"));
+    let ended = it.run(["unlock", "job"]).code(0).prints("");
+    let said = "unlocked: the lock is kept as $DIR/sessions/job.session/session.aside-1\n";
+    assert!(ended.err.ends_with(said), "{ended}");
+    it.run(["unlock", "job"]).code(0).says("'job' was not locked");
+    it.feed(b"2", ["save", "job"]).code(0);
+}
+
+#[test]
+fn a_conflict_is_5() {
+    let it = Environment::new();
+    it.run(["create", "job"]).code(0);
+    let first = it.feed(b"1", ["save", "--json", "--follows", "0", "job"]).code(0).json();
+    let first = first["revision"].as_str().unwrap();
+    it.feed(b"2", ["save", "--follows", first, "job"]).code(0);
+    it.feed(b"3", ["save", "--follows", first, "job"]).code(5).prints("").says(
+        "error: session 'job' is at revision ~REVISION, not at ~REVISION: somebody saved in between
+         hint: `pitstop load job` gives what was saved in between
+         hint: `pitstop save --follows '~REVISION' job` saves over it",
+    );
+    it.run(["load", "job"]).code(0).prints("2");
+}
+
+#[test]
+fn damage_is_6_and_hides_nothing() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "--create", "good"]).code(0);
+    fs::create_dir_all(it.location().join("bad.session/session")).unwrap();
+    it.run(["load", "bad"]).code(6).prints("").says(
+        "error: $DIR/sessions/bad.session/session is damaged: it is a directory, where a file \
+         belongs
+         hint: it was left as it is: look at it first",
+    );
+    it.run(["list", "--ids"]).code(6).prints("good\n").says(
+        "warning: $DIR/sessions/bad.session/session is damaged: it is a directory, where a file \
+         belongs",
+    );
+    it.run(["status"]).code(6).prints("1 session: 0 live, 0 interrupted\n");
+    fs::write(it.location().join("last-session"), "").unwrap();
+    let ended = it.run(["last"]).code(6);
+    assert!(ended.err.contains("`pitstop last SESSION` moves it aside"), "{ended}");
+    it.run(["last", "good"]).code(0);
+}
+
+#[test]
+fn an_entry_that_is_no_session_is_a_warning() {
+    let it = Environment::new();
+    it.run(["create", "good"]).code(0);
+    let name = std::ffi::OsStr::from_bytes(b"a\xff.session");
+    fs::create_dir(it.location().join(name)).unwrap();
+    let ended = it.run(["list", "--ids"]).code(0).prints("good\n");
+    assert!(ended.err.starts_with("warning: 'a\u{fffd}"), "{ended}");
+    assert!(ended.err.ends_with(" cannot be the name of a session: it is not UTF-8\n"), "{ended}");
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    let it = Environment::new();
+    it.run::<&str>([]).code(2);
+    it.run(["frobnicate"]).code(2);
+    it.run(["create", "job", "--prefix", "x"]).code(2);
+    it.run(["save", "--replace-last", "job"]).code(2);
+    let ended = it.run(["save", "--follows", "seven", "job"]).code(2);
+    assert!(ended.err.contains("a revision is what `pitstop show` prints"), "{ended}");
+}

@@ -1,0 +1,126 @@
+//! Where the output goes, and what happens when it cannot go there.
+
+use std::fs;
+
+use super::environment::{Ended, Environment, PITSTOP};
+
+#[test]
+fn a_reader_that_goes_away_is_no_trouble() {
+    let it = Environment::new();
+    for number in 0..3000 {
+        fs::create_dir_all(it.location().join(format!("job-{number}.session"))).unwrap();
+    }
+    for command in ["list", "list --json", "list --ids", "completions bash"] {
+        let line = format!("set -o pipefail; \"$P\" {command} | true");
+        let line = format!("bash -c '{line}; echo ${{PIPESTATUS[0]}}'");
+        it.shell(&line).code(0).says("").prints("0\n");
+    }
+    // Of a checkpoint every byte counts: half of one is no success.
+    let large = vec![0; 1 << 20];
+    it.feed(&large, ["save", "-c", "large"]).code(0);
+    it.shell("bash -c '\"$P\" load large | true; echo ${PIPESTATUS[0]}'").says("").prints("1\n");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "-c", "job"]).code(0);
+    let commands = [
+        "load job",
+        "list",
+        "list --json",
+        "list --ids",
+        "show job",
+        "status",
+        "create new",
+        "completions fish",
+    ];
+    for command in commands {
+        it.shell(&format!("\"$P\" {command} >/dev/full")).code(1).says(
+            "error: cannot write to standard output
+             cause: No space left on device (os error 28)",
+        );
+    }
+    it.run(["load", "job", "-o", "none/file"]).code(1).says(
+        "error: cannot write none/file
+         cause: No such file or directory (os error 2)",
+    );
+    it.run(["load", "job", "-o", "."]).code(1).says(
+        "error: cannot write .
+         cause: Is a directory (os error 21)",
+    );
+}
+
+#[test]
+fn talk_that_nobody_hears_stops_nothing() {
+    let it = Environment::new();
+    it.shell("\"$P\" save --create job </dev/null 2>/dev/full").code(0);
+    it.shell("\"$P\" save job </dev/null 2>&-").code(0);
+    it.shell("\"$P\" load none 2>/dev/full").code(3);
+}
+
+#[test]
+fn quiet_says_only_what_went_wrong() {
+    let it = Environment::new();
+    it.feed(b"1", ["--quiet", "save", "--create", "job"]).code(0).says("");
+    it.run(["-q", "load", "none"])
+        .code(3)
+        .says("error: there is no session 'none' in $DIR/sessions");
+}
+
+/// Runs a line of shell on a terminal of 60 columns; `None`, and the reason, where there is none.
+fn on_terminal(it: &Environment, line: &str) -> Option<Ended> {
+    let script = it.command("script").arg("--version").output();
+    if !script.is_ok_and(|it| it.status.success()) {
+        eprintln!("skipped: there is no script(1) to make a terminal with");
+        return None;
+    }
+    let line = format!("export TERM=xterm; stty cols 60 rows 20; {line}");
+    let mut command = it.command("script");
+    command.args(["-qec", &line, "/dev/null"]).env("P", PITSTOP).env("SHELL", "/bin/sh");
+    Some(it.ended(command.output().unwrap()))
+}
+
+#[test]
+fn a_terminal_is_not_given_what_it_cannot_show() {
+    let it = Environment::new();
+    it.feed(b"a\x1b[31mb", ["save", "-c", "job"]).code(0);
+    it.feed("größe\n".as_bytes(), ["save", "-c", "text"]).code(0);
+    let Some(ended) = on_terminal(&it, "NO_COLOR=1 \"$P\" load job") else { return };
+    ended.code(1).prints(
+        "error: the checkpoint of 'job' is not text, and standard output is a terminal\r\n\
+         hint: `pitstop load job -o FILE` writes it to a file; or use a pipe\r\n",
+    );
+    on_terminal(&it, "\"$P\" load text").unwrap().code(0).prints("größe\r\n");
+}
+
+#[test]
+fn a_listing_fits_the_terminal_and_is_coloured_where_that_is_wanted() {
+    let it = Environment::new();
+    let long = "x".repeat(80);
+    it.run(["create", &long]).code(0);
+    let _writer = it.repository().get(&long).unwrap().writer().unwrap();
+    let Some(ended) = on_terminal(&it, "\"$P\" list") else { return };
+    let out = ended.code(0).out;
+    let lines: Vec<_> = out.lines().collect();
+    assert!(lines[0].starts_with("\u{1b}[1mSESSION"), "{out}");
+    assert!(lines[1].ends_with("  plain    \u{1b}[32mlive\u{1b}[0m"), "{out}");
+    let plain = on_terminal(&it, "NO_COLOR=1 \"$P\" list").unwrap().code(0).out;
+    assert!(!plain.contains('\u{1b}') && plain.contains("x…  never "), "{plain}");
+    assert!(plain.lines().all(|line| line.chars().count() <= 60), "{plain}");
+    // Whoever is no terminal gets the whole name.
+    assert!(it.run(["list"]).out.contains(&long));
+}
+
+#[test]
+fn help_names_every_command_and_exit_code() {
+    let it = Environment::new();
+    let help = it.run(["--help"]).code(0).out;
+    for word in ["create", "completions", "Examples:", "Exit codes:", "  6  "] {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+    assert!(it.run(["-h"]).code(0).out.lines().count() < 40);
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(it.run(["completions", shell]).code(0).out.contains("pitstop"));
+    }
+}

@@ -1,0 +1,13 @@
+//! The tests of the `pitstop` command. Each runs the real binary in a place of its own.
+
+#![allow(clippy::unwrap_used)]
+
+mod cli {
+    mod bad_input;
+    mod environment;
+    mod errors;
+    mod json;
+    mod output;
+    mod storage;
+    mod story;
+}

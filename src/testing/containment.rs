@@ -1,0 +1,177 @@
+//! Repositories in which somebody laid links that lead out of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::disk::SimulatedDisk;
+use super::scenario::{OUTSIDE, Wrap, payload};
+use crate::directory::DirectoryBackend;
+use crate::error::{Error, Result};
+use crate::repository::Repository;
+
+const LOCATION: &str = "/home/user/sessions";
+
+/// Something that lies where it does not belong.
+struct Trap {
+    name: &'static str,
+    lay: fn(&SimulatedDisk),
+    /// Whether the session can be written in spite of it.
+    is_writable: bool,
+}
+
+const fn trap(name: &'static str, is_writable: bool, lay: fn(&SimulatedDisk)) -> Trap {
+    Trap { name, lay, is_writable }
+}
+
+const TRAPS: &[Trap] = &[
+    trap("the session is a link", false, |disk| {
+        for name in ["session", "session.writer"] {
+            disk.delete(at("a.session/") + name);
+        }
+        disk.delete_directory(at("a.session"));
+        disk.put_link(at("a.session"), format!("{OUTSIDE}/a.session"));
+    }),
+    trap("the checkpoint is a link", true, |disk| link(disk, "session", "a.session/session")),
+    trap("the writer's file is a link", false, |disk| link(disk, "session.writer", "file")),
+    trap("the writer's file is a dangling link", false, |disk| {
+        link(disk, "session.writer", "nothing");
+    }),
+    trap("PlainBox's lock is a link", true, |disk| link(disk, "session.next", "file")),
+    trap("PlainBox's lock is a dangling link", true, |disk| link(disk, "session.next", "nothing")),
+    trap("the new checkpoint is a link", true, |disk| link(disk, "session.new", "file")),
+    trap("the new checkpoint is a dangling link", true, |disk| {
+        link(disk, "session.new", "nothing");
+    }),
+    trap("the new checkpoint and PlainBox's lock are the same file", true, |disk| {
+        link(disk, "session.new", "file");
+        link(disk, "session.next", "file");
+    }),
+    trap("what is replaced is outside", true, |disk| {
+        link(disk, "session.replaces", "other.session");
+    }),
+    trap("the last session is outside", true, |disk| {
+        disk.put_link(at("last-session"), format!("{OUTSIDE}/other.session"));
+    }),
+    trap("the last session is a link to outside", true, |disk| {
+        disk.put_link(at("b.session"), format!("{OUTSIDE}/a.session"));
+        disk.put_link(at("last-session"), at("b.session"));
+    }),
+    trap("the last session is a directory, and what is aside a link", true, |disk| {
+        disk.put_directory(at("last-session"));
+        disk.put_link(at(".last-session.aside-1"), format!("{OUTSIDE}/file"));
+        disk.put_link(at(".last-session.aside-2"), format!("{OUTSIDE}/nothing"));
+    }),
+    trap("the new last session is outside", true, |disk| {
+        disk.put_link(at(".a.last"), format!("{OUTSIDE}/a.session"));
+    }),
+    trap("what was removed is a link", true, |disk| {
+        disk.put_link(at(".a.removed"), format!("{OUTSIDE}/a.session"));
+    }),
+    trap("what cannot be removed is aside", true, |disk| {
+        disk.put_mount(at(".a.removed/mounted"));
+        disk.put_link(at(".a.removed-1"), format!("{OUTSIDE}/a.session"));
+        disk.put_link(at(".a.removed-2"), format!("{OUTSIDE}/nothing"));
+    }),
+    trap("the program's files are links", true, |disk| {
+        link(disk, "directory", "a.session");
+        link(disk, "below/file", "file");
+        link(disk, "below/below/directory", "");
+        link(disk, "below/below/self", "../user/sessions");
+    }),
+    trap("the lock is left over, and what is aside a link", true, |disk| {
+        disk.put_file(at("a.session/session.next"), b"half");
+        link(disk, "session.aside-1", "file");
+        link(disk, "session.aside-2", "nothing");
+    }),
+];
+
+fn at(name: &str) -> String {
+    format!("{LOCATION}/{name}")
+}
+
+fn link(disk: &SimulatedDisk, name: &str, target: &str) {
+    let path = at("a.session/") + name;
+    disk.delete(&path);
+    disk.put_link(path, format!("{OUTSIDE}/{target}"));
+}
+
+/// Does everything with each of these repositories: what is outside must not even be looked at. Says
+/// how many there are.
+pub(crate) fn containment(wrap: &Wrap) -> std::result::Result<usize, String> {
+    for trap in TRAPS {
+        for removes_first in [false, true] {
+            check(trap, removes_first, wrap).map_err(|text| format!("{}: {text}", trap.name))?;
+        }
+    }
+    Ok(TRAPS.len())
+}
+
+fn check(trap: &Trap, removes_first: bool, wrap: &Wrap) -> std::result::Result<(), String> {
+    let disk = SimulatedDisk::new();
+    disk.put_file(format!("{OUTSIDE}/a.session/session"), b"outside");
+    disk.put_directory(format!("{OUTSIDE}/other.session"));
+    disk.put_file(format!("{OUTSIDE}/file"), b"outside");
+    prepare(&disk).map_err(|error| format!("{error:?}"))?;
+    (trap.lay)(&disk);
+    disk.advance(Duration::from_secs(100));
+    let outside = disk.digest_without(Path::new(LOCATION));
+    let backend = DirectoryBackend::on_disk(Path::new(LOCATION), wrap(disk.clone()));
+    let repository = Repository::with_backend(backend.map_err(|error| format!("open: {error:?}"))?);
+    let aside = |names: &[&str]| -> Vec<_> {
+        names.iter().filter_map(|name| disk.link_target(at(name))).collect()
+    };
+    let (before, in_session) = (aside(&ASIDE), aside(&ASIDE_IN_SESSION));
+    if removes_first {
+        let _ = repository.get("a").and_then(|session| session.remove());
+    } else if let Err(error) = use_session(&repository)
+        && trap.is_writable
+    {
+        return Err(format!("{error:?}"));
+    }
+    if !removes_first && !aside(&ASIDE_IN_SESSION).starts_with(&in_session) {
+        return Err("something that was aside is gone".to_owned());
+    }
+    let _ = repository.get("a").and_then(|session| session.remove());
+    let good = repository.get("good").and_then(|session| session.load());
+    if !good.is_ok_and(|good| good.data == payload(3)) {
+        return Err("the other session does not load".to_owned());
+    }
+    if !repository.list().is_ok_and(|it| it.sessions.iter().any(|it| it.id.as_str() == "good")) {
+        return Err("the other session is not listed".to_owned());
+    }
+    if disk.digest_without(Path::new(LOCATION)) != outside {
+        return Err("something outside the repository changed".to_owned());
+    }
+    if disk.was_touched(Path::new(OUTSIDE)) {
+        return Err("something outside the repository was looked at".to_owned());
+    }
+    if !aside(&ASIDE).starts_with(&before) {
+        return Err("something that was aside is gone".to_owned());
+    }
+    Ok(())
+}
+
+/// Links that keep their places, those in the session until that is removed.
+const ASIDE_IN_SESSION: [&str; 2] = ["a.session/session.aside-1", "a.session/session.aside-2"];
+const ASIDE: [&str; 4] =
+    [".a.removed-1", ".a.removed-2", ".last-session.aside-1", ".last-session.aside-2"];
+fn prepare(disk: &SimulatedDisk) -> Result<()> {
+    let repository = disk.repository(LOCATION)?;
+    repository.get_or_create("a")?.save(&payload(2))?;
+    repository.get_or_create("good")?.save(&payload(3))?;
+    Ok(())
+}
+
+/// Everything that can be done with a session but to remove it; an error if it cannot be written.
+fn use_session(repository: &Repository) -> Result<()> {
+    let _ = (repository.last(), repository.list());
+    let session = repository.get("a")?;
+    let _ = (session.status(), session.load());
+    let saved = session.save(&payload(6));
+    let _ = (session.make_last(), repository.last(), session.unlock());
+    saved?;
+    match session.load()?.data == payload(6) {
+        true => Ok(()),
+        false => Err(Error::NoCheckpoint { id: session.id().clone() }),
+    }
+}

@@ -1,0 +1,379 @@
+//! Power cuts and kills at every moment of what a program does.
+//!
+//! For each scenario, and each moment of it, the power is cut and some of the changes that were not
+//! yet durable survive: all subsets of them where they are few, else many. Or every process is
+//! killed, and nothing is lost but their locks. Then a new program looks whether all that was
+//! promised is there, goes on with its work, and is hit by a power cut in its turn.
+//!
+//! A state that breaks a promise is named by a text such as `saves/17/2c`: the scenario, the moment,
+//! and the changes that survived (hexadecimal, or `kill`), and again a moment and changes if it took
+//! a second power cut. With `PITSTOP_REPLAY` set to that text, the suite judges that state alone.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::disk::{Moment, SimulatedDisk, Survivors};
+use super::scenario::{Id, Run, Scenario, Step, Wrap, scenarios};
+use super::world::World;
+
+/// How much of it is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Up to so many changes in the balance, every subset of them.
+    pub all_subsets_of: usize,
+    /// Beyond that, so many subsets picked at random.
+    pub samples: usize,
+    /// How many second power cuts follow each state.
+    pub second_crashes: usize,
+    /// How many threads share the work.
+    pub threads: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { all_subsets_of: 10, samples: 1000, second_crashes: 4, threads: 2 }
+    }
+}
+
+/// What became of one scenario.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// Its name.
+    pub scenario: &'static str,
+    /// How many moments it has.
+    pub moments: usize,
+    /// How many different states were judged after one power cut or kill, and after two.
+    pub states: (usize, usize),
+    /// The first state that broke a promise: which, and how.
+    pub failure: Option<String>,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, second) = self.states;
+        let name = self.scenario;
+        write!(f, "{name:16} {:4} moments {first:7} + {second:7} states", self.moments)?;
+        match &self.failure {
+            Some(failure) => write!(f, "  BROKEN: {failure}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs every scenario, or the one state that `PITSTOP_REPLAY` names.
+pub fn crashes(budget: Budget) -> Vec<Verdict> {
+    if let Ok(spec) = std::env::var("PITSTOP_REPLAY") {
+        return vec![replay(&spec)];
+    }
+    scenarios().iter().map(|scenario| crash(scenario, &plain(), budget)).collect()
+}
+
+/// Nothing between the library and the disk.
+pub(crate) fn plain() -> Wrap {
+    Arc::new(|disk: SimulatedDisk| Arc::new(disk) as _)
+}
+
+/// Runs one scenario.
+pub(crate) fn crash(scenario: &Scenario, wrap: &Wrap, budget: Budget) -> Verdict {
+    let mut verdict =
+        Verdict { scenario: scenario.name, moments: 0, states: (0, 0), failure: None };
+    let (moments, worlds) = match record(scenario, wrap) {
+        Ok(recorded) => recorded,
+        Err(failure) => {
+            verdict.failure = Some(failure);
+            return verdict;
+        }
+    };
+    verdict.moments = moments.len();
+    let shared = Shared {
+        scenario,
+        wrap,
+        budget,
+        moments: &moments,
+        worlds: &worlds,
+        seen: Mutex::default(),
+        first: AtomicUsize::new(0),
+        second: AtomicUsize::new(0),
+        next: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+    };
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let started: Vec<_> =
+            (0..budget.threads.max(1)).map(|_| scope.spawn(|| shared.work())).collect();
+        let ended = started.into_iter().map(|thread| match thread.join() {
+            Ok(failure) => failure,
+            Err(_) => Some("a thread panicked".to_owned()),
+        });
+        ended.flatten().collect()
+    });
+    verdict.failure = failures.into_iter().next();
+    verdict.states = (shared.first.into_inner(), shared.second.into_inner());
+    verdict
+}
+
+type Recorded = (Vec<Moment>, Vec<World>);
+
+/// Every moment of a scenario without a crash, and what was promised at each.
+fn record(scenario: &Scenario, wrap: &Wrap) -> Result<Recorded, String> {
+    let wrong = |error| format!("{}: {error:?}", scenario.name);
+    let mut run = Run::of(scenario, wrap).map_err(wrong)?;
+    run.disk.record();
+    for step in &scenario.steps {
+        run.step(*step).map_err(wrong)?;
+        run.observe().map_err(|text| format!("{} after {step:?}: {text}", scenario.name))?;
+    }
+    Ok((run.disk.take_history(), run.worlds))
+}
+
+struct Shared<'a> {
+    scenario: &'a Scenario,
+    wrap: &'a Wrap,
+    budget: Budget,
+    moments: &'a [Moment],
+    worlds: &'a [World],
+    seen: Mutex<HashSet<(usize, u64)>>,
+    first: AtomicUsize,
+    second: AtomicUsize,
+    next: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Shared<'_> {
+    fn work(&self) -> Option<String> {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let moment = self.moments.get(number)?;
+            for end in ends(moment, number, self.budget) {
+                if self.stop.load(Ordering::Relaxed) {
+                    return None;
+                }
+                if let Err(failure) = self.judge(number, moment, end) {
+                    self.stop.store(true, Ordering::Relaxed);
+                    return Some(failure);
+                }
+            }
+        }
+    }
+
+    fn judge(&self, number: usize, moment: &Moment, end: End) -> Result<(), String> {
+        let disk = end.of(moment);
+        if let End::Crash(_) = end {
+            let seen = (moment.mark, disk.digest());
+            if !self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(seen) {
+                return Ok(());
+            }
+        }
+        self.first.fetch_add(1, Ordering::Relaxed);
+        let spec = format!("{}/{number}/{end}", self.scenario.name);
+        let world = &self.worlds[moment.mark];
+        let (moments, worlds) = judge(self.scenario, self.wrap, disk, end, world)
+            .map_err(|text| format!("{spec}: {text}"))?;
+        let mut random = Random(xxh3_64(spec.as_bytes()));
+        for _ in 0..self.budget.second_crashes {
+            let number = random.below(moments.len());
+            let moment = &moments[number];
+            let end = End::Crash(random.survivors());
+            self.second.fetch_add(1, Ordering::Relaxed);
+            let world = &worlds[moment.mark];
+            judge(self.scenario, self.wrap, end.of(moment), end, world)
+                .map_err(|text| format!("{spec}/{number}/{end}: {text}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// How a program ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    Crash(Survivors),
+    Kill,
+}
+
+impl End {
+    pub(crate) fn crash(survivors: u128) -> Self {
+        Self::Crash(Survivors(survivors))
+    }
+
+    pub(crate) fn of(self, moment: &Moment) -> SimulatedDisk {
+        match self {
+            Self::Crash(survivors) => moment.after_crash(survivors),
+            Self::Kill => moment.after_kill(),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "kill" => Some(Self::Kill),
+            bits => u128::from_str_radix(bits, 16).ok().map(|it| Self::Crash(Survivors(it))),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crash(Survivors(bits)) => write!(f, "{bits:x}"),
+            Self::Kill => f.write_str("kill"),
+        }
+    }
+}
+
+/// The ends to look at in one moment.
+fn ends(moment: &Moment, number: usize, budget: Budget) -> Vec<End> {
+    let count = moment.undecided().min(127);
+    let mut ends = vec![End::Kill];
+    let mut random = Random(number as u64);
+    if count <= budget.all_subsets_of {
+        let all = (0..1u128 << count).map(|bits| Survivors(bits | random.filler()));
+        ends.extend(all.map(End::Crash));
+        return ends;
+    }
+    let all = (1u128 << count) - 1;
+    let mut add = |bits: u128| ends.push(End::Crash(Survivors(bits)));
+    add(0);
+    add(all);
+    for one in 0..count {
+        add(1 << one);
+        add(all & !(1 << one));
+    }
+    for _ in 0..budget.samples {
+        add(random.survivors().0 & (all | 1 << 127));
+    }
+    ends
+}
+
+/// Looks at what a crash left, goes on, and looks again. Gives what happened meanwhile.
+pub(crate) fn judge(
+    scenario: &Scenario,
+    wrap: &Wrap,
+    disk: SimulatedDisk,
+    end: End,
+    world: &World,
+) -> Result<Recorded, String> {
+    let outside = disk.digest_without(Path::new(scenario.location));
+    let mut run = Run::on(disk.clone(), wrap, scenario.location, world.clone())
+        .map_err(|error| format!("open: {error:?}"))?;
+    disk.record();
+    let found = run.observe()?;
+    let next = next_steps(&found, world.in_flight);
+    if let End::Crash(_) = end {
+        // What was found is on the disk now. After a kill it may be in the kernel's memory only.
+        run.world = found;
+        run.worlds = vec![run.world.clone()];
+    }
+    for step in &next {
+        run.step(*step).map_err(|error| format!("then {step:?}: {error:?}"))?;
+        run.observe().map_err(|text| format!("then {step:?}: {text}"))?;
+    }
+    if let Some(Step::Save(id, _)) = next.last() {
+        run.check_tidy(id)?;
+    }
+    if disk.digest_without(Path::new(scenario.location)) != outside && !end.is_before(world) {
+        return Err("something outside the repository changed".to_owned());
+    }
+    Ok((disk.take_history(), run.worlds))
+}
+
+impl End {
+    /// Whether the repository may not be there yet, so that making it changes what is around it.
+    fn is_before(self, world: &World) -> bool {
+        world.sessions.values().all(|it| it.presence != super::world::Presence::Sure)
+    }
+}
+
+/// What a program does next: what it was at once more, and in any case a save.
+fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
+    let present = |id: Id| {
+        found
+            .sessions
+            .get(id)
+            .is_some_and(|it| found.is_present(id) && it.presence == super::world::Presence::Sure)
+    };
+    let again = |id: Id| {
+        if present(id) {
+            vec![Step::Save(id, 10)]
+        } else {
+            vec![Step::Create(id), Step::Save(id, 10)]
+        }
+    };
+    match in_flight {
+        Some(Step::Remove(id)) if present(id) => {
+            [vec![Step::Remove(id)], vec![Step::Create(id), Step::Save(id, 10)]].concat()
+        }
+        Some(Step::MakeLast(id)) => [vec![Step::MakeLast(id)], again(id)].concat(),
+        Some(
+            Step::Create(id)
+            | Step::Replace(id)
+            | Step::Foreign(id)
+            | Step::Save(id, _)
+            | Step::Follow(id, _)
+            | Step::Remove(id),
+        ) => again(id),
+        _ => again(found.sessions.keys().next().copied().unwrap_or("a")),
+    }
+}
+
+/// Judges one state.
+fn replay(spec: &str) -> Verdict {
+    let mut parts = spec.split('/');
+    let name = parts.next().unwrap_or_default();
+    let all = scenarios();
+    let scenario = all.iter().find(|scenario| scenario.name == name);
+    let mut verdict = Verdict { scenario: "replay", moments: 1, states: (1, 0), failure: None };
+    let outcome = scenario.ok_or_else(|| format!("there is no scenario '{name}'")).and_then(|it| {
+        let wrap = plain();
+        let (mut moments, mut worlds) = record(it, &wrap)?;
+        while let (Some(number), Some(end)) = (parts.next(), parts.next()) {
+            let wrong = || format!("'{spec}' names no state");
+            let moment: usize = number.parse().map_err(|_| wrong())?;
+            let moment = moments.get(moment).ok_or_else(wrong)?;
+            let end = End::parse(end).ok_or_else(wrong)?;
+            let world = &worlds[moment.mark];
+            (moments, worlds) = judge(it, &wrap, end.of(moment), end, world)?;
+        }
+        Ok(())
+    });
+    verdict.failure = outcome.err().map(|text| format!("{spec}: {text}"));
+    verdict
+}
+
+/// Numbers that are the same in each run (SplitMix64).
+pub(crate) struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+
+    fn bits(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
+    }
+
+    fn filler(&mut self) -> u128 {
+        u128::from(self.next() & 1) << 127
+    }
+
+    /// A quarter, a half or three quarters of the changes.
+    pub(crate) fn survivors(&mut self) -> Survivors {
+        let (one, other) = (self.bits(), self.bits());
+        Survivors(match self.below(3) {
+            0 => one & other,
+            1 => one,
+            _ => one | other,
+        })
+    }
+}

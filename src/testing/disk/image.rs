@@ -1,0 +1,262 @@
+//! What is on a simulated disk: as the kernel shows it, and as a power cut may leave it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// A disk writes so many bytes or none of them.
+const SECTOR: usize = 512;
+
+/// The place of a [`Node`] in its image. Unlike an inode's number it is never used again.
+pub(super) type Key = usize;
+
+/// A file, directory or link.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// As the kernel shows it.
+    pub live: Content,
+    /// What is on stable storage for certain, before the changes in `pending`.
+    durable: Content,
+    pending: Vec<(Change, Fate)>,
+    pub parent: Key,
+    pub inode: u64,
+    pub mount: u64,
+    pub links: u64,
+    pub modified: SystemTime,
+    pub changed: SystemTime,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    File(Arc<Bytes>),
+    Directory(Arc<BTreeMap<OsString, Key>>),
+    Link(OsString),
+}
+
+/// The bytes may go beyond the size, where data became durable and the size did not.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bytes {
+    pub data: Vec<u8>,
+    pub size: usize,
+}
+
+/// What survives a power cut whole or not at all.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    /// One operation on the names of a directory: two of them where it is a rename.
+    Names(Vec<(OsString, Option<Key>)>),
+    /// Part of one sector.
+    Data(usize, Arc<[u8]>),
+    Size(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Anybody's guess until the next sync.
+    Open,
+    Durable,
+    /// Anybody's guess for ever: the sync that should have made it durable failed.
+    Lost,
+}
+
+impl Content {
+    pub(super) fn file() -> Self {
+        Self::File(Arc::default())
+    }
+
+    pub(super) fn directory() -> Self {
+        Self::Directory(Arc::default())
+    }
+
+    fn apply(&mut self, change: &Change) {
+        match (self, change) {
+            (Self::Directory(entries), Change::Names(names)) => {
+                let entries = Arc::make_mut(entries);
+                for (name, key) in names {
+                    match key {
+                        Some(key) => entries.insert(name.clone(), *key),
+                        None => entries.remove(name),
+                    };
+                }
+            }
+            (Self::File(bytes), Change::Data(offset, new)) => {
+                let bytes = Arc::make_mut(bytes);
+                let end = offset + new.len();
+                if bytes.data.len() < end {
+                    bytes.data.resize(end, 0);
+                }
+                bytes.data[*offset..end].copy_from_slice(new);
+            }
+            (Self::File(bytes), Change::Size(size)) => {
+                let bytes = Arc::make_mut(bytes);
+                bytes.data.resize(*size, 0);
+                bytes.size = *size;
+            }
+            (content, change) => unreachable!("{change:?} of {content:?}"),
+        }
+    }
+
+    /// Where the size reaches beyond the data, a disk shows zeros or whatever was there before.
+    fn settle(&mut self, filler: u8) {
+        if let Self::File(bytes) = self
+            && bytes.data.len() != bytes.size
+        {
+            let bytes = Arc::make_mut(bytes);
+            bytes.data.resize(bytes.size, filler);
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn new(content: Content, parent: Key, inode: u64, now: SystemTime) -> Self {
+        Self {
+            live: content.clone(),
+            durable: content,
+            pending: Vec::new(),
+            parent,
+            inode,
+            mount: 1,
+            links: 0,
+            modified: now,
+            changed: now,
+        }
+    }
+
+    /// Changes it as the kernel shows it.
+    pub(super) fn change(&mut self, change: Change, now: SystemTime) {
+        self.live.apply(&change);
+        self.pending.push((change, Fate::Open));
+        (self.modified, self.changed) = (now, now);
+    }
+
+    /// The changes that a write makes.
+    pub(super) fn write(&mut self, data: &[u8], offset: usize, now: SystemTime) {
+        let mut at = offset;
+        let end = offset + data.len();
+        while at < end {
+            let next = ((at / SECTOR + 1) * SECTOR).min(end);
+            self.change(Change::Data(at, data[at - offset..next - offset].into()), now);
+            at = next;
+        }
+        if matches!(&self.live, Content::File(bytes) if bytes.size < end) {
+            self.change(Change::Size(end), now);
+        }
+    }
+
+    pub(super) fn sync(&mut self) {
+        for (_, fate) in &mut self.pending {
+            if *fate == Fate::Open {
+                *fate = Fate::Durable;
+            }
+        }
+        let durable = self.pending.iter().take_while(|(_, fate)| *fate == Fate::Durable).count();
+        for (change, _) in self.pending.drain(..durable) {
+            self.durable.apply(&change);
+        }
+    }
+
+    /// A sync that fails: the next one has nothing left to do, and says that all is well.
+    pub(super) fn lose(&mut self) {
+        for (_, fate) in &mut self.pending {
+            if *fate == Fate::Open {
+                *fate = Fate::Lost;
+            }
+        }
+    }
+
+    pub(super) fn undecided(&self) -> usize {
+        self.pending.iter().filter(|(_, fate)| *fate != Fate::Durable).count()
+    }
+
+    /// As a power cut leaves it, if `survives` says which of the undecided changes do.
+    fn after_crash(&self, filler: u8, survives: &mut impl FnMut() -> bool) -> Self {
+        let mut content = self.durable.clone();
+        for (change, fate) in &self.pending {
+            if *fate == Fate::Durable || survives() {
+                content.apply(change);
+            }
+        }
+        content.settle(filler);
+        Self { durable: content.clone(), live: content, pending: Vec::new(), links: 0, ..*self }
+    }
+}
+
+/// Which changes survive a power cut: a bit for each undecided one, the top bit for what lies where
+/// nothing was written. Beyond 127 changes the bits are used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Survivors(pub u128);
+
+impl Survivors {
+    fn filler(self) -> u8 {
+        if self.0 >> 127 == 1 { 0xa5 } else { 0 }
+    }
+}
+
+pub(super) fn after_crash(nodes: &[Node], survivors: Survivors) -> Vec<Node> {
+    let mut next = 0;
+    let mut survives = || {
+        let bit = next % 127;
+        next += 1;
+        survivors.0 >> bit & 1 == 1
+    };
+    let filler = survivors.filler();
+    let mut nodes: Vec<Node> =
+        nodes.iter().map(|node| node.after_crash(filler, &mut survives)).collect();
+    let mut in_use = Vec::new();
+    walk(&mut nodes, 0, &mut |node| {
+        node.links += 1;
+        // A number that was used again in the meantime belongs to one file only.
+        if node.links == 1 {
+            while in_use.contains(&node.inode) {
+                node.inode += 1000;
+            }
+            in_use.push(node.inode);
+        }
+    });
+    nodes
+}
+
+/// Visits a node for each of its names, a directory before what is in it.
+fn walk(nodes: &mut [Node], from: Key, visit: &mut impl FnMut(&mut Node)) {
+    visit(&mut nodes[from]);
+    if let Content::Directory(entries) = nodes[from].live.clone() {
+        for key in entries.values() {
+            walk(nodes, *key, visit);
+        }
+    }
+}
+
+/// A number for all that can be seen from `from` down, but for the part below `without`.
+pub(super) fn digest(nodes: &[Node], from: Key, without: Option<Key>) -> u64 {
+    let mut hash = Xxh3::new();
+    hash_below(nodes, from, without, &mut hash);
+    hash.digest()
+}
+
+fn hash_below(nodes: &[Node], from: Key, without: Option<Key>, hash: &mut Xxh3) {
+    match &nodes[from].live {
+        Content::File(bytes) => {
+            // Two names of one file are not two files of the same content.
+            hash.update(b"file");
+            hash.update(&from.to_le_bytes());
+            hash.update(&bytes.size.to_le_bytes());
+            hash.update(&bytes.data);
+        }
+        Content::Link(target) => {
+            hash.update(b"link");
+            hash.update(target.as_encoded_bytes());
+        }
+        Content::Directory(entries) => {
+            hash.update(b"directory");
+            for (name, key) in entries.iter().filter(|(_, key)| Some(**key) != without) {
+                hash.update(&name.len().to_le_bytes());
+                hash.update(name.as_encoded_bytes());
+                hash_below(nodes, *key, without, hash);
+            }
+            hash.update(b"end");
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! A disk in memory that a power cut can hit at any moment.
+//!
+//! It is as weak as POSIX allows. The sectors of a file, its size and each name in a directory are on
+//! stable storage only after a sync of that file or that directory (the name of a new directory: of
+//! the one above it). Until then any of them may survive a power cut without the others, in any
+//! order. A rename is one operation on two names. The numbers of deleted files are used again at
+//! once, and time stands still between two steps unless it is told to move.
+
+mod handles;
+mod image;
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Component, Path};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rustix::io::Errno;
+
+use crate::directory::DirectoryBackend;
+use crate::repository::Repository;
+pub(crate) use image::Survivors;
+use image::{Change, Content, Key, Node};
+
+const ROOT: Key = 0;
+
+/// A disk in memory. Clones are the same disk.
+#[derive(Clone, Debug)]
+pub struct SimulatedDisk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    nodes: Vec<Node>,
+    clock: SystemTime,
+    boot: SystemTime,
+    /// Counts the processes that used the disk one after the other; handles of older ones are dead.
+    process: u64,
+    handles: u64,
+    /// How many handles have a node open.
+    open: HashMap<Key, usize>,
+    /// The handle that holds the kernel lock of a file.
+    locks: HashMap<Key, u64>,
+    /// Whether it can be told that a file is open.
+    open_files_are_known: bool,
+    has_hard_links: bool,
+    quirk: Option<Quirk>,
+    history: Option<Vec<Moment>>,
+    mark: usize,
+    /// All that was opened or looked at.
+    touched: HashSet<Key>,
+}
+
+/// What the next call does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quirk {
+    /// A sync fails, and what it should have made durable no later one does.
+    LoseSync,
+    /// A link is followed where it should be refused or reported.
+    FollowLink,
+}
+
+/// The disk after one of its changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    nodes: Vec<Node>,
+    clock: SystemTime,
+    boot: SystemTime,
+    has_hard_links: bool,
+    /// What [`SimulatedDisk::mark`] was told last.
+    pub mark: usize,
+}
+
+impl Moment {
+    /// How many changes may or may not survive.
+    pub(crate) fn undecided(&self) -> usize {
+        self.nodes.iter().map(Node::undecided).sum()
+    }
+
+    /// The disk after a power cut and a boot.
+    pub(crate) fn after_crash(&self, survivors: Survivors) -> SimulatedDisk {
+        let boot = self.clock + Duration::from_secs(5);
+        self.disk(image::after_crash(&self.nodes, survivors), boot, boot)
+    }
+
+    /// The disk after every process on the machine was killed.
+    pub(crate) fn after_kill(&self) -> SimulatedDisk {
+        self.disk(self.nodes.clone(), self.clock, self.boot)
+    }
+
+    fn disk(&self, nodes: Vec<Node>, clock: SystemTime, boot: SystemTime) -> SimulatedDisk {
+        let disk = SimulatedDisk::of(nodes, clock, boot);
+        disk.set_hard_links(self.has_hard_links);
+        disk
+    }
+}
+
+impl Default for SimulatedDisk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SimulatedDisk {
+    /// An empty disk, with a root directory.
+    pub fn new() -> Self {
+        let boot = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let mut root = Node::new(Content::directory(), ROOT, 2, boot);
+        root.links = 1;
+        Self::of(vec![root], boot + Duration::from_secs(100), boot)
+    }
+
+    fn of(nodes: Vec<Node>, clock: SystemTime, boot: SystemTime) -> Self {
+        let state = State {
+            nodes,
+            clock,
+            boot,
+            process: 0,
+            handles: 0,
+            open: HashMap::new(),
+            locks: HashMap::new(),
+            open_files_are_known: true,
+            has_hard_links: true,
+            quirk: None,
+            history: None,
+            mark: 0,
+            touched: HashSet::new(),
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The repository in this directory of the disk, by an absolute path.
+    ///
+    /// # Errors
+    /// Those of [`Repository::open`].
+    pub fn repository(&self, path: impl AsRef<Path>) -> crate::Result<Repository> {
+        let disk = Arc::new(self.clone());
+        Ok(Repository::with_backend(DirectoryBackend::on_disk(path.as_ref(), disk)?))
+    }
+
+    /// Makes all that is on it durable.
+    pub fn sync_all(&self) {
+        self.state().nodes.iter_mut().for_each(Node::sync);
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, time: Duration) {
+        self.state().clock += time;
+    }
+
+    /// Ends every process that uses the disk. What they still do with their handles is lost.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        state.process += 1;
+        state.open.clear();
+        state.locks.clear();
+    }
+
+    /// Whether it can be told which files are open.
+    pub fn set_open_files_are_known(&self, known: bool) {
+        self.state().open_files_are_known = known;
+    }
+
+    /// Whether files can have a second name.
+    pub fn set_hard_links(&self, supported: bool) {
+        self.state().has_hard_links = supported;
+    }
+
+    pub(crate) fn set_quirk(&self, quirk: Quirk) {
+        self.state().quirk = Some(quirk);
+    }
+
+    /// Keeps every moment from now on.
+    pub(crate) fn record(&self) {
+        let mut state = self.state();
+        state.history = Some(Vec::new());
+        state.remember();
+    }
+
+    /// Says what is promised from now on.
+    pub(crate) fn mark(&self, mark: usize) {
+        let mut state = self.state();
+        state.mark = mark;
+        state.remember();
+    }
+
+    pub(crate) fn take_history(&self) -> Vec<Moment> {
+        self.state().history.take().unwrap_or_default()
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.state().moment()
+    }
+
+    /// A number for all that is on it.
+    pub(crate) fn digest(&self) -> u64 {
+        image::digest(&self.state().nodes, ROOT, None)
+    }
+
+    /// A number for all that is on it outside this directory.
+    pub(crate) fn digest_without(&self, path: &Path) -> u64 {
+        let state = self.state();
+        let without = state.find(path).ok();
+        image::digest(&state.nodes, ROOT, without)
+    }
+
+    /// Whether this, or anything below it, was ever opened or looked at.
+    pub(crate) fn was_touched(&self, path: &Path) -> bool {
+        let state = self.state();
+        let Ok(key) = state.find(path) else { return false };
+        state.touched.iter().any(|touched| {
+            let mut at = *touched;
+            while at != key && at != ROOT {
+                at = state.nodes[at].parent;
+            }
+            at == key
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a test puts on the disk by other hands than Pitstop's.
+#[allow(clippy::expect_used, reason = "a test that prepares an impossible disk is wrong")]
+impl SimulatedDisk {
+    /// Makes a directory, and those above it.
+    pub fn put_directory(&self, path: impl AsRef<Path>) {
+        self.state().make_path(path.as_ref()).expect("a directory can be made");
+    }
+
+    /// Makes a file, or gives it other content.
+    pub fn put_file(&self, path: impl AsRef<Path>, data: &[u8]) {
+        let (parent, name) = split(path.as_ref());
+        let mut state = self.state();
+        let parent = state.make_path(parent).expect("a directory can be made");
+        if state.entry(parent, name).is_ok() {
+            state.remove(parent, name, false).expect("a file can be replaced");
+        }
+        let file = state.add(parent, name, Content::file()).expect("a file can be made");
+        state.write(file, data, 0);
+    }
+
+    /// Makes a symbolic link.
+    pub fn put_link(&self, path: impl AsRef<Path>, target: impl Into<OsString>) {
+        let (parent, name) = split(path.as_ref());
+        let mut state = self.state();
+        let parent = state.make_path(parent).expect("a directory can be made");
+        state.add(parent, name, Content::Link(target.into())).expect("a link can be made");
+    }
+
+    /// Deletes a file or a link, if there is one.
+    pub fn delete(&self, path: impl AsRef<Path>) {
+        let (parent, name) = split(path.as_ref());
+        let mut state = self.state();
+        if let Ok(parent) = state.find(parent) {
+            let _ = state.remove(parent, name, false);
+        }
+    }
+
+    /// Deletes an empty directory, if there is one.
+    pub fn delete_directory(&self, path: impl AsRef<Path>) {
+        let (parent, name) = split(path.as_ref());
+        let mut state = self.state();
+        if let Ok(parent) = state.find(parent) {
+            let _ = state.remove(parent, name, true);
+        }
+    }
+
+    /// What a symbolic link says; `None` if there is none.
+    pub fn link_target(&self, path: impl AsRef<Path>) -> Option<OsString> {
+        let (parent, name) = split(path.as_ref());
+        let state = self.state();
+        let key = state.find(parent).and_then(|parent| state.entry(parent, name)).ok()?;
+        match &state.nodes[key].live {
+            Content::Link(target) => Some(target.clone()),
+            _ => None,
+        }
+    }
+
+    /// Mounts another file system on a directory, as far as anybody can tell.
+    pub fn put_mount(&self, path: impl AsRef<Path>) {
+        let mut state = self.state();
+        let key = state.make_path(path.as_ref()).expect("a directory can be made");
+        state.nodes[key].mount += 1;
+    }
+
+    /// The content of a file; `None` if there is none. Links are followed.
+    pub fn read(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
+        let state = self.state();
+        let key = state.find(path.as_ref()).ok()?;
+        match &state.nodes[key].live {
+            Content::File(bytes) => Some(bytes.data.clone()),
+            _ => None,
+        }
+    }
+
+    /// The names in a directory; none if there is no directory.
+    pub fn names(&self, path: impl AsRef<Path>) -> Vec<OsString> {
+        let state = self.state();
+        match state.find(path.as_ref()).map(|key| &state.nodes[key].live) {
+            Ok(Content::Directory(entries)) => entries.keys().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn split(path: &Path) -> (&Path, &OsStr) {
+    (path.parent().unwrap_or(path), path.file_name().unwrap_or_default())
+}
+
+fn error(errno: Errno) -> io::Error {
+    io::Error::from_raw_os_error(errno.raw_os_error())
+}
+
+impl State {
+    fn moment(&self) -> Moment {
+        let nodes = self.nodes.clone();
+        let Self { clock, boot, has_hard_links, mark, .. } = *self;
+        Moment { nodes, clock, boot, has_hard_links, mark }
+    }
+
+    fn remember(&mut self) {
+        if self.history.is_some() {
+            let moment = self.moment();
+            self.history.get_or_insert_default().push(moment);
+        }
+    }
+
+    fn take_quirk(&mut self, quirk: Quirk) -> bool {
+        self.quirk.take_if(|set| *set == quirk).is_some()
+    }
+
+    fn entry(&self, directory: Key, name: &OsStr) -> io::Result<Key> {
+        match &self.nodes[directory].live {
+            _ if name == "." => Ok(directory),
+            _ if name == ".." => Ok(self.nodes[directory].parent),
+            Content::Directory(entries) => {
+                entries.get(name).copied().ok_or_else(|| error(Errno::NOENT))
+            }
+            _ => Err(error(Errno::NOTDIR)),
+        }
+    }
+
+    /// What a path from the root leads to, through links.
+    fn find(&self, path: &Path) -> io::Result<Key> {
+        self.follow(ROOT, path, 0)
+    }
+
+    fn follow(&self, from: Key, path: &Path, depth: usize) -> io::Result<Key> {
+        if depth > 40 {
+            return Err(error(Errno::LOOP));
+        }
+        let mut at = from;
+        for component in path.components() {
+            let name = match component {
+                Component::RootDir => {
+                    at = ROOT;
+                    continue;
+                }
+                other => other.as_os_str(),
+            };
+            let key = self.entry(at, name)?;
+            at = match &self.nodes[key].live {
+                Content::Link(target) => self.follow(at, Path::new(target), depth + 1)?,
+                _ => key,
+            };
+        }
+        Ok(at)
+    }
+
+    fn make_path(&mut self, path: &Path) -> io::Result<Key> {
+        match self.find(path) {
+            Err(failure) if failure.kind() == io::ErrorKind::NotFound => {
+                let (parent, name) = split(path);
+                let parent = self.make_path(parent)?;
+                self.add(parent, name, Content::directory())
+            }
+            found => found,
+        }
+    }
+
+    fn rename_in(&mut self, directory: Key, names: Vec<(OsString, Option<Key>)>) {
+        let now = self.clock;
+        for (_, key) in &names {
+            if let Some(key) = key {
+                self.nodes[*key].changed = now;
+            }
+        }
+        self.nodes[directory].change(Change::Names(names), now);
+        self.remember();
+    }
+
+    /// Makes something new under a name that is free.
+    fn add(&mut self, directory: Key, name: &OsStr, content: Content) -> io::Result<Key> {
+        if self.entry(directory, name).is_ok() {
+            return Err(error(Errno::EXIST));
+        }
+        self.check_linked(directory)?;
+        let key = self.nodes.len();
+        let mut node = Node::new(content, directory, self.free_inode(), self.clock);
+        node.mount = self.nodes[directory].mount;
+        node.links = 1;
+        self.nodes.push(node);
+        self.rename_in(directory, vec![(name.to_owned(), Some(key))]);
+        Ok(key)
+    }
+
+    /// Nothing can be made in a directory that was removed.
+    fn check_linked(&self, directory: Key) -> io::Result<()> {
+        if self.nodes[directory].links == 0 { Err(error(Errno::NOENT)) } else { Ok(()) }
+    }
+
+    /// The smallest number that nothing has now.
+    fn free_inode(&self) -> u64 {
+        let in_use: HashSet<u64> = (self.nodes.iter().enumerate())
+            .filter(|(key, node)| node.links > 0 || self.open.contains_key(key))
+            .map(|(_, node)| node.inode)
+            .collect();
+        (2..).find(|inode| !in_use.contains(inode)).unwrap_or_default()
+    }
+
+    fn write(&mut self, file: Key, data: &[u8], offset: usize) {
+        let now = self.clock;
+        self.nodes[file].write(data, offset, now);
+        self.remember();
+    }
+
+    fn remove(&mut self, directory: Key, name: &OsStr, wants_directory: bool) -> io::Result<()> {
+        let key = self.entry(directory, name)?;
+        match (&self.nodes[key].live, wants_directory) {
+            (Content::Directory(entries), true) if !entries.is_empty() => {
+                return Err(error(Errno::NOTEMPTY));
+            }
+            (Content::Directory(_), true) => (),
+            (Content::Directory(_), false) => return Err(error(Errno::ISDIR)),
+            (_, true) => return Err(error(Errno::NOTDIR)),
+            (_, false) => (),
+        }
+        self.nodes[key].links -= 1;
+        self.nodes[key].changed = self.clock;
+        self.rename_in(directory, vec![(name.to_owned(), None)]);
+        Ok(())
+    }
+}

@@ -1,0 +1,320 @@
+//! Each call that Pitstop makes of the system fails in turn, with each error that it can give.
+//!
+//! The error that comes out must name the step, the place and that cause; what stands must be what it
+//! says; the same call must work once the cause is gone; and a power cut at any of these moments must
+//! break no promise. Calls that fail without an error coming out must leave everything right, too.
+
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::io::Errno;
+
+use super::crash::{End, Random, judge, plain};
+use super::disk::{Quirk, SimulatedDisk};
+use super::hook::{Action, Call, HookedDisk, Operation, Site};
+use super::scenario::{Run, Scenario, Step, Wrap, scenarios};
+use super::world::World;
+use crate::error::Error;
+
+/// A line of the library that makes a call: file, line and column.
+pub type Place = (String, u32, u32);
+
+/// What became of one scenario.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FaultVerdict {
+    /// Its name.
+    pub scenario: &'static str,
+    /// How many calls it makes.
+    pub calls: usize,
+    /// How many faults were injected, one in each run.
+    pub faults: usize,
+    /// In how many of these runs an error came out.
+    pub errors: usize,
+    /// The lines that made the calls that failed.
+    pub places: BTreeSet<Place>,
+    /// What broke a promise: the call, the fault, and how.
+    pub failures: Vec<String>,
+}
+
+impl fmt::Display for FaultVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, calls, faults, errors, .. } = self;
+        write!(f, "{scenario:16} {calls:4} calls {faults:5} faults {errors:5} errors")?;
+        self.failures.iter().take(5).try_for_each(|failure| write!(f, "\n  BROKEN: {failure}"))
+    }
+}
+
+/// Runs every scenario with every fault.
+pub fn faults() -> Vec<FaultVerdict> {
+    let all = scenarios();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(scenario) = all.get(number) else { return done };
+            done.push((number, fail(scenario, &plain())));
+        }
+    };
+    let mut verdicts: Vec<(usize, FaultVerdict)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    verdicts.sort_by_key(|(number, _)| *number);
+    verdicts.into_iter().map(|(_, verdict)| verdict).collect()
+}
+
+/// One way in which a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Error(Errno),
+    /// A sync fails, and what it should have flushed no later one flushes.
+    LoseSync,
+    Short,
+    Nothing,
+}
+
+fn faults_of(operation: Operation) -> Vec<Fault> {
+    use Operation::*;
+    let errors: &[Errno] = match operation {
+        Open | OpenDirectory | OpenFile => &[Errno::ACCESS, Errno::MFILE, Errno::STALE],
+        CreateFile => {
+            &[Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::ACCESS, Errno::MFILE, Errno::STALE]
+        }
+        MakeDirectory | MakeSymlink | Rename => {
+            &[Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::ACCESS, Errno::STALE]
+        }
+        Link => &[Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::PERM, Errno::MLINK],
+        RemoveDirectory | RemoveFile => &[Errno::ROFS, Errno::ACCESS, Errno::STALE],
+        SyncDirectory | SyncFile => {
+            &[Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::INVAL, Errno::NOTSUP]
+        }
+        Write => &[Errno::NOSPC, Errno::DQUOT, Errno::STALE],
+        SetLen => &[Errno::NOSPC, Errno::ROFS],
+        TryLock | Unlock | IsLocked => &[Errno::NOLCK, Errno::NOTSUP],
+        BootTime | ReadLink | Metadata | OwnMetadata | FileMetadata | Entries | IsLocal | Read => {
+            &[Errno::ACCESS, Errno::STALE]
+        }
+    };
+    let mut faults: Vec<Fault> = errors.iter().copied().map(Fault::Error).collect();
+    faults.push(Fault::Error(Errno::IO));
+    match operation {
+        SyncDirectory | SyncFile => faults.push(Fault::LoseSync),
+        Read | Write => faults.extend([Fault::Short, Fault::Nothing]),
+        _ => (),
+    }
+    faults
+}
+
+/// Lets one call of a run fail.
+#[derive(Debug, Default)]
+struct Injector {
+    armed: bool,
+    calls: Vec<(Operation, Site)>,
+    /// Which call fails, and how.
+    fault: Option<(usize, Fault)>,
+    has_failed: bool,
+}
+
+impl Injector {
+    fn decide(&mut self, call: &Call, disk: &SimulatedDisk) -> Action {
+        if !self.armed {
+            return Action::Pass;
+        }
+        let number = self.calls.len();
+        self.calls.push((call.operation, call.site));
+        match self.fault {
+            Some((at, fault)) if at == number => {
+                self.has_failed = true;
+                match fault {
+                    Fault::Error(errno) => {
+                        Action::Fail(io::Error::from_raw_os_error(errno.raw_os_error()))
+                    }
+                    Fault::LoseSync => {
+                        disk.set_quirk(Quirk::LoseSync);
+                        Action::Pass
+                    }
+                    Fault::Short => Action::Short,
+                    Fault::Nothing => Action::Nothing,
+                }
+            }
+            _ => Action::Pass,
+        }
+    }
+}
+
+/// A run in which a call fails.
+struct Trial {
+    run: Run,
+    injector: Arc<Mutex<Injector>>,
+}
+
+impl Trial {
+    fn new(scenario: &Scenario, wrap: &Wrap, fault: Option<(usize, Fault)>) -> Result<Self, Error> {
+        let injector = Arc::new(Mutex::new(Injector { fault, ..Injector::default() }));
+        let (inner, hook) = (wrap.clone(), injector.clone());
+        let wrap: Wrap = Arc::new(move |disk: SimulatedDisk| {
+            let hook = hook.clone();
+            let inner = inner(disk.clone());
+            Arc::new(HookedDisk::new(inner, move |call| lock(&hook).decide(call, &disk)))
+        });
+        Ok(Self { run: Run::of(scenario, &wrap)?, injector })
+    }
+
+    /// Makes a step in which calls may fail.
+    fn step(&mut self, step: Step) -> Result<(), Error> {
+        lock(&self.injector).armed = true;
+        let result = self.run.step(step);
+        lock(&self.injector).armed = false;
+        result
+    }
+}
+
+fn lock(injector: &Mutex<Injector>) -> std::sync::MutexGuard<'_, Injector> {
+    injector.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a scenario with every fault in every call.
+pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
+    let mut verdict = FaultVerdict {
+        scenario: scenario.name,
+        calls: 0,
+        faults: 0,
+        errors: 0,
+        places: BTreeSet::new(),
+        failures: Vec::new(),
+    };
+    let calls = match calls(scenario, wrap) {
+        Ok(calls) => calls,
+        Err(error) => {
+            verdict.failures.push(format!("without a fault: {error:?}"));
+            return verdict;
+        }
+    };
+    verdict.calls = calls.len();
+    for (number, (operation, site)) in calls.iter().enumerate() {
+        if let Some(site) = site {
+            verdict.places.insert((site.file().to_owned(), site.line(), site.column()));
+        }
+        for fault in faults_of(*operation) {
+            verdict.faults += 1;
+            let place = site.map(|site| site.to_string()).unwrap_or_default();
+            match attempt(scenario, wrap, number, fault) {
+                Ok(came_out) => verdict.errors += usize::from(came_out),
+                Err(text) => verdict
+                    .failures
+                    .push(format!("call {number}, {operation:?} {place}, {fault:?}: {text}")),
+            }
+        }
+    }
+    verdict
+}
+
+fn calls(scenario: &Scenario, wrap: &Wrap) -> Result<Vec<(Operation, Site)>, Error> {
+    let mut trial = Trial::new(scenario, wrap, None)?;
+    for step in &scenario.steps {
+        trial.step(*step)?;
+    }
+    let calls = std::mem::take(&mut lock(&trial.injector).calls);
+    Ok(calls)
+}
+
+/// Lets one call fail. Says whether an error came out.
+fn attempt(scenario: &Scenario, wrap: &Wrap, number: usize, fault: Fault) -> Result<bool, String> {
+    let mut trial = Trial::new(scenario, wrap, Some((number, fault))).map_err(debug)?;
+    let mut came_out = false;
+    for step in &scenario.steps {
+        let before = trial.run.world.clone();
+        let failed_before = lock(&trial.injector).has_failed;
+        let result = trial.step(*step);
+        let text = match &result {
+            Ok(()) => format!("{step:?}"),
+            Err(error) => format!("{step:?} fails with {error:?}"),
+        };
+        match result {
+            Err(_) if failed_before => return Err(format!("a later {text}")),
+            Err(error) => {
+                came_out = true;
+                check_error(&error, fault).map_err(|why| format!("{text}: {why}"))?;
+                let (now, later) = stands(before, *step, &error);
+                trial.run.world = now;
+                trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;
+                crash(scenario, &trial.run, &later).map_err(|why| format!("{text}; {why}"))?;
+                trial.run.world = later;
+                trial.run.step(*step).map_err(|error| format!("{text}; again: {error:?}"))?;
+            }
+            Ok(()) => (),
+        }
+        trial.run.observe().map_err(|why| format!("{text}; in the end {why}"))?;
+        if lock(&trial.injector).has_failed {
+            let world = trial.run.world.clone();
+            crash(scenario, &trial.run, &world).map_err(|why| format!("{text}; done; {why}"))?;
+        }
+    }
+    Ok(came_out)
+}
+
+/// What must be found after a step failed: now, and after a power cut.
+fn stands(before: World, step: Step, error: &Error) -> (World, World) {
+    if !matches!(error, Error::Indeterminate { .. }) {
+        return (before.clone(), before);
+    }
+    let mut later = before.clone();
+    later.begin(step);
+    let mut now = later.clone();
+    match step {
+        // A removal that may not last was taken back.
+        Step::Remove(_) => now = before,
+        _ => now.acknowledge(),
+    }
+    (now, later)
+}
+
+/// The power is cut now.
+fn crash(scenario: &Scenario, run: &Run, world: &World) -> Result<(), String> {
+    let moment = run.disk.now();
+    let mut random = Random(moment.undecided() as u64);
+    let some = [0, u128::MAX, random.survivors().0, random.survivors().0, random.survivors().0];
+    for bits in some {
+        let end = End::crash(bits);
+        judge(scenario, &plain(), end.of(&moment), end, world)
+            .map_err(|why| format!("after a power cut ({end}) {why}"))?;
+    }
+    Ok(())
+}
+
+/// Whether the error names the step, the place, and the cause.
+fn check_error(error: &Error, fault: Fault) -> Result<(), &'static str> {
+    let (step, place, source) = match error {
+        Error::Storage { step, place, source } | Error::Indeterminate { step, place, source } => {
+            (*step, place, source)
+        }
+        Error::NotDurable { place, source } => ("flush", place, source),
+        Error::Unsupported { .. } => {
+            let is_lock = matches!(fault, Fault::Error(Errno::NOLCK | Errno::NOTSUP));
+            return if is_lock { Ok(()) } else { Err("that is not the cause") };
+        }
+        _ => return Err("that is not the cause"),
+    };
+    if step.is_empty() || !place.is_absolute() || error.source().is_none() {
+        return Err("the error does not say what failed");
+    }
+    let is_cause = match fault {
+        Fault::Error(errno) => source.raw_os_error() == Some(errno.raw_os_error()),
+        Fault::LoseSync => source.raw_os_error() == Some(Errno::IO.raw_os_error()),
+        Fault::Nothing => {
+            matches!(source.kind(), io::ErrorKind::WriteZero | io::ErrorKind::UnexpectedEof)
+        }
+        Fault::Short => return Err("a short read or write is no failure"),
+    };
+    if is_cause { Ok(()) } else { Err("that is not the cause") }
+}
+
+fn debug(error: Error) -> String {
+    format!("{error:?}")
+}

@@ -1,0 +1,170 @@
+//! What must be found in a repository, after what was done and what was promised.
+
+use std::collections::BTreeMap;
+
+use super::scenario::{Id, Step};
+
+/// What must be found. Where something is in flight, more than one answer is right.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub sessions: BTreeMap<Id, Expected>,
+    pub last: Vec<Option<Id>>,
+    /// Whether the last session must have a checkpoint to go on from.
+    pub resumable: bool,
+    pub in_flight: Option<Step>,
+    removed_last: Option<Id>,
+    /// The session that one replaces with its first checkpoint.
+    replaces: BTreeMap<Id, Replaced>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Replaced {
+    old: Id,
+    /// Whether it was acknowledged that it will.
+    sure: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    pub presence: Presence,
+    /// The payloads that may be the newest; `None` is a session without a checkpoint.
+    pub payloads: Vec<Option<u32>>,
+    /// Whether the program keeps files of its own in it.
+    pub has_own_files: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Sure,
+    Maybe,
+    Gone,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            sessions: BTreeMap::new(),
+            last: vec![None],
+            resumable: false,
+            in_flight: None,
+            removed_last: None,
+            replaces: BTreeMap::new(),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn is_present(&self, id: Id) -> bool {
+        self.sessions.get(id).is_some_and(|it| it.presence != Presence::Gone)
+    }
+
+    fn session(&mut self, id: Id) -> &mut Expected {
+        self.sessions.entry(id).or_insert_with(|| Expected {
+            presence: Presence::Gone,
+            payloads: vec![None],
+            has_own_files: false,
+        })
+    }
+
+    fn has_checkpoint(&self, id: Id) -> bool {
+        self.sessions.get(id).is_some_and(|it| !it.payloads.contains(&None))
+    }
+
+    /// A step begins: what it does may be found from now on.
+    pub(crate) fn begin(&mut self, step: Step) {
+        self.in_flight = Some(step);
+        match step {
+            Step::Create(id) | Step::Foreign(id) => self.begin_create(id),
+            Step::Replace(id) => {
+                self.begin_create(id);
+                match self.last.as_slice() {
+                    [Some(old)] => {
+                        self.replaces.insert(id, Replaced { old, sure: false });
+                    }
+                    _ => self.begin_last(id),
+                }
+            }
+            Step::Save(id, payload) | Step::Follow(id, payload) => {
+                self.session(id).payloads.push(Some(payload));
+                if let Some(Replaced { old, .. }) = self.replaces.get(id).copied() {
+                    if self.is_present(old) {
+                        self.session(old).presence = Presence::Maybe;
+                    }
+                    if !self.last.contains(&Some(id)) {
+                        self.last.push(Some(id));
+                    }
+                }
+            }
+            Step::MakeLast(id) => self.begin_last(id),
+            Step::Remove(id) => {
+                self.session(id).presence = Presence::Maybe;
+                if self.last.contains(&Some(id)) {
+                    self.last.push(None);
+                    self.removed_last = Some(id);
+                    self.resumable = false;
+                }
+            }
+            Step::OwnFiles(id) => self.session(id).has_own_files = true,
+            _ => (),
+        }
+    }
+
+    fn begin_create(&mut self, id: Id) {
+        let was_present = self.is_present(id);
+        let session = self.session(id);
+        (session.presence, session.has_own_files) = (Presence::Maybe, false);
+        match was_present {
+            true => session.payloads.push(None),
+            false => session.payloads = vec![None],
+        }
+        // The link is a name: it comes to life again with a session of that name.
+        if self.removed_last == Some(id) {
+            self.last.push(Some(id));
+        }
+    }
+
+    fn begin_last(&mut self, id: Id) {
+        self.resumable &= self.has_checkpoint(id);
+        self.last.push(Some(id));
+    }
+
+    fn acknowledge_create(&mut self, id: Id) {
+        let session = self.session(id);
+        (session.presence, session.payloads) = (Presence::Sure, vec![None]);
+    }
+
+    /// The step that began returned `Ok`: what it does must be found from now on.
+    pub(crate) fn acknowledge(&mut self) {
+        let Some(step) = self.in_flight.take() else { return };
+        match step {
+            Step::Create(id) => self.acknowledge_create(id),
+            Step::Replace(id) => {
+                self.acknowledge_create(id);
+                match self.replaces.get_mut(id) {
+                    Some(replaced) => replaced.sure = true,
+                    None => self.last = vec![Some(id)],
+                }
+            }
+            Step::Save(id, payload) | Step::Follow(id, payload) => {
+                let session = self.session(id);
+                session.presence = Presence::Sure;
+                session.payloads = vec![Some(payload)];
+                if let Some(Replaced { old, sure: true }) = self.replaces.get(id).copied() {
+                    self.replaces.remove(id);
+                    self.session(old).presence = Presence::Gone;
+                    self.last = vec![Some(id)];
+                }
+                self.resumable |= self.last == [Some(id)];
+            }
+            Step::MakeLast(id) => {
+                self.last = vec![Some(id)];
+                self.resumable = self.has_checkpoint(id);
+            }
+            Step::Remove(id) => {
+                self.session(id).presence = Presence::Gone;
+                self.last.retain(|last| *last != Some(id));
+            }
+            _ => (),
+        }
+    }
+}

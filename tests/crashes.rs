@@ -1,0 +1,15 @@
+//! Every promise, after a power cut or a kill at every moment.
+
+use pitstop::testing::{self, Budget};
+
+#[test]
+fn every_promise_holds_after_a_crash_at_every_moment() {
+    let verdicts = testing::crashes(Budget::default());
+    let mut states = 0;
+    for verdict in &verdicts {
+        println!("{verdict}");
+        states += verdict.states.0 + verdict.states.1;
+    }
+    println!("{states} states judged");
+    assert!(verdicts.iter().all(|verdict| verdict.failure.is_none()));
+}
