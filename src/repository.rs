@@ -15,6 +15,7 @@ use crate::session::Session;
 #[derive(Clone)]
 pub struct Repository {
     backend: Arc<dyn Backend>,
+    format: Option<Format>,
 }
 
 impl Repository {
@@ -34,17 +35,24 @@ impl Repository {
         Self::open(Self::default_location()?)
     }
 
-    /// The repository that PlainBox uses, in [`plainbox_location`](Self::plainbox_location).
+    /// The repository that PlainBox uses, in [`plainbox_location`](Self::plainbox_location). New sessions
+    /// are plain ones, which PlainBox can read.
     ///
     /// # Errors
     /// Those of [`open`](Self::open) and [`plainbox_location`](Self::plainbox_location).
     pub fn open_plainbox() -> Result<Self> {
-        Self::open(Self::plainbox_location()?)
+        Ok(Self::open(Self::plainbox_location()?)?.with_format(Format::Plain))
+    }
+
+    /// Makes new sessions in this format, unless [`CreateOptions::format`] says otherwise. Those that are
+    /// there stay as they are.
+    pub fn with_format(self, format: Format) -> Self {
+        Self { format: Some(format), ..self }
     }
 
     /// The repository that a backend makes.
     pub fn with_backend(backend: impl Backend + 'static) -> Self {
-        Self { backend: Arc::new(backend) }
+        Self { backend: Arc::new(backend), format: None }
     }
 
     /// `$PITSTOP_REPOSITORY`, else `$XDG_STATE_HOME/pitstop/sessions`, else
@@ -94,7 +102,7 @@ impl Repository {
     /// error there is no new session.
     pub fn create(&self, options: &CreateOptions) -> Result<Session> {
         let replaces = if options.replace_last { self.backend.last()? } else { None };
-        let new = NewSession { format: options.format, replaces };
+        let new = NewSession { format: options.format.or(self.format), replaces };
         let id = match &options.id {
             Some(id) => {
                 self.backend.create(id, &new)?;

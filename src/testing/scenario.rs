@@ -351,5 +351,6 @@ impl Run {
 
 fn open(disk: &SimulatedDisk, wrap: &Wrap, location: &Path) -> Result<Repository, Error> {
     let disk = wrap(disk.clone());
-    Ok(Repository::with_backend(DirectoryBackend::on_disk(location, disk)?))
+    Ok(Repository::with_backend(DirectoryBackend::on_disk(location, disk)?)
+        .with_format(crate::Format::Plain))
 }

@@ -137,7 +137,8 @@ impl SimulatedDisk {
     /// Those of [`Repository::open`].
     pub fn repository(&self, path: impl AsRef<Path>) -> crate::Result<Repository> {
         let disk = Arc::new(self.clone());
-        Ok(Repository::with_backend(DirectoryBackend::on_disk(path.as_ref(), disk)?))
+        Ok(Repository::with_backend(DirectoryBackend::on_disk(path.as_ref(), disk)?)
+            .with_format(crate::Format::Plain))
     }
 
     /// Makes all that is on it durable.
