@@ -7,6 +7,7 @@ mod crashes;
 mod damage;
 mod faults;
 mod hostile_bytes;
+mod interleaved;
 mod killed;
 mod model;
 mod mutants;

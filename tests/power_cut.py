@@ -25,6 +25,8 @@ MKFS = {
     "xfs": ["mkfs.xfs", "-q", "-K"],
     "btrfs": ["mkfs.btrfs", "-q", "-K"],
 }
+# Images of one file system have its UUID all alike.
+MOUNT = {"xfs": ["-o", "nouuid"]}
 SECTOR = 512
 FLUSH = None
 
@@ -109,7 +111,7 @@ class Mounted:
         try:
             if make:
                 run(*MKFS[kind], self.device)
-            run("mount", "-t", kind, self.device, directory)
+            run("mount", "-t", kind, *MOUNT.get(kind, []), self.device, directory)
         except subprocess.CalledProcessError as error:
             run("losetup", "--detach", self.device)
             raise RuntimeError(error.stderr) from error
@@ -171,7 +173,8 @@ def judge(kind, binary, recording, points, seed, scratch, mount):
         apply(base, [write for write in log[durable:flushed] if write is not FLUSH])
         durable = flushed
         run("cp", "--sparse=always", base, cut)
-        apply(cut, survivors([write for write in log[durable:point] if write is not FLUSH], choice))
+        way, survived = survivors([write for write in log[durable:point] if write is not FLUSH], choice)
+        apply(cut, survived)
         acknowledged = dict(what.split("=") for at, what in told if at <= point)
         try:
             with Mounted(kind, cut, mount):
@@ -183,7 +186,7 @@ def judge(kind, binary, recording, points, seed, scratch, mount):
             words, failed = f"cannot be mounted: {error}", True
         if failed:
             line = next((line for line in words.splitlines() if re.search("stands|Err|lost|part|mounted", line)), words)
-            bad.append(f"{kind}, seed {seed}, cut at {point} of {begin}..{end}: {line.strip()}")
+            bad.append(f"{kind}, seed {seed}, cut at {point} of {begin}..{end}, {way}: {line.strip()}")
         else:
             good += 1
     return good, bad
@@ -191,17 +194,16 @@ def judge(kind, binary, recording, points, seed, scratch, mount):
 
 def survivors(writes, choice):
     """Any subset of what was not flushed, in any order, cut at sectors."""
-    way = choice.randrange(4)
-    if way == 0:
-        return []
-    if way == 1:
-        return writes
-    if way == 2:
-        return [write for write in writes if choice.random() < 0.5]
-    sectors = [
-        (offset + at, data[at : at + SECTOR]) for offset, data in writes for at in range(0, len(data), SECTOR)
-    ]
-    return [sector for sector in sectors if choice.random() < 0.5]
+    way = choice.choice(["none survive", "all survive", "some survive", "some sectors survive"])
+    if way == "none survive":
+        return way, []
+    if way == "all survive":
+        return way, writes
+    if way == "some sectors survive":
+        writes = [
+            (offset + at, data[at : at + SECTOR]) for offset, data in writes for at in range(0, len(data), SECTOR)
+        ]
+    return way, [write for write in writes if choice.random() < 0.5]
 
 
 def apply(image, writes):

@@ -41,9 +41,26 @@ pub(crate) struct Trace {
 
 /// Runs the test `child` of this binary with a task. With `kill_at`, SIGKILL comes instead of that
 /// call between the marks, counted from 0.
-#[allow(clippy::zombie_processes)] // `follow` waits for it, as its tracer.
 pub(crate) fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>) -> Trace {
-    let mut command = command(child, task, place);
+    follow(start(command(child, task, place)), kill_at, |process| {
+        kill(process, Signal::SIGKILL).unwrap();
+        true
+    })
+}
+
+/// Runs the test `child` with a task and stops it before that call between the marks; it goes on
+/// after `meanwhile`. Gives whether there is such a call.
+pub(crate) fn pause(command: Command, at: usize, meanwhile: impl FnOnce()) -> bool {
+    let mut meanwhile = Some(meanwhile);
+    follow(start(command), Some(at), |_| {
+        meanwhile.take().unwrap()();
+        false
+    });
+    meanwhile.is_none()
+}
+
+#[allow(clippy::zombie_processes)] // `follow` waits for it, as its tracer.
+fn start(mut command: Command) -> Pid {
     // SAFETY: the closure makes one system call and allocates nothing.
     unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
     let child = command.spawn().unwrap();
@@ -53,10 +70,11 @@ pub(crate) fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>)
         Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
     ptrace::setoptions(process, options).unwrap();
     ptrace::syscall(process, None).unwrap();
-    follow(process, kill_at)
+    process
 }
 
-fn follow(process: Pid, kill_at: Option<usize>) -> Trace {
+/// `act` says whether it killed the process.
+fn follow(process: Pid, at: Option<usize>, mut act: impl FnMut(Pid) -> bool) -> Trace {
     let mut trace = Trace { calls: Vec::new(), killed: false };
     let mut between_marks = false;
     // Only what this thread traces: other tests have children too.
@@ -68,9 +86,8 @@ fn follow(process: Pid, kill_at: Option<usize>) -> Trace {
                     Some(libc::SYS_getppid) => between_marks = !between_marks,
                     Some(call) if between_marks && !trace.killed => {
                         trace.calls.push(call);
-                        if kill_at == Some(trace.calls.len() - 1) {
-                            trace.killed = true;
-                            kill(process, Signal::SIGKILL).unwrap();
+                        if at == Some(trace.calls.len() - 1) {
+                            trace.killed = act(process);
                         }
                     }
                     _ => (),

@@ -45,6 +45,12 @@ pub(super) fn session(id: &SessionId) -> String {
     format!("{id}{SUFFIX}")
 }
 
+/// A name for a session's directory while it is being made.
+pub(super) fn staged(id: &SessionId) -> String {
+    let number = u64::from_le_bytes(crate::sys::random());
+    format!(".{id}.new-{number:016x}")
+}
+
 /// The name that a session's directory has while it is being deleted.
 pub(super) fn removed(id: &SessionId) -> String {
     format!(".{id}.removed")

@@ -86,7 +86,11 @@ impl RawDirectory for OsDirectory {
     fn make_directory(&self, name: &OsStr) -> io::Result<()> {
         fs::mkdirat(&self.0, name, Mode::RWXU)?;
         // A umask may have taken bits away that its owner needs; one that adds some does not exist.
-        let fd = fs::openat(&self.0, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?;
+        let fd = match fs::openat(&self.0, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
+            // Somebody has removed it already.
+            Err(Errno::NOENT) => return Ok(()),
+            fd => fd?,
+        };
         if Mode::from_raw_mode(fs::fstat(&fd)?.st_mode) & Mode::RWXU != Mode::RWXU {
             fs::chmodat(&self.0, name, Mode::RWXU, AtFlags::empty())?;
         }

@@ -25,7 +25,7 @@ pub(super) fn is_there(session: &Directory) -> Result<bool> {
     Ok(session.metadata(names::JOURNAL)?.is_some())
 }
 
-/// Makes an empty journal, durable but for the session's own name.
+/// Makes an empty journal; its names are durable once the session's directory is flushed.
 pub(super) fn create(session: &Directory) -> Result<()> {
     let header = SegmentHeader { sequence: 1, salt: number(), journal: number() };
     let mut bytes = header.encode();
@@ -35,7 +35,7 @@ pub(super) fn create(session: &Directory) -> Result<()> {
     file.write_all(&bytes)?;
     file.sync()?;
     session.open_file(names::JOURNAL, Access::CreateNew)?;
-    Ok(session.sync()?)
+    Ok(())
 }
 
 /// Says that the writer ended in order after this revision.

@@ -1,0 +1,162 @@
+//! One operation as a whole, before each system call of another one: what races show by chance, in
+//! each order that two can come in.
+
+use std::fs;
+use std::path::Path;
+
+use pitstop::{CreateOptions, Error, Repository, Result, SessionId};
+
+use crate::traced::{self, mark};
+
+/// Not a test of its own: what the children of the tests below do.
+#[test]
+fn child() {
+    let Some((task, place)) = traced::task() else { return };
+    let repository = open(Path::new(&place));
+    mark();
+    let told = act(&repository, &task);
+    mark();
+    fs::write(Path::new(&place).join("told"), told).unwrap();
+}
+
+fn open(place: &Path) -> Repository {
+    Repository::open(place.join("sessions")).unwrap()
+}
+
+fn create(repository: &Repository, id: &str, replace: bool) -> Result<pitstop::Session> {
+    let options = CreateOptions::new().id(SessionId::new(id).unwrap());
+    repository.create(&if replace { options.replace_last() } else { options })
+}
+
+/// Does it and tells what came of it: a few words, or all of an error that should not be.
+fn act(repository: &Repository, what: &str) -> String {
+    let job = || repository.get("job");
+    let outcome = match what {
+        "create" => create(repository, "job", false).map(|_| String::new()),
+        "save" => job().and_then(|it| it.save(b"saved")).map(|_| String::new()),
+        "remove" => job()
+            .and_then(|it| it.remove())
+            .map(|it| it.remains.iter().map(|error| format!("{error:?}")).collect()),
+        "make anew" => job()
+            .and_then(|it| it.remove())
+            .and_then(|_| create(repository, "job", false)?.save(b"anew"))
+            .map(|_| String::new()),
+        "replace" => {
+            create(repository, "new", true).and_then(|it| it.save(b"new")).map(|_| String::new())
+        }
+        "make_last" => job().and_then(|it| it.make_last()).map(|()| String::new()),
+        "load" => job().and_then(|it| it.load()).map(|it| String::from_utf8(it.data).unwrap()),
+        "status" => {
+            job().and_then(|it| it.status()).map(|it| format!("{:?}", it.summary.size.is_some()))
+        }
+        "last" => {
+            repository.last().map(|it| it.map_or("none".to_owned(), |it| it.id().to_string()))
+        }
+        "list" => repository.list().map(|it| {
+            let ids = it.sessions.iter().map(|it| format!("{} {}", it.id, it.size.is_some()));
+            let mut ids: Vec<String> = ids.collect();
+            ids.extend(it.problems.iter().map(|it| format!("{it:?}")));
+            ids.sort();
+            ids.join(", ")
+        }),
+        other => panic!("no act {other}"),
+    };
+    match outcome {
+        Ok(told) => format!("Ok {told}").trim_end().to_owned(),
+        Err(Error::NotFound { .. }) => "NotFound".to_owned(),
+        Err(Error::AlreadyExists { .. }) => "AlreadyExists".to_owned(),
+        Err(Error::Busy { .. }) => "Busy".to_owned(),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+/// Puts `other` before each call of `act` in turn. What either tells has to be one of its words, and
+/// what is left must be whole.
+fn interleave(one: (&str, &[&str]), other: (&str, &[&str])) {
+    let mut at = 0;
+    loop {
+        // Nothing here is about what lasts, and memory is fast.
+        let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let repository = open(scratch.path());
+        repository.get_or_create("other").unwrap().save(b"other").unwrap();
+        if one.0 != "create" {
+            create(&repository, "job", true).unwrap().save(b"old").unwrap();
+        }
+        let mut meanwhile = String::new();
+        let command = traced::command("interleaved::child", one.0, scratch.path());
+        let reached = traced::pause(command, at, || meanwhile = act(&repository, other.0));
+        let told = fs::read_to_string(scratch.path().join("told")).unwrap();
+        let when = format!("{} before call {at} of {}", other.0, one.0);
+        assert!(one.1.contains(&told.as_str()), "{when}: {told}");
+        if !reached {
+            assert!(at > 3, "{when}");
+            return eprintln!("{} before each of {at} calls of {}", other.0, one.0);
+        }
+        assert!(other.1.contains(&meanwhile.as_str()), "{when}: {meanwhile}");
+        assert!(told.starts_with("Ok") || meanwhile.starts_with("Ok"), "{when}: neither was done");
+        whole(&repository, &when);
+        at += 1;
+    }
+}
+
+fn whole(repository: &Repository, when: &str) {
+    let listing = repository.list().unwrap();
+    assert!(listing.problems.is_empty(), "{when}: {:?}", listing.problems);
+    assert!(listing.sessions.iter().all(|it| !it.live), "{when}");
+    assert_eq!(repository.get("other").unwrap().load().unwrap().data, b"other", "{when}");
+    let job = repository.get_or_create("job").unwrap();
+    job.save(b"goes on").unwrap();
+    assert_eq!(job.load().unwrap().data, b"goes on", "{when}");
+    job.remove().unwrap();
+    for entry in fs::read_dir(repository.location()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let known = ["last-session", "new.session", "other.session"].contains(&name.as_str());
+        assert!(known, "{when}: {name} is left");
+    }
+}
+
+const DONE: (&str, &[&str]) = ("", &["Ok", "NotFound", "Busy", "AlreadyExists"]);
+
+#[test]
+fn a_save_and_another_operation() {
+    for other in ["remove", "make anew", "save", "replace"] {
+        interleave(("save", DONE.1), (other, DONE.1));
+    }
+}
+
+#[test]
+fn a_removal_and_another_operation() {
+    for other in ["save", "remove", "make anew", "create", "make_last"] {
+        interleave(("remove", DONE.1), (other, DONE.1));
+    }
+}
+
+#[test]
+fn a_creation_and_another_operation() {
+    for other in ["create", "save", "remove", "make anew"] {
+        interleave(("create", DONE.1), (other, DONE.1));
+    }
+}
+
+#[test]
+fn making_the_last_session_and_another_operation() {
+    for other in ["remove", "make anew", "make_last", "replace"] {
+        interleave(("make_last", DONE.1), (other, DONE.1));
+    }
+}
+
+#[test]
+fn looking_and_another_operation() {
+    let loaded = ["Ok old", "Ok anew", "Ok saved", "NotFound"];
+    for other in ["remove", "make anew", "save"] {
+        interleave(("load", &loaded), (other, DONE.1));
+    }
+    for other in ["remove", "save"] {
+        interleave(("status", &["Ok true", "NotFound"]), (other, DONE.1));
+    }
+    let listed = ["Ok job true, other true", "Ok other true"];
+    for other in ["remove", "save", "make_last"] {
+        interleave(("list", &listed), (other, DONE.1));
+    }
+    interleave(("last", &["Ok job", "Ok new"]), ("replace", DONE.1));
+}
