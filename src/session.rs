@@ -186,9 +186,8 @@ impl Writer {
     /// The link first, and only then the old session: at every moment there is one to resume.
     fn take_the_place_of(&mut self, old: SessionId) -> Result<()> {
         let Session { backend, id } = &self.session;
-        if backend.last()?.as_ref() != Some(id) {
-            backend.set_last(id)?;
-        }
+        // Even if it is so already: that may not have been flushed.
+        backend.set_last(id)?;
         match backend.remove(&old) {
             // Gone already, or in use: a live session is never removed.
             Ok(_) | Err(Error::NotFound { .. } | Error::Busy { .. } | Error::Locked { .. }) => {

@@ -4,11 +4,13 @@ use pitstop::testing;
 
 #[test]
 fn no_link_leads_out_of_a_repository() {
-    println!("{} repositories full of links", testing::traps().unwrap());
+    let (repositories, calls) = testing::traps().unwrap();
+    println!("{repositories} repositories full of links, a link laid before each of {calls} calls");
 }
 
 #[test]
 fn every_precaution_is_needed() {
+    assert!(testing::traps().is_ok(), "nothing is broken without a mutant");
     let mutants = testing::mutants();
     for mutant in &mutants {
         println!("{mutant}");

@@ -6,7 +6,7 @@ use super::lock::WriterLock;
 use super::plain::leftover;
 use super::{DirectoryBackend, names};
 use crate::backend::Removal;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::SessionId;
 use crate::sys::{Directory, Failure, Kind, Outcome, found};
 
@@ -14,16 +14,7 @@ use crate::sys::{Directory, Failure, Kind, Outcome, found};
 /// holding the writer's lock all the while. What a removal killed half-way left goes with the next
 /// one of the same name.
 pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Removal> {
-    let (repository, session) = match backend.session(id) {
-        Err(error @ Error::NotFound { .. }) => {
-            // Whoever took it away may have been killed before that was flushed.
-            if let Some(repository) = backend.repository()? {
-                repository.sync()?;
-            }
-            return Err(error);
-        }
-        outcome => outcome?,
-    };
+    let (repository, session) = backend.session(id)?;
     let _lock = WriterLock::take(backend, &repository, &session, id)?;
     leftover::check(&session, id, &*backend.disk)?;
     let removed = names::removed(id);

@@ -1,10 +1,13 @@
 //! Repositories in which somebody laid links that lead out of them.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::disk::SimulatedDisk;
-use super::scenario::{OUTSIDE, Wrap, payload};
+use super::disk::{Quirk, SimulatedDisk};
+use super::hook::{Action, HookedDisk, Operation};
+use super::scenario::{OUTSIDE, Run, Scenario, Wrap, payload, scenarios};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::repository::Repository;
@@ -99,11 +102,26 @@ fn link(disk: &SimulatedDisk, name: &str, target: &str) {
 /// how many there are.
 pub(crate) fn containment(wrap: &Wrap) -> std::result::Result<usize, String> {
     for trap in TRAPS {
-        for removes_first in [false, true] {
-            check(trap, removes_first, wrap).map_err(|text| format!("{}: {text}", trap.name))?;
-        }
+        let wrong = |text| format!("{}: {text}", trap.name);
+        check(trap, false, wrap).map_err(wrong)?;
+        check(trap, true, wrap).map_err(wrong)?;
+        let unwritable = Trap { is_writable: false, ..*trap };
+        check(&unwritable, false, &without_renames(wrap)).map_err(wrong)?;
     }
     Ok(TRAPS.len())
+}
+
+/// No new checkpoint can be put in place.
+fn without_renames(wrap: &Wrap) -> Wrap {
+    let inner = wrap.clone();
+    Arc::new(move |disk| {
+        Arc::new(HookedDisk::new(inner(disk), |call| match call.operation {
+            Operation::Rename if call.name.is_some_and(|name| name == "session.new") => {
+                Action::Fail(std::io::ErrorKind::StorageFull.into())
+            }
+            _ => Action::Pass,
+        }))
+    })
 }
 
 fn check(trap: &Trap, removes_first: bool, wrap: &Wrap) -> std::result::Result<(), String> {
@@ -142,6 +160,10 @@ fn check(trap: &Trap, removes_first: bool, wrap: &Wrap) -> std::result::Result<(
     if disk.digest_without(Path::new(LOCATION)) != outside {
         return Err("something outside the repository changed".to_owned());
     }
+    let has_mount = trap.name.contains("cannot be removed");
+    if !has_mount && trap.is_writable && disk.names(LOCATION).contains(&".a.removed".into()) {
+        return Err("something of the removed session is left".to_owned());
+    }
     if disk.was_touched(Path::new(OUTSIDE)) {
         return Err("something outside the repository was looked at".to_owned());
     }
@@ -155,6 +177,93 @@ fn check(trap: &Trap, removes_first: bool, wrap: &Wrap) -> std::result::Result<(
 const ASIDE_IN_SESSION: [&str; 2] = ["a.session/session.aside-1", "a.session/session.aside-2"];
 const ASIDE: [&str; 4] =
     [".a.removed-1", ".a.removed-2", ".last-session.aside-1", ".last-session.aside-2"];
+/// Puts a link to outside in place of each name just before it is used, for each call of each
+/// scenario. Says how many calls these are.
+pub(crate) fn races(wrap: &Wrap) -> std::result::Result<usize, String> {
+    let mut total = 0;
+    for scenario in scenarios() {
+        let mut number = 0;
+        while race(&scenario, wrap, number)? {
+            number += 1;
+        }
+        total += number;
+    }
+    Ok(total)
+}
+
+/// Lays a link before the call of this number. Says whether there is one.
+fn race(scenario: &Scenario, wrap: &Wrap, number: usize) -> std::result::Result<bool, String> {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let (inner, count, armed) = (wrap.clone(), calls.clone(), is_armed.clone());
+    let wrap: Wrap = Arc::new(move |disk| {
+        let (count, armed) = (count.clone(), armed.clone());
+        let laid = disk.clone();
+        Arc::new(HookedDisk::new(inner(disk), move |call| {
+            let looks = matches!(
+                call.operation,
+                Operation::OpenDirectory
+                    | Operation::OpenFile
+                    | Operation::CreateFile
+                    | Operation::Metadata
+            );
+            if looks
+                && call.name.is_some_and(|name| name != "..")
+                && armed.load(Ordering::Relaxed)
+                && count.fetch_add(1, Ordering::Relaxed) == number
+            {
+                laid.set_quirk(Quirk::LayLink(OUTSIDE));
+            }
+            Action::Pass
+        }))
+    });
+    let wrong = |what: String| format!("{}, a link before call {number}: {what}", scenario.name);
+    let mut run = Run::of(scenario, &wrap).map_err(|error| wrong(format!("{error:?}")))?;
+    let disk = run.disk.clone();
+    let outside = disk.digest_below(Path::new(OUTSIDE));
+    is_armed.store(true, Ordering::Relaxed);
+    for step in scenario.steps.iter().filter(|step| !step.is_by_others()) {
+        let _ = run.step(*step);
+    }
+    is_armed.store(false, Ordering::Relaxed);
+    if disk.digest_below(Path::new(OUTSIDE)) != outside {
+        return Err(wrong("something outside the repository changed".to_owned()));
+    }
+    if disk.was_touched(Path::new(OUTSIDE)) {
+        return Err(wrong("something outside the repository was looked at".to_owned()));
+    }
+    Ok(calls.load(Ordering::Relaxed) > number)
+}
+
+/// While we save, PlainBox's lock is there, so that PlainBox does not.
+pub(crate) fn plainbox_is_kept_out(wrap: &Wrap) -> std::result::Result<(), String> {
+    for scenario in scenarios().into_iter().filter(|scenario| scenario.has_hard_links) {
+        let is_open = Arc::new(AtomicBool::new(false));
+        let (inner, note) = (wrap.clone(), is_open.clone());
+        let session = format!("{}/a.session", scenario.location);
+        let wrap: Wrap = Arc::new(move |disk| {
+            let (seen, note, session) = (disk.clone(), note.clone(), session.clone());
+            Arc::new(HookedDisk::new(inner(disk), move |call| {
+                if call.operation == Operation::Rename
+                    && call.name.is_some_and(|name| name == "session.new")
+                    && seen.names(&session).contains(&"session.new".into())
+                    && !seen.names(&session).contains(&"session.next".into())
+                {
+                    note.store(true, Ordering::Relaxed);
+                }
+                Action::Pass
+            }))
+        });
+        let wrong = |error| format!("{}: {error:?}", scenario.name);
+        let mut run = Run::of(&scenario, &wrap).map_err(wrong)?;
+        scenario.steps.iter().try_for_each(|step| run.step(*step)).map_err(wrong)?;
+        if is_open.load(Ordering::Relaxed) {
+            return Err(format!("{}: PlainBox is not kept out of a save", scenario.name));
+        }
+    }
+    Ok(())
+}
+
 fn prepare(disk: &SimulatedDisk) -> Result<()> {
     let repository = disk.repository(LOCATION)?;
     repository.get_or_create("a")?.save(&payload(2))?;

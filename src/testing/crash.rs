@@ -271,42 +271,28 @@ pub(crate) fn judge(
         run.step(*step).map_err(|error| format!("then {step:?}: {error:?}"))?;
         run.observe().map_err(|text| format!("then {step:?}: {text}"))?;
     }
-    if let Some(Step::Save(id, _)) = next.last() {
-        run.check_tidy(id)?;
+    for step in &next {
+        if let Step::Save(id, _) = step
+            && run.world.is_present(id)
+        {
+            run.check_tidy(id)?;
+        }
     }
-    if disk.digest_without(Path::new(scenario.location)) != outside && !end.is_before(world) {
+    if disk.digest_without(Path::new(scenario.location)) != outside && world.has_repository() {
         return Err("something outside the repository changed".to_owned());
     }
     Ok((disk.take_history(), run.worlds))
 }
 
-impl End {
-    /// Whether the repository may not be there yet, so that making it changes what is around it.
-    fn is_before(self, world: &World) -> bool {
-        world.sessions.values().all(|it| it.presence != super::world::Presence::Sure)
-    }
-}
-
-/// What a program does next: what it was at once more, and in any case a save.
+/// What a program does next: what it was at once more, and in any case a save in every session.
 fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
-    let present = |id: Id| {
-        found
-            .sessions
-            .get(id)
-            .is_some_and(|it| found.is_present(id) && it.presence == super::world::Presence::Sure)
-    };
-    let again = |id: Id| {
-        if present(id) {
-            vec![Step::Save(id, 10)]
-        } else {
-            vec![Step::Create(id), Step::Save(id, 10)]
-        }
-    };
+    let mut steps = Vec::new();
+    let is_there = |id: Id| found.is_present(id);
     match in_flight {
-        Some(Step::Remove(id)) if present(id) => {
-            [vec![Step::Remove(id)], vec![Step::Create(id), Step::Save(id, 10)]].concat()
+        Some(Step::Remove(id)) if is_there(id) => {
+            steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
         }
-        Some(Step::MakeLast(id)) => [vec![Step::MakeLast(id)], again(id)].concat(),
+        Some(Step::MakeLast(id)) => steps.push(Step::MakeLast(id)),
         Some(
             Step::Create(id)
             | Step::Replace(id)
@@ -314,9 +300,14 @@ fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
             | Step::Save(id, _)
             | Step::Follow(id, _)
             | Step::Remove(id),
-        ) => again(id),
-        _ => again(found.sessions.keys().next().copied().unwrap_or("a")),
+        ) if !is_there(id) => steps.extend([Step::Create(id), Step::Save(id, 10)]),
+        _ => (),
     }
+    let is_mentioned = |id: Id| steps.contains(&Step::Save(id, 10));
+    let others = found.sessions.keys().copied().filter(|id| is_there(id) && !is_mentioned(id));
+    let saves: Vec<Step> = others.map(|id| Step::Save(id, 11)).collect();
+    steps.extend(saves);
+    steps
 }
 
 /// Judges one state.

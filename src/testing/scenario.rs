@@ -37,11 +37,23 @@ pub(crate) enum Step {
     OwnFiles(Id),
     /// PlainBox makes a session.
     Foreign(Id),
+    /// A save is killed.
+    Unfinished(Id),
     /// PlainBox is killed while it saves.
     Leftover(Id),
     Wait(u64),
     /// Every process is killed, and a new one starts.
     Kill,
+}
+
+impl Step {
+    /// Whether it is not Pitstop that does it.
+    pub(crate) fn is_by_others(self) -> bool {
+        matches!(
+            self,
+            Self::OwnFiles(_) | Self::Foreign(_) | Self::Unfinished(_) | Self::Leftover(_)
+        )
+    }
 }
 
 /// A run of steps, of which each moment is looked at.
@@ -90,6 +102,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[Save("a", 2), Save("a", 3), Save("a", 4), Save("a", 6), Save("a", 7), Release("a")],
         ),
         scenario("single-saves", NEAR, &saved, &[Save("a", 2), Save("a", 7), Save("a", 5)]),
+        scenario(
+            "unfinished",
+            NEAR,
+            &[saved.as_slice(), &[Unfinished("a")]].concat(),
+            &[Save("a", 2), Unfinished("a"), Save("a", 7)],
+        ),
         scenario("conditional", NEAR, &saved, &[Follow("a", 2), Follow("a", 7)]),
         scenario("replace", NEAR, &last, &[Replace("n"), Save("n", 1), Save("n", 2)]),
         scenario(
@@ -97,6 +115,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             NEAR,
             &[last.as_slice(), &[Replace("n"), Hold("n")]].concat(),
             &[Save("n", 6), Save("n", 7), Release("n")],
+        ),
+        scenario(
+            "replace-again",
+            NEAR,
+            &last,
+            &[Replace("n"), Save("n", 1), Create("a"), Save("a", 2), Save("n", 2)],
         ),
         scenario("replace-none", FAR, &[], &[Replace("a"), Save("a", 1), Replace("b")]),
         scenario("last", NEAR, &saved, &[MakeLast("a"), MakeLast("b"), MakeLast("a")]),
@@ -112,7 +136,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[Create("a"), Save("a", 1), Hold("a")],
             &[Save("a", 2), Kill, Save("a", 3), Hold("a"), Kill, Remove("a"), Kill, Create("a")],
         ),
-        scenario("foreign", FAR, &[], &[Foreign("a"), Save("a", 2), Save("a", 3), Remove("a")]),
+        scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
         scenario(
             "leftover",
             NEAR,
@@ -173,6 +197,7 @@ impl Run {
         disk.set_hard_links(scenario.has_hard_links);
         disk.put_directory("/home/user");
         disk.put_file(format!("{OUTSIDE}/a.session/session"), b"outside");
+        disk.put_file(format!("{OUTSIDE}/file"), b"outside");
         disk.put_link(format!("{OUTSIDE}/link"), NEAR);
         disk.sync_all();
         let mut run = Self::on(disk, wrap, scenario.location, World::default())?;
@@ -256,6 +281,10 @@ impl Run {
             }
             Step::Foreign(id) => {
                 self.disk.put_directory(self.place(id));
+                Ok(())
+            }
+            Step::Unfinished(id) => {
+                self.disk.put_file(self.place(id).join("session.new"), b"half of a checkp");
                 Ok(())
             }
             Step::Leftover(id) => {

@@ -58,6 +58,11 @@ impl World {
         self.sessions.get(id).is_some_and(|it| it.presence != Presence::Gone)
     }
 
+    /// Whether the repository is there for certain. Making it changes what is around it.
+    pub(crate) fn has_repository(&self) -> bool {
+        self.sessions.values().any(|it| it.presence == Presence::Sure)
+    }
+
     fn session(&mut self, id: Id) -> &mut Expected {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
@@ -107,6 +112,45 @@ impl World {
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
             _ => (),
         }
+    }
+
+    /// The step that began returned `Ok`, though a call failed. Taking the place of another session is
+    /// put off to the next save then.
+    pub(crate) fn acknowledge_in_spite(&mut self) {
+        match self.in_flight {
+            Some(Step::Save(id, payload) | Step::Follow(id, payload))
+                if self.replaces.contains_key(id) =>
+            {
+                self.in_flight = None;
+                self.session(id).payloads = vec![Some(payload)];
+            }
+            _ => self.acknowledge(),
+        }
+    }
+
+    /// The step that was to begin is done, and may not last: what must be found now, and later.
+    pub(crate) fn indeterminate(&self, step: Step) -> (Self, Self) {
+        let (mut now, mut later) = (self.clone(), self.clone());
+        match step {
+            Step::Save(id, payload) | Step::Follow(id, payload) => {
+                now.session(id).payloads = vec![Some(payload)];
+                later.session(id).payloads.push(Some(payload));
+            }
+            Step::MakeLast(id) => {
+                now.last = vec![Some(id)];
+                later.last.push(Some(id));
+                now.resumable &= self.has_checkpoint(id);
+                later.resumable = now.resumable;
+            }
+            // It was taken back, and that may not last.
+            Step::Remove(_) => later.begin(step),
+            // The session is gone again, and what made it the last one is not.
+            Step::Replace(id) => {
+                (now.removed_last, later.removed_last) = (Some(id), Some(id));
+            }
+            _ => (),
+        }
+        (now, later)
     }
 
     fn begin_create(&mut self, id: Id) {

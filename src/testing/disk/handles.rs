@@ -123,6 +123,10 @@ impl State {
 
     /// What has a name, not what a link leads to unless that is to go wrong.
     fn look_up(&mut self, directory: Key, name: &OsStr) -> io::Result<Key> {
+        let laid = self.quirks.iter().position(|quirk| matches!(quirk, Quirk::LayLink(_)));
+        if let Some(Quirk::LayLink(target)) = laid.map(|at| self.quirks.remove(at)) {
+            self.lay_link(directory, name, target);
+        }
         let follow = self.take_quirk(Quirk::FollowLink);
         let key = self.entry(directory, name)?;
         let found = match &self.nodes[key].live {
@@ -131,6 +135,39 @@ impl State {
         };
         self.touched.insert(found);
         Ok(found)
+    }
+
+    fn lay_link(&mut self, directory: Key, name: &OsStr, target: &str) {
+        let was = self.entry(directory, name).ok();
+        let is_directory =
+            was.is_some_and(|was| matches!(self.nodes[was].live, Content::Directory(_)));
+        if let Some(was) = was {
+            self.nodes[was].links -= 1;
+            self.rename_in(directory, vec![(name.to_owned(), None)]);
+        }
+        let target = if is_directory { target.into() } else { format!("{target}/file").into() };
+        // Nothing can be laid in a directory that was removed.
+        let _ = self.add(directory, name, Content::Link(target));
+    }
+
+    fn entries(&mut self, directory: Key) -> io::Result<Vec<(OsString, Kind)>> {
+        let follow = self.take_quirk(Quirk::FollowLink);
+        let Content::Directory(entries) = &self.nodes[directory].live else {
+            return Err(error(Errno::NOTDIR));
+        };
+        let mut listed = Vec::new();
+        for (name, key) in entries.iter() {
+            let key = match &self.nodes[*key].live {
+                Content::Link(target) if follow => {
+                    let key = self.follow(directory, Path::new(target), 0).unwrap_or(*key);
+                    self.touched.insert(key);
+                    key
+                }
+                _ => *key,
+            };
+            listed.push((name.clone(), self.metadata(key).kind));
+        }
+        Ok(listed)
     }
 }
 
@@ -251,13 +288,7 @@ impl RawDirectory for Directory {
     }
 
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
-        self.0.call(|state, key| match &state.nodes[key].live {
-            Content::Directory(entries) => Ok(entries
-                .iter()
-                .map(|(name, key)| (name.clone(), state.metadata(*key).kind))
-                .collect()),
-            _ => Err(error(Errno::NOTDIR)),
-        })
+        self.0.call(|state, key| state.entries(key))
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -46,7 +46,7 @@ struct State {
     /// Whether it can be told that a file is open.
     open_files_are_known: bool,
     has_hard_links: bool,
-    quirk: Option<Quirk>,
+    quirks: Vec<Quirk>,
     history: Option<Vec<Moment>>,
     mark: usize,
     /// All that was opened or looked at.
@@ -60,6 +60,9 @@ pub(crate) enum Quirk {
     LoseSync,
     /// A link is followed where it should be refused or reported.
     FollowLink,
+    /// Just before it looks, somebody puts a link there that leads to this directory or, in place of
+    /// a file, to the file `file` in it.
+    LayLink(&'static str),
 }
 
 /// The disk after one of its changes.
@@ -123,7 +126,7 @@ impl SimulatedDisk {
             locks: HashMap::new(),
             open_files_are_known: true,
             has_hard_links: true,
-            quirk: None,
+            quirks: Vec::new(),
             history: None,
             mark: 0,
             touched: HashSet::new(),
@@ -170,7 +173,7 @@ impl SimulatedDisk {
     }
 
     pub(crate) fn set_quirk(&self, quirk: Quirk) {
-        self.state().quirk = Some(quirk);
+        self.state().quirks.push(quirk);
     }
 
     /// Keeps every moment from now on.
@@ -205,6 +208,12 @@ impl SimulatedDisk {
         let state = self.state();
         let without = state.find(path).ok();
         image::digest(&state.nodes, ROOT, without)
+    }
+
+    /// A number for all that is in this directory.
+    pub(crate) fn digest_below(&self, path: &Path) -> u64 {
+        let state = self.state();
+        state.find(path).map_or(0, |key| image::digest(&state.nodes, key, None))
     }
 
     /// Whether this, or anything below it, was ever opened or looked at.
@@ -332,7 +341,8 @@ impl State {
     }
 
     fn take_quirk(&mut self, quirk: Quirk) -> bool {
-        self.quirk.take_if(|set| *set == quirk).is_some()
+        let at = self.quirks.iter().position(|set| *set == quirk);
+        at.map(|at| self.quirks.remove(at)).is_some()
     }
 
     fn entry(&self, directory: Key, name: &OsStr) -> io::Result<Key> {
