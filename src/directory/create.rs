@@ -37,6 +37,7 @@ pub(super) fn create(backend: &DirectoryBackend, id: &SessionId, new: &NewSessio
         publish(&repository, &staged, id).inspect_err(|_| {
             // Nobody was told of this session: take it back, so that the same call works next time.
             let _ = repository.remove_directory(&name);
+            let _ = repository.sync();
         })
     });
     if outcome.is_err() {

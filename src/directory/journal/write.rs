@@ -200,11 +200,11 @@ impl JournalWriter {
 impl Drop for JournalWriter {
     fn drop(&mut self) {
         // Not flushed: where it gets lost, the next writer takes a closer look, and that is all.
-        if let Some(segment) = self.tail.as_ref().and_then(|tail| tail.segments.last()) {
-            if let Some(newest) = segment.newest().filter(|_| segment.closed.is_none()) {
-                let close = close_record(newest.header.revision, segment.header.salt);
-                let _ = segment.file.write_all_at(&[&close], segment.end);
-            }
+        if let Some(segment) = self.tail.as_ref().and_then(|tail| tail.segments.last())
+            && let Some(newest) = segment.newest().filter(|_| segment.closed.is_none())
+        {
+            let close = close_record(newest.header.revision, segment.header.salt);
+            let _ = segment.file.write_all_at(&[&close], segment.end);
         }
     }
 }

@@ -225,11 +225,12 @@ impl RawDirectory for Directory {
                 Ok(there) if there == key => return Ok(()),
                 Ok(there) => {
                     match (&state.nodes[key].live, &state.nodes[there].live) {
-                        (Content::Directory(_), Content::Directory(entries)) => {
-                            if !entries.is_empty() {
-                                return Err(error(Errno::NOTEMPTY));
-                            }
+                        (Content::Directory(_), Content::Directory(entries))
+                            if !entries.is_empty() =>
+                        {
+                            return Err(error(Errno::NOTEMPTY));
                         }
+                        (Content::Directory(_), Content::Directory(_)) => (),
                         (Content::Directory(_), _) => return Err(error(Errno::NOTDIR)),
                         (_, Content::Directory(_)) => return Err(error(Errno::ISDIR)),
                         _ => (),
