@@ -11,6 +11,8 @@ mod disk;
 mod faults;
 mod hook;
 mod mutants;
+mod random;
+mod run;
 mod scenario;
 mod world;
 
