@@ -15,11 +15,11 @@ const MANY: usize = 1000;
 pub(super) fn list(repository: &Directory) -> Result<Listing> {
     let mut names = repository.entries()?;
     names.retain(|(name, kind)| *kind == Kind::Directory && names::is_session(name));
-    let threads = match names.len() {
-        MANY.. => std::thread::available_parallelism().map_or(1, usize::from).min(8),
-        _ => 1,
-    };
-    let share = names.len().div_ceil(threads).max(1);
+    if names.len() < MANY {
+        return Ok(look_at(repository, &names));
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let share = names.len().div_ceil(threads);
     let parts: Vec<Listing> = std::thread::scope(|scope| {
         let started: Vec<_> = names
             .chunks(share)
