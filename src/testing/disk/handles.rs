@@ -283,6 +283,10 @@ impl RawDirectory for Directory {
         })
     }
 
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
+        self.open_directory(directory)?.metadata(name)
+    }
+
     fn own_metadata(&self) -> io::Result<Metadata> {
         self.0.metadata()
     }
