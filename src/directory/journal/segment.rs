@@ -108,6 +108,10 @@ impl Segment {
         self.records.last()
     }
 
+    pub(super) fn newest_revision(&self) -> u64 {
+        self.newest().map_or(0, |record| record.header.revision)
+    }
+
     /// The highest revision that is proved to have been acknowledged: another record or the writer's
     /// end followed it.
     pub(super) fn proven(&self) -> u64 {
@@ -158,7 +162,7 @@ impl Segment {
     }
 
     fn decode(&self, block: &[u8]) -> Option<RecordHeader> {
-        let newest = self.newest().map_or(0, |record| record.header.revision);
+        let newest = self.newest_revision();
         let header = RecordHeader::decode(block, self.header.salt)?;
         let follows = match header.kind {
             Kind::Close => header.revision >= newest,
