@@ -170,6 +170,8 @@ pub struct Problem {
 pub struct Status {
     /// What a [`Listing`] says of it.
     pub summary: Summary,
+    /// When it was made, where that is known.
+    pub created: Option<SystemTime>,
     /// Whether somebody is its writer.
     pub writer: WriterState,
 }

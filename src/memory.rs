@@ -114,7 +114,7 @@ impl Backend for MemoryBackend {
         self.with(id, |slot| {
             let owner = slot.writer.clone();
             let writer = owner.map_or(WriterState::Idle, |owner| WriterState::Live(Some(owner)));
-            Ok(Status { summary: summary(id, slot), writer })
+            Ok(Status { summary: summary(id, slot), created: Some(slot.made), writer })
         })
     }
 

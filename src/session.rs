@@ -188,9 +188,16 @@ impl Writer {
         let Session { backend, id } = &self.session;
         // Even if it is so already: that may not have been flushed.
         backend.set_last(id)?;
-        match backend.remove(&old) {
+        let is_newer = |old: Status| Ok(old.created > backend.status(id)?.created);
+        let outcome = match backend.status(&old).and_then(is_newer) {
+            // Somebody has removed the old one, and made another of its name.
+            Ok(true) => Ok(()),
+            Ok(false) => backend.remove(&old).map(drop),
+            Err(error) => Err(error),
+        };
+        match outcome {
             // Gone already, or in use: a live session is never removed.
-            Ok(_) | Err(Error::NotFound { .. } | Error::Busy { .. } | Error::Locked { .. }) => {
+            Ok(()) | Err(Error::NotFound { .. } | Error::Busy { .. } | Error::Locked { .. }) => {
                 self.inner.set_replaced()
             }
             Err(error) => Err(error),

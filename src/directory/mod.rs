@@ -154,7 +154,8 @@ impl Backend for DirectoryBackend {
             }
             state => state,
         };
-        Ok(Status { summary, writer })
+        let created = session.own_metadata()?.created;
+        Ok(Status { summary, created, writer })
     }
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {

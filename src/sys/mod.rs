@@ -121,6 +121,8 @@ pub(crate) struct Metadata {
     pub modified: SystemTime,
     /// When anything about it last changed; nobody can set this back.
     pub changed: SystemTime,
+    /// When it was made, where the file system knows.
+    pub created: Option<SystemTime>,
     pub inode: u64,
     pub device: u64,
     pub mount: u64,

@@ -272,13 +272,15 @@ fn kind(file_type: FileType) -> Kind {
 }
 
 fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags) -> io::Result<Metadata> {
-    let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME | StatxFlags::MNT_ID;
     let statx = retry_on_intr(|| fs::statx(directory, name, flags, mask))?;
     Ok(Metadata {
         kind: kind(FileType::from_raw_mode(statx.stx_mode.into())),
         size: statx.stx_size,
         modified: time(statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec),
         changed: time(statx.stx_ctime.tv_sec, statx.stx_ctime.tv_nsec),
+        created: (statx.stx_mask & StatxFlags::BTIME.bits() != 0)
+            .then(|| time(statx.stx_btime.tv_sec, statx.stx_btime.tv_nsec)),
         inode: statx.stx_ino,
         device: fs::makedev(statx.stx_dev_major, statx.stx_dev_minor),
         mount: statx.stx_mnt_id,

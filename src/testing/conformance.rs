@@ -47,6 +47,7 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("a session with a writer is not removed", busy_is_not_removed),
         ("the last session is the one made so", last_is_the_one_made_so),
         ("the last session is replaced with the first save", last_is_replaced),
+        ("only the old session is replaced", only_the_old_one_is_replaced),
         ("a session in use is not replaced", busy_is_not_replaced),
         ("the listing has the newest first", listing_has_newest_first),
         ("unlocking disturbs no live writer", unlock_disturbs_nobody),
@@ -274,6 +275,27 @@ fn last_is_replaced(repository: &Subject) {
     bystander.make_last().unwrap();
     new.save(b"newer state").unwrap();
     assert_eq!(repository.last().unwrap().unwrap().load().unwrap().data, b"kept");
+}
+
+/// The name of the session that was to be replaced may have gone to another one meanwhile.
+fn only_the_old_one_is_replaced(repository: &Subject) {
+    let old = repository.create(&repository.named("old").replace_last()).unwrap();
+    old.save(b"old state").unwrap();
+    let new = repository.create(&repository.named("new").replace_last()).unwrap();
+    let made = new.status().unwrap().created;
+    old.remove().unwrap();
+    // Clocks go in steps: make it until the next one.
+    let newcomer = loop {
+        let newcomer = create(repository, "old");
+        if newcomer.status().unwrap().created > made {
+            break newcomer;
+        }
+        newcomer.remove().unwrap();
+    };
+    newcomer.save(b"newcomer").unwrap();
+    new.save(b"new state").unwrap();
+    assert_eq!(newcomer.load().unwrap().data, b"newcomer");
+    assert_eq!(repository.last().unwrap().unwrap().id(), new.id());
 }
 
 fn busy_is_not_replaced(repository: &Subject) {

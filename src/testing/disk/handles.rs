@@ -113,6 +113,7 @@ impl State {
             size: size as u64,
             modified: node.modified,
             changed: node.changed,
+            created: Some(node.created),
             inode: node.inode,
             device: 1,
             mount: node.mount,
