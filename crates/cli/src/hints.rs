@@ -80,10 +80,8 @@ pub(crate) fn of_session(error: Error, session: &Session, context: &Context) -> 
             );
             CommandError::from(error).hint(hint)
         }
-        Error::Unsupported { .. } if is_plain(session) => CommandError::from(error).hint(format!(
-            "it keeps the newest checkpoint alone, for PlainBox; `{}` makes one that keeps more",
-            context.command_line(&["create", "SESSION"])
-        )),
+        Error::Unsupported { .. } if is_plain(session) => CommandError::from(error)
+            .hint("a plain session keeps the newest checkpoint alone (see create --format)"),
         _ => error.into(),
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{CommandError, Exit, Outcome};
 use crate::input::SessionArg;
 use crate::{context, hints, output, values};
 
-/// Write a checkpoint, the newest one, to standard output or to a file
+/// Write a checkpoint to standard output or to a file
 #[derive(Args)]
 pub(crate) struct LoadArgs {
     #[command(flatten)]

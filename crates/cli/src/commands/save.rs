@@ -32,8 +32,8 @@ pub(crate) struct SaveArgs {
     /// If the session is made, how it keeps its checkpoints [default: journal]
     #[arg(long, value_enum, requires = "create")]
     format: Option<NewFormat>,
-    /// Save only if this is still the newest revision (0: if nothing was ever saved); that of a plain
-    /// session needs quotes: --follows '~0123456789abcdef'
+    /// Save only if this revision is still the newest (0: nothing was ever saved); in quotes if it
+    /// begins with a tilde: '~0123456789abcdef'
     #[arg(long, value_name = "REVISION", value_parser = values::revision)]
     follows: Option<Revision>,
     /// Attach a label to the checkpoint; may be given again

@@ -125,6 +125,9 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
                 ..1024 => line("size", &output::size(it.size)),
                 _ => line("size", &format_args!("{} ({} bytes)", output::size(it.size), it.size)),
             }
+            if let Some(stored) = known.stored {
+                line("stored", &output::size(stored));
+            }
             line("revision", &it.revision);
             line("digest", &it.digest);
             for (name, value) in &it.labels {

@@ -132,8 +132,7 @@ fn what_to_keep_can_be_said() {
 fn a_plain_session_says_that_it_keeps_none_of_this() {
     let it = Environment::new();
     it.feed(b"1", ["save", "-c", "--format", "plain", "job"]).code(0);
-    let hint = "hint: it keeps the newest checkpoint alone, for PlainBox; `pitstop create SESSION` \
-                makes one that keeps more";
+    let hint = "hint: a plain session keeps the newest checkpoint alone (see create --format)";
     for (words, what) in [
         (&["history", "job"][..], "a history"),
         (&["save", "job", "-l", "step=7"], "a label"),

@@ -129,11 +129,12 @@ fn show_tells_what_is_known() {
     let shown = it.run(["show", "job"]).code(0).out;
     let lines: Vec<_> = shown.lines().collect();
     assert!(lines[2].starts_with("saved     20") && lines[2].ends_with("+00:00 (just now)"));
-    assert_eq!(lines[3..5], ["size      2.0 KiB (2048 bytes)", "revision  1"]);
-    assert_eq!(lines[5], format!("digest    {}", pitstop::Digest::of(&[0; 2048])));
-    assert_eq!(lines[6..8], ["label     odd=\\u{1b}", "label     step=7"]);
-    assert_eq!(lines[8], "kept      1 revision, 4.0 KiB");
-    assert_eq!(lines[9..], ["format    journal", "writer    idle"]);
+    assert_eq!(lines[3..5], ["size      2.0 KiB (2048 bytes)", "stored    4.0 KiB"]);
+    assert_eq!(lines[5], "revision  1");
+    assert_eq!(lines[6], format!("digest    {}", pitstop::Digest::of(&[0; 2048])));
+    assert_eq!(lines[7..9], ["label     odd=\\u{1b}", "label     step=7"]);
+    assert_eq!(lines[9], "kept      1 revision, 4.0 KiB");
+    assert_eq!(lines[10..], ["format    journal", "writer    idle"]);
 }
 
 #[test]
