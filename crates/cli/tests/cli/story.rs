@@ -147,12 +147,13 @@ fn status_tells_who_is_writing_and_who_was_killed() {
     let record = r#"{"host":"h","boot_id":"b","pid":7,"start_time":1,"program":"job","since":0}"#;
     fs::write(it.location().join("killed.session/session.writer"), record).unwrap();
     let _writer = it.repository().get("live").unwrap().writer().unwrap();
-    let out = it.run(["status"]).code(0).out;
+    let hint = "hint: an interrupted session needs no repair: the next save goes on";
+    let out = it.run(["status"]).code(0).says(hint).out;
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines.len(), 3, "{out}");
     assert!(lines[0].starts_with("live: live: ") || lines[1].starts_with("live: live: "), "{out}");
     assert!(out.contains("(pid PID on ") && out.contains(", since just now\n"), "{out}");
-    assert!(out.contains("killed: interrupted: job (pid 7 on h), which began "), "{out}");
+    assert!(out.contains("killed: interrupted: job (pid 7 on h) was killed; begun "), "{out}");
     assert_eq!(lines[2], "3 sessions: 1 live, 1 interrupted");
     // Nothing has to be done about one that was killed.
     it.feed(b"1", ["save", "killed"]).code(0);
