@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pitstop::{
-    CreateOptions, Error, Repository, Retention, Revision, SaveOptions, Session, SessionId,
+    CreateOptions, Error, Format, Repository, Retention, Revision, SaveOptions, Session, SessionId,
 };
 use serde_json::json;
 
@@ -62,8 +62,8 @@ pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
         true => get_or_create(&repository, &id, args.replace_last)?,
         false => repository.session(id),
     };
-    let info = session
-        .save_with(&data, &options)
+    let info = keeps_what_is_asked(&session, args)
+        .and_then(|()| session.save_with(&data, &options))
         .map_err(|error| hints::of_session(error, &session, context))?;
     let (id, size, revision) = (session.id(), output::size(info.size), info.revision);
     context.talk(format_args!("saved {size} in {id} as revision {revision}"));
@@ -96,6 +96,15 @@ fn options(args: &SaveArgs) -> Result<SaveOptions, CommandError> {
         options = options.label(name, value);
     }
     Ok(options)
+}
+
+/// A rule that would be passed over in silence is refused.
+fn keeps_what_is_asked(session: &Session, args: &SaveArgs) -> Result<(), Error> {
+    if args.keep.is_none() || session.status()?.summary.format != Format::Plain {
+        return Ok(());
+    }
+    let place = format!("the plain session '{}'", session.id());
+    Err(Error::Unsupported { what: "--keep", place })
 }
 
 fn get_or_create(

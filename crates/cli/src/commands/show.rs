@@ -14,6 +14,8 @@ use crate::output::{self, Time, WriterJson};
 use crate::{hints, values};
 
 /// Show what is known of a session and its newest checkpoint
+///
+/// Where there is a history no payload is read: whether one is sound is seen when it is loaded.
 #[derive(Args)]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
