@@ -11,5 +11,6 @@ fn every_promise_holds_after_a_crash_at_every_moment() {
         states += verdict.states.0 + verdict.states.1;
     }
     println!("{states} states judged");
+    assert!(states >= 100_000 || std::env::var_os("PITSTOP_REPLAY").is_some());
     assert!(verdicts.iter().all(|verdict| verdict.failure.is_none()));
 }

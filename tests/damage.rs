@@ -21,7 +21,7 @@ fn journal() -> Journal {
     let scratch = tempfile::tempdir().unwrap();
     let repository = Repository::open(scratch.path().join("sessions")).unwrap();
     let session = repository.get_or_create("job").unwrap();
-    let noise: Vec<u8> = (0..9000_u32).map(|n| (n * n * 31 >> 7) as u8).collect();
+    let noise: Vec<u8> = (0..9000_u32).map(|n| ((n * n * 31) >> 7) as u8).collect();
     let mut changed = noise.clone();
     changed[5000] ^= 1;
     let payloads = [b"one".to_vec(), noise, changed];

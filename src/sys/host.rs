@@ -1,5 +1,6 @@
 //! What this process and this machine are called, and who has a file open.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -23,8 +24,21 @@ pub(crate) fn random() -> [u8; 8] {
 
 /// The record that this process leaves where it is the writer.
 pub(crate) fn current_owner() -> Owner {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    thread_local! {
+        static CURRENT: RefCell<Option<Owner>> = const { RefCell::new(None) };
+    }
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    CURRENT.with_borrow_mut(|current| {
+        // A fork makes this another process.
+        if current.as_ref().is_none_or(|owner| owner.pid != std::process::id()) {
+            *current = None;
+        }
+        Owner { since: since.as_secs(), ..current.get_or_insert_with(read_owner).clone() }
+    })
+}
+
+fn read_owner() -> Owner {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     Owner {
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
@@ -34,7 +48,7 @@ pub(crate) fn current_owner() -> Owner {
             .next()
             .and_then(|path| Some(Path::new(&path).file_name()?.to_string_lossy().into_owned()))
             .unwrap_or_else(|| read("/proc/self/comm").trim().to_owned()),
-        since: since.as_secs(),
+        since: 0,
     }
 }
 

@@ -125,6 +125,14 @@ impl RawDirectory for OsDirectory {
         metadata(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
+        let mut path = Vec::with_capacity(directory.len() + 1 + name.len());
+        path.extend_from_slice(directory.as_bytes());
+        path.push(b'/');
+        path.extend_from_slice(name.as_bytes());
+        metadata(&self.0, OsStr::from_bytes(&path), AtFlags::SYMLINK_NOFOLLOW)
+    }
+
     fn own_metadata(&self) -> io::Result<Metadata> {
         metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
     }

@@ -19,10 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use super::crash::{End, Random, judge, plain};
+use super::crash::{End, judge, plain};
 use super::disk::{Quirk, SimulatedDisk};
 use super::hook::{Action, Call, HookedDisk, Operation, Site};
-use super::scenario::{Run, Scenario, Step, Wrap, scenarios};
+use super::random::Random;
+use super::run::{Run, Wrap};
+use super::scenario::{Scenario, Step, scenarios};
 use super::world::World;
 use crate::error::Error;
 
@@ -128,13 +130,19 @@ struct Made {
     is_up: bool,
 }
 
+impl Made {
+    fn is_same(&self, other: &Self) -> bool {
+        (self.operation, self.site) == (other.operation, other.site)
+    }
+}
+
 /// Lets one call of a run fail.
 #[derive(Debug, Default)]
 struct Injector {
     armed: bool,
     calls: Vec<Made>,
-    /// Which call fails, and how.
-    fault: Option<(usize, Fault)>,
+    /// Which calls fail, and how.
+    faults: Vec<(usize, Fault)>,
     has_failed: bool,
 }
 
@@ -146,22 +154,18 @@ impl Injector {
         let number = self.calls.len();
         let is_up = call.name.is_some_and(|name| name == "..");
         self.calls.push(Made { operation: call.operation, site: call.site, is_up });
-        match self.fault {
-            Some((at, fault)) if at == number => {
-                self.has_failed = true;
-                match fault {
-                    Fault::Error(errno) => {
-                        Action::Fail(io::Error::from_raw_os_error(errno.raw_os_error()))
-                    }
-                    Fault::LoseSync => {
-                        disk.set_quirk(Quirk::LoseSync);
-                        Action::Pass
-                    }
-                    Fault::Short => Action::Short,
-                    Fault::Nothing => Action::Nothing,
-                }
+        let Some((_, fault)) = self.faults.iter().find(|(at, _)| *at == number) else {
+            return Action::Pass;
+        };
+        self.has_failed = true;
+        match fault {
+            Fault::Error(errno) => Action::Fail(io::Error::from_raw_os_error(errno.raw_os_error())),
+            Fault::LoseSync => {
+                disk.set_quirk(Quirk::LoseSync);
+                Action::Pass
             }
-            _ => Action::Pass,
+            Fault::Short => Action::Short,
+            Fault::Nothing => Action::Nothing,
         }
     }
 }
@@ -173,8 +177,9 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(scenario: &Scenario, wrap: &Wrap, fault: Option<(usize, Fault)>) -> Result<Self, Error> {
-        let injector = Arc::new(Mutex::new(Injector { fault, ..Injector::default() }));
+    fn new(scenario: &Scenario, wrap: &Wrap, faults: &[(usize, Fault)]) -> Result<Self, Error> {
+        let faults = faults.to_vec();
+        let injector = Arc::new(Mutex::new(Injector { faults, ..Injector::default() }));
         let (inner, hook) = (wrap.clone(), injector.clone());
         let wrap: Wrap = Arc::new(move |disk: SimulatedDisk| {
             let hook = hook.clone();
@@ -182,6 +187,12 @@ impl Trial {
             Arc::new(HookedDisk::new(inner, move |call| lock(&hook).decide(call, &disk)))
         });
         Ok(Self { run: Run::of(scenario, &wrap)?, injector })
+    }
+
+    /// The calls that were made after this one.
+    fn calls_after(&self, number: usize) -> Vec<(usize, Made)> {
+        let injector = lock(&self.injector);
+        injector.calls.iter().copied().enumerate().skip(number + 1).collect()
     }
 
     /// Makes a step in which calls may fail.
@@ -216,9 +227,7 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
     };
     verdict.calls = calls.len();
     for (number, Made { operation, site, is_up }) in calls.iter().enumerate() {
-        if let Some(site) = site {
-            verdict.places.insert((site.file().to_owned(), site.line(), site.column()));
-        }
+        verdict.places.extend(place(*site));
         for fault in faults_of(*operation) {
             // A directory above that may not be read is taken to be durable: nobody who could have
             // made it, or the next on the way down, is kept from reading it.
@@ -226,20 +235,41 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
                 continue;
             }
             verdict.faults += 1;
-            let place = site.map(|site| site.to_string()).unwrap_or_default();
-            match attempt(scenario, wrap, number, fault) {
-                Ok(came_out) => verdict.errors += usize::from(came_out),
-                Err(text) => verdict
-                    .failures
-                    .push(format!("call {number}, {operation:?} {place}, {fault:?}: {text}")),
+            let what = || format!("call {number}, {operation:?} {:?}, {fault:?}", place(*site));
+            let after = match attempt(scenario, wrap, number, fault) {
+                Ok(after) => after,
+                Err(text) => {
+                    verdict.failures.push(format!("{}: {text}", what()));
+                    continue;
+                }
+            };
+            verdict.errors += usize::from(after.is_some());
+            // What is done only after a failure fails, too.
+            for (second, made) in after.unwrap_or_default() {
+                let is_known = place(made.site).is_none_or(|it| verdict.places.contains(&it));
+                if is_known || calls.iter().any(|it| it.is_same(&made)) {
+                    continue;
+                }
+                verdict.places.extend(place(made.site));
+                for then in faults_of(made.operation) {
+                    verdict.faults += 1;
+                    let faults = [(number, fault), (second, then)];
+                    if let Err(text) = attempt_two(scenario, wrap, faults) {
+                        verdict.failures.push(format!("{}, then {made:?}: {text}", what()));
+                    }
+                }
             }
         }
     }
     verdict
 }
 
+fn place(site: Site) -> Option<Place> {
+    site.map(|site| (site.file().to_owned(), site.line(), site.column()))
+}
+
 fn calls(scenario: &Scenario, wrap: &Wrap) -> Result<Vec<Made>, Error> {
-    let mut trial = Trial::new(scenario, wrap, None)?;
+    let mut trial = Trial::new(scenario, wrap, &[])?;
     for step in &scenario.steps {
         trial.step(*step)?;
     }
@@ -247,10 +277,15 @@ fn calls(scenario: &Scenario, wrap: &Wrap) -> Result<Vec<Made>, Error> {
     Ok(calls)
 }
 
-/// Lets one call fail. Says whether an error came out.
-fn attempt(scenario: &Scenario, wrap: &Wrap, number: usize, fault: Fault) -> Result<bool, String> {
-    let mut trial = Trial::new(scenario, wrap, Some((number, fault))).map_err(debug)?;
-    let mut came_out = false;
+/// Lets one call fail. If an error came out, gives the calls that were made before it did.
+fn attempt(
+    scenario: &Scenario,
+    wrap: &Wrap,
+    number: usize,
+    fault: Fault,
+) -> Result<Option<Vec<(usize, Made)>>, String> {
+    let mut trial = Trial::new(scenario, wrap, &[(number, fault)]).map_err(debug)?;
+    let mut after = None;
     for step in &scenario.steps {
         let before = trial.run.world.clone();
         let failed_before = lock(&trial.injector).has_failed;
@@ -262,10 +297,10 @@ fn attempt(scenario: &Scenario, wrap: &Wrap, number: usize, fault: Fault) -> Res
         match result {
             Err(_) if failed_before => return Err(format!("a later {text}")),
             Err(error) => {
-                came_out = true;
+                after = Some(trial.calls_after(number));
                 check_error(&error, fault).map_err(|why| format!("{text}: {why}"))?;
                 if fault == Fault::LoseSync && is_by_others(&error, *step, scenario) {
-                    return Ok(true);
+                    return Ok(after);
                 }
                 let (now, later) = match error {
                     Error::Indeterminate { .. } => before.indeterminate(*step),
@@ -290,7 +325,35 @@ fn attempt(scenario: &Scenario, wrap: &Wrap, number: usize, fault: Fault) -> Res
             crash(scenario, &trial.run, &world).map_err(|why| format!("{text}; done; {why}"))?;
         }
     }
-    Ok(came_out)
+    Ok(after)
+}
+
+/// Lets a call fail, and then one of those that clear up. More than one answer is right after that,
+/// but every session is whole and the next call works.
+fn attempt_two(
+    scenario: &Scenario,
+    wrap: &Wrap,
+    faults: [(usize, Fault); 2],
+) -> Result<(), String> {
+    let mut trial = Trial::new(scenario, wrap, &faults).map_err(debug)?;
+    for step in &scenario.steps {
+        let Err(error) = trial.step(*step) else { continue };
+        let text = format!("{step:?} fails with {error:?}");
+        let is_cause = faults.iter().any(|(_, fault)| check_error(&error, *fault).is_ok());
+        if !is_cause {
+            return Err(format!("{text}: that is not the cause"));
+        }
+        trial.run.world.resumable = false;
+        trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;
+        crash(scenario, &trial.run, &trial.run.world).map_err(|why| format!("{text}; {why}"))?;
+        return match trial.run.step(*step) {
+            Ok(()) | Err(Error::AlreadyExists { .. } | Error::NotFound { .. }) => {
+                trial.run.observe().map(drop).map_err(|why| format!("{text}; in the end {why}"))
+            }
+            Err(error) => Err(format!("{text}; again: {error:?}")),
+        };
+    }
+    Ok(())
 }
 
 /// Whether a name that Pitstop did not make could not be flushed: of a directory above the repository,

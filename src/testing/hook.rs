@@ -204,6 +204,11 @@ impl RawDirectory for HookedDirectory {
         self.hook.value(Operation::Metadata, Some(name), || self.inner.metadata(name))
     }
 
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
+        let look = || self.inner.metadata_below(directory, name);
+        self.hook.value(Operation::Metadata, Some(directory), look)
+    }
+
     fn own_metadata(&self) -> io::Result<Metadata> {
         self.hook.value(Operation::OwnMetadata, None, || self.inner.own_metadata())
     }

@@ -1,4 +1,9 @@
-//! What shows that a backend keeps the promises.
+//! What shows that Pitstop keeps its promises.
+//!
+//! [`SimulatedDisk`] is a disk in memory, as weak as POSIX allows. [`crashes`] cuts its power at every
+//! moment of what a program does, [`faults`] lets each call of the system fail, [`traps`] lays links
+//! that lead out of a repository, and [`mutants`] takes out one precaution after the other and sees
+//! that one of these fails.
 
 pub mod conformance;
 mod containment;
@@ -7,6 +12,8 @@ mod disk;
 mod faults;
 mod hook;
 mod mutants;
+mod random;
+mod run;
 mod scenario;
 mod world;
 

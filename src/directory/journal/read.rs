@@ -36,7 +36,7 @@ pub(in crate::directory) fn load_revision(
         let place = journal.places().find(|&it| journal.record(it).header.revision == number);
         let Some(place) = place else {
             // One that a later record names, but that is not there: its header is lost.
-            return if is_lost(journal, number) {
+            return if journal.lost().contains(&number) {
                 Err(damaged(session, journal, 0))
             } else {
                 Ok(None)
@@ -51,55 +51,44 @@ pub(in crate::directory) fn load_revision(
     })
 }
 
-/// The newest record, by its header alone; `None` if nothing was ever saved.
+/// The newest record, by its header alone; `None` if nothing was ever saved. Fails as [`load`] does if
+/// a newer one is lost.
 pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> {
-    let journal = Journal::open(session, Access::Read)?;
-    let place = journal.places().next();
-    Ok(place.map(|place| journal.kept(place)))
+    undisturbed(session, |journal| {
+        let place = journal.places().next();
+        let revision = place.map_or(0, |place| journal.record(place).header.revision);
+        if journal.proven() > revision || !journal.damaged.is_empty() {
+            return Err(damaged(session, journal, 0));
+        }
+        Ok(place.map(|place| journal.kept(place)))
+    })
 }
 
 /// Every revision that is kept, the newest first, by their headers alone.
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
     undisturbed(session, |journal| {
         let revisions: Vec<Kept> = journal.places().map(|place| journal.kept(place)).collect();
-        let oldest = journal.places().last().map(|place| journal.record(place).header.revision);
-        let lost = |number: &u64| Some(*number) > oldest && is_lost(journal, *number);
-        let mut damaged: Vec<Revision> =
-            named(journal).filter(lost).map(Revision::from_number).collect();
-        damaged.sort_by_key(|revision| std::cmp::Reverse(revision.number()));
-        damaged.dedup();
+        let damaged = journal.lost().into_iter().map(Revision::from_number).collect();
         Ok(History { revisions, damaged })
     })
 }
 
-/// The revisions that records and writers' ends name as acknowledged.
-fn named(journal: &Journal) -> impl Iterator<Item = u64> {
-    let segments = journal.segments.iter();
-    segments.flat_map(|segment| {
-        let previous = segment.records.iter().map(|record| record.header.previous);
-        previous.chain(segment.closed)
-    })
-}
-
-fn is_lost(journal: &Journal, number: u64) -> bool {
-    let there = |place| journal.record(place).header.revision == number;
-    number > 0 && named(journal).any(|it| it == number) && !journal.places().any(there)
-}
-
-/// Looks again as long as a writer was at work while something seemed to be damaged or missing:
-/// segments are read one after the other, and what was true of one may be over with the next.
+/// Looks again as long as a writer was at work while something seemed to be damaged: segments are read
+/// one after the other, and what was true of one may be over with the next.
 fn undisturbed<T>(session: &Directory, look: impl Fn(&Journal) -> Result<T>) -> Result<T> {
     let mut before = Vec::new();
-    for _ in 0..PATIENCE {
+    let mut patience = PATIENCE;
+    loop {
         let journal = Journal::open(session, Access::Read)?;
-        match look(&journal) {
-            Err(Error::Corrupt { .. }) if journal.fingerprint() != before => {
-                before = journal.fingerprint();
-            }
-            outcome => return outcome,
+        let outcome = look(&journal);
+        let suspicious =
+            matches!(outcome, Err(Error::Corrupt { .. })) || !journal.lost().is_empty();
+        if !suspicious || journal.fingerprint() == before || patience == 0 {
+            return outcome;
         }
+        before = journal.fingerprint();
+        patience -= 1;
     }
-    look(&Journal::open(session, Access::Read)?)
 }
 
 fn damaged(session: &Directory, journal: &Journal, good: u64) -> Error {

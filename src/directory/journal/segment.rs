@@ -4,6 +4,8 @@ use super::format::{BLOCK, FirstBlock, Kind, RecordHeader, SegmentHeader, first_
 use crate::error::{Error, Result};
 use crate::sys::{File, Outcome};
 
+/// A segment up to this length is read in one piece.
+const SMALL: u64 = 64 * 1024;
 /// How much is read at once where the end of a segment has to be looked for.
 const STRIDE: u64 = 1 << 20;
 
@@ -47,24 +49,22 @@ pub(super) enum Found {
 /// Opens a segment and reads the headers of its records.
 pub(super) fn open(file: File, name: String) -> Result<Found> {
     let capacity = file.metadata()?.size;
-    let block = file.read_up_to(0, BLOCK as usize)?;
-    let header = match block.len() {
-        len if (len as u64) < BLOCK => {
-            // One that is shorter was being made: nothing in it was acknowledged.
-            let blank = block.iter().all(|&byte| byte == 0);
-            return Ok(if blank { Found::Blank(file) } else { Found::Damaged(capacity) });
+    let head = file.read_up_to(0, if capacity <= SMALL { capacity } else { BLOCK } as usize)?;
+    if (head.len() as u64) < BLOCK {
+        // One that is shorter was being made: nothing in it was acknowledged.
+        let blank = head.iter().all(|&byte| byte == 0);
+        return Ok(if blank { Found::Blank(file) } else { Found::Damaged(capacity) });
+    }
+    let header = match first_block(&head[..BLOCK as usize]) {
+        FirstBlock::Segment(header) => header,
+        FirstBlock::Blank if is_blank(&file, capacity)? => return Ok(Found::Blank(file)),
+        FirstBlock::Blank | FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
+        FirstBlock::Newer(version) => {
+            return Err(Error::Unsupported {
+                what: "a journal of a newer format",
+                place: format!("this Pitstop: {} has {version}", file.path().display()),
+            });
         }
-        _ => match first_block(&block) {
-            FirstBlock::Segment(header) => header,
-            FirstBlock::Blank if is_blank(&file, capacity)? => return Ok(Found::Blank(file)),
-            FirstBlock::Blank | FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
-            FirstBlock::Newer(version) => {
-                return Err(Error::Unsupported {
-                    what: "a journal of a newer format",
-                    place: format!("this Pitstop: {} has {version}", file.path().display()),
-                });
-            }
-        },
     };
     let mut segment = Segment {
         file,
@@ -76,7 +76,7 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
         closed: None,
         gaps: false,
     };
-    segment.scan()?;
+    segment.scan(&head)?;
     Ok(Found::Segment(segment))
 }
 
@@ -108,6 +108,10 @@ impl Segment {
         self.records.last()
     }
 
+    pub(super) fn newest_revision(&self) -> u64 {
+        self.newest().map_or(0, |record| record.header.revision)
+    }
+
     /// The highest revision that is proved to have been acknowledged: another record or the writer's
     /// end followed it.
     pub(super) fn proven(&self) -> u64 {
@@ -117,8 +121,8 @@ impl Segment {
 
     /// Reads record after record. Where there is none, it is the end, unless a later good one shows that
     /// there was one: then what lies between is damaged, and reading goes on behind it.
-    fn scan(&mut self) -> Result<()> {
-        while let Some(header) = self.header_at(self.end)? {
+    fn scan(&mut self, head: &[u8]) -> Result<()> {
+        while let Some(header) = self.header_at(self.end, head)? {
             if !self.take(header, self.end) {
                 return Ok(());
             }
@@ -148,17 +152,21 @@ impl Segment {
         true
     }
 
-    /// The header at this place, if there is one that comes after those we have.
-    fn header_at(&self, at: u64) -> Result<Option<RecordHeader>> {
+    /// The header at this place, if there is one that comes after those we have. `head` is what has been
+    /// read from the beginning of the file.
+    fn header_at(&self, at: u64, head: &[u8]) -> Result<Option<RecordHeader>> {
         if at + BLOCK > self.capacity {
             return Ok(None);
+        }
+        if let Some(block) = head.get(at as usize..(at + BLOCK) as usize) {
+            return Ok(self.decode(block));
         }
         let block = self.file.read_up_to(at, BLOCK as usize)?;
         Ok(self.decode(&block))
     }
 
     fn decode(&self, block: &[u8]) -> Option<RecordHeader> {
-        let newest = self.newest().map_or(0, |record| record.header.revision);
+        let newest = self.newest_revision();
         let header = RecordHeader::decode(block, self.header.salt)?;
         let follows = match header.kind {
             Kind::Close => header.revision >= newest,

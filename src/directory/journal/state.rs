@@ -1,5 +1,7 @@
 //! A whole journal: its segments, and which revisions stand.
 
+use std::cmp::Reverse;
+
 use super::delta::Rope;
 use super::format::{Kind, RecordHeader, stored_check};
 use super::segment::{self, Found, Record, Segment};
@@ -54,10 +56,12 @@ impl Journal {
 
     /// Every record whose header is good, the newest first.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        let in_segment = |(s, segment): (usize, &Segment)| {
-            (0..segment.records.len()).rev().map(move |r| (s, r)).collect::<Vec<_>>()
-        };
-        self.segments.iter().enumerate().rev().flat_map(in_segment)
+        let in_segment =
+            |(s, segment): (usize, &Segment)| (0..segment.records.len()).map(move |r| (s, r));
+        let mut places: Vec<Place> =
+            self.segments.iter().enumerate().flat_map(in_segment).collect();
+        places.sort_by_key(|&place| Reverse(self.record(place).header.revision));
+        places.into_iter()
     }
 
     pub(super) fn record(&self, (s, r): Place) -> &Record {
@@ -67,6 +71,27 @@ impl Journal {
     /// The highest revision that is proved to have been acknowledged.
     pub(super) fn proven(&self) -> u64 {
         self.segments.iter().map(Segment::proven).max().unwrap_or(0)
+    }
+
+    /// The revisions that were acknowledged, as what follows them shows, and that are not there. What was
+    /// before the oldest segment, or between two that did not follow each other, was given back.
+    pub(super) fn lost(&self) -> Vec<u64> {
+        let mut lost = Vec::new();
+        let mut before: Option<&Segment> = None;
+        for segment in &self.segments {
+            let next_to = |it: &&Segment| it.header.sequence + 1 == segment.header.sequence;
+            let mut known = before.filter(next_to).map(|it| it.newest_revision());
+            for record in &segment.records {
+                lost.extend(
+                    known.filter(|it| *it < record.header.previous).map(|_| record.header.previous),
+                );
+                known = Some(record.header.revision);
+            }
+            lost.extend(segment.closed.filter(|it| *it > known.unwrap_or(0)));
+            before = Some(segment);
+        }
+        lost.sort_unstable_by_key(|&revision| Reverse(revision));
+        lost
     }
 
     /// What a change of which shows that a writer was at work while this was read.

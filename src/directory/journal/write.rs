@@ -160,8 +160,11 @@ impl JournalWriter {
         self.make(&segment, header, stored, len).inspect_err(|_| {
             let _ = self.session.remove_file(&segment.name);
         })?;
-        // Nothing can be undone from here on: the record may be seen.
-        self.session.sync().map_err(Failure::indeterminate)?;
+        self.session.sync().map_err(|failure| {
+            // A reader may have seen it. The name is made anew by the next save, and flushed again.
+            let _ = self.session.remove_file(&segment.name);
+            failure.indeterminate()
+        })?;
         tail.segments.push(segment);
         Ok(())
     }
@@ -243,8 +246,12 @@ impl Tail {
             tail.drop_behind(s, r);
             if !in_order {
                 settle(&tail.segments[s], r)?;
+                session.sync()?;
             }
-            tail.deltas.resume(&tail.segments[s], data);
+            // A delta goes behind what it is made against, in the same segment.
+            if s + 1 == tail.segments.len() {
+                tail.deltas.resume(&tail.segments[s], data);
+            }
         }
         Ok(tail)
     }

@@ -7,7 +7,7 @@ use super::{info, leftover, load, names, unsupported};
 use crate::checkpoint::{CheckpointInfo, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Access, Directory, Disk, Failure, Metadata, Outcome};
+use crate::sys::{Access, Directory, Disk, Failure, Metadata};
 
 /// The writer of a plain session.
 #[derive(Debug)]
@@ -45,7 +45,6 @@ impl PlainWriter {
         }
         let new = self
             .write(data)
-            .map_err(Error::from)
             .and_then(|new| self.lock_out_plainbox().map(|()| new))
             .and_then(|new| self.install(&new).map(|()| new))
             .inspect_err(|_| self.clear())?;
@@ -64,10 +63,11 @@ impl PlainWriter {
     }
 
     /// Writes the new checkpoint beside the old one, and flushes it.
-    fn write(&self, data: &[u8]) -> Outcome<Metadata> {
+    fn write(&self, data: &[u8]) -> Result<Metadata> {
         let file = match self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew) {
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
-                // A save that failed could not clear it away.
+                // A save that failed could not clear it away, nor its second name perhaps.
+                leftover::clear(&self.session, &self.id, &*self.disk)?;
                 self.session.remove_file(names::NEW_CHECKPOINT)?;
                 self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew)?
             }
@@ -127,7 +127,12 @@ impl PlainWriter {
 
     /// After a save that failed: nothing of it stays in the way of the next.
     fn clear(&self) {
-        let _ = leftover::clear(&self.session, &self.id, &*self.disk);
-        let _ = self.session.remove_file(names::NEW_CHECKPOINT);
+        match leftover::clear(&self.session, &self.id, &*self.disk) {
+            Ok(()) | Err(Error::Locked { .. }) => {
+                let _ = self.session.remove_file(names::NEW_CHECKPOINT);
+            }
+            // By its second name our lock is known to be ours.
+            Err(_) => (),
+        }
     }
 }

@@ -226,11 +226,10 @@ impl RawDirectory for Directory {
                 Ok(there) => {
                     match (&state.nodes[key].live, &state.nodes[there].live) {
                         (Content::Directory(_), Content::Directory(entries))
-                            if !entries.is_empty() =>
-                        {
+                            if entries.is_empty() => {}
+                        (Content::Directory(_), Content::Directory(_)) => {
                             return Err(error(Errno::NOTEMPTY));
                         }
-                        (Content::Directory(_), Content::Directory(_)) => (),
                         (Content::Directory(_), _) => return Err(error(Errno::NOTDIR)),
                         (_, Content::Directory(_)) => return Err(error(Errno::ISDIR)),
                         _ => (),
@@ -282,6 +281,10 @@ impl RawDirectory for Directory {
             let key = state.look_up(directory, name)?;
             Ok(state.metadata(key))
         })
+    }
+
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
+        self.open_directory(directory)?.metadata(name)
     }
 
     fn own_metadata(&self) -> io::Result<Metadata> {
