@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pitstop::{
-    CreateOptions, Error, Format, Repository, Retention, Revision, SaveOptions, Session, SessionId,
+    CreateOptions, Error, Repository, Retention, Revision, SaveOptions, Session, SessionId,
 };
 use serde_json::json;
 
@@ -100,7 +100,7 @@ fn options(args: &SaveArgs) -> Result<SaveOptions, CommandError> {
 
 /// A rule that would be passed over in silence is refused.
 fn keeps_what_is_asked(session: &Session, args: &SaveArgs) -> Result<(), Error> {
-    if args.keep.is_none() || session.status()?.summary.format != Format::Plain {
+    if args.keep.is_none() || !hints::is_plain(session) {
         return Ok(());
     }
     let place = format!("the plain session '{}'", session.id());

@@ -29,9 +29,9 @@ pub(crate) struct ShowArgs {
 
 pub(super) fn run(args: &ShowArgs, context: &Context) -> Outcome {
     let session = args.session.find(&context.open()?, context)?;
-    let status = session.status()?;
-    let known = Known::of(&session, args.revision)
-        .map_err(|error| hints::of_session(error, &session, context))?;
+    let hinted = |error| hints::of_session(error, &session, context);
+    let status = session.status().map_err(hinted)?;
+    let known = Known::of(&session, args.revision).map_err(hinted)?;
     match args.json.json {
         true => output::print_json(&as_json(&session, &status, &known)),
         false => output::print(as_text(&session, &status, &known)),

@@ -111,8 +111,31 @@ fn revisions_that_are_lost_are_marked() {
     let json = it.run(["history", "--json", "job"]).code(6).json();
     assert_eq!(json["damaged"], serde_json::json!([2]));
     it.run(["load", "job"]).code(0);
-    it.run(["load", "job", "--revision", "2"]).code(6);
+    let ended = it.run(["load", "job", "--revision", "2"]).code(6);
+    assert!(ended.err.contains(" is damaged: revision 2 cannot be read\n"), "{ended}");
     it.run(["show", "job", "--revision", "2"]).code(6);
+}
+
+#[test]
+fn a_newest_revision_that_is_lost_hides_neither_the_others_nor_stops_the_next() {
+    let it = three_revisions();
+    let segment = segment(&it);
+    let mut bytes = fs::read(&segment).unwrap();
+    let payload = bytes.windows(100).position(|it| it == [b'c'; 100]).unwrap();
+    bytes[payload - 20] ^= 1;
+    fs::write(segment, bytes).unwrap();
+    for command in ["show", "load"] {
+        let ended = it.run([command, "job"]).code(6).prints("");
+        assert!(ended.err.contains("`pitstop load job --newest-good` gives revision 2"), "{ended}");
+    }
+    it.run(["list", "--ids"]).code(6);
+    let ended = it.run(["history", "job"]).code(6).says(
+        "warning: revision 3 of 'job' is damaged
+         hint: `pitstop load job --newest-good` gives the newest good one",
+    );
+    assert_eq!(ended.out.lines().nth(1), Some("       3  damaged"), "{ended}");
+    it.feed(b"4", ["save", "job", "--keep", "all"]).code(0);
+    it.run(["load", "job"]).code(0).prints("4");
 }
 
 #[test]
