@@ -19,7 +19,7 @@ pub(in crate::directory) fn load(session: &Directory) -> Result<Option<Checkpoin
         let newest = journal.newest_good()?;
         let good = newest.as_ref().map_or(0, |(place, _)| journal.record(*place).header.revision);
         if journal.proven() > good || !journal.damaged.is_empty() {
-            return Err(damaged(session, journal, good));
+            return Err(damaged(session, journal, journal.proven(), good));
         }
         Ok(newest
             .map(|(place, data)| Checkpoint { info: info(&journal.record(place).header), data }))
@@ -37,7 +37,7 @@ pub(in crate::directory) fn load_revision(
         let Some(place) = place else {
             // One that a later record names, but that is not there: its header is lost.
             return if journal.lost().contains(&number) {
-                Err(damaged(session, journal, 0))
+                Err(damaged(session, journal, number, 0))
             } else {
                 Ok(None)
             };
@@ -46,7 +46,7 @@ pub(in crate::directory) fn load_revision(
             Some(data) => Ok(Some(Checkpoint { info: info(&journal.record(place).header), data })),
             // Being written at this moment, or cut short when its writer was killed.
             None if number > journal.proven() => Ok(None),
-            None => Err(damaged(session, journal, 0)),
+            None => Err(damaged(session, journal, number, 0)),
         }
     })
 }
@@ -58,7 +58,7 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
         let place = journal.places().next();
         let revision = place.map_or(0, |place| journal.record(place).header.revision);
         if journal.proven() > revision || !journal.damaged.is_empty() {
-            return Err(damaged(session, journal, 0));
+            return Err(damaged(session, journal, journal.proven(), 0));
         }
         Ok(place.map(|place| journal.kept(place)))
     })
@@ -91,11 +91,10 @@ fn undisturbed<T>(session: &Directory, look: impl Fn(&Journal) -> Result<T>) -> 
     }
 }
 
-fn damaged(session: &Directory, journal: &Journal, good: u64) -> Error {
-    let newest = journal.proven();
+fn damaged(session: &Directory, journal: &Journal, lost: u64, good: u64) -> Error {
     let problem = match journal.damaged.first() {
         Some((name, _)) => format!("{name} has lost its header"),
-        None => format!("revision {newest} cannot be read"),
+        None => format!("revision {lost} cannot be read"),
     };
     let good = match good {
         0 => newest_whole(journal),
