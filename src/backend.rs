@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::checkpoint::{Checkpoint, CheckpointInfo, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
@@ -20,9 +20,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
     fn location(&self) -> &Path;
 
     /// Makes an empty session, and the repository where there is none. Of two that make the same
-    /// one, exactly one succeeds; the other gets [`Error::AlreadyExists`]. `replaces` is kept with
-    /// the session for its [writer](BackendWriter::replaces).
-    fn create(&self, id: &SessionId, replaces: Option<&SessionId>) -> Result<()>;
+    /// one, exactly one succeeds; the other gets [`Error::AlreadyExists`].
+    fn create(&self, id: &SessionId, new: &NewSession) -> Result<()>;
 
     /// All sessions, in no order; none if there is no repository. What cannot be read is a
     /// [`Problem`] and hides nothing else.
@@ -33,6 +32,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// The newest checkpoint.
     fn load(&self, id: &SessionId) -> Result<Checkpoint>;
+
+    /// A revision that is kept; [`Error::NoRevision`] if it is not.
+    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint>;
+
+    /// The revisions that are kept, without reading their payloads.
+    fn history(&self, id: &SessionId) -> Result<History>;
 
     /// Becomes the one writer of a session until the result is dropped.
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>>;
@@ -55,6 +60,16 @@ pub trait Backend: fmt::Debug + Send + Sync {
     fn directory(&self, id: &SessionId) -> Option<PathBuf>;
 }
 
+/// What a backend has to know of a session that it makes.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct NewSession {
+    /// How it keeps its checkpoints; `None` leaves that to the backend.
+    pub format: Option<Format>,
+    /// Kept with the session for its [writer](BackendWriter::replaces).
+    pub replaces: Option<SessionId>,
+}
+
 /// The one writer of a session. Dropping it ends that.
 pub trait BackendWriter: fmt::Debug + Send {
     /// Makes `data` the newest checkpoint, durable when it returns.
@@ -74,6 +89,8 @@ pub trait BackendWriter: fmt::Debug + Send {
 pub enum Format {
     /// PlainBox's: one file, put in place by a rename.
     Plain,
+    /// Pitstop's own: a log of checksummed records, with history and labels.
+    Journal,
     /// In the memory of this process.
     Memory,
 }
@@ -82,6 +99,7 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Plain => "plain",
+            Self::Journal => "journal",
             Self::Memory => "memory",
         })
     }
@@ -115,6 +133,27 @@ pub struct Summary {
     pub live: bool,
 }
 
+/// The revisions of a session.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct History {
+    /// Those that are kept, the newest first. Whether their payloads are sound is seen when they are
+    /// loaded.
+    pub revisions: Vec<Kept>,
+    /// Those that were saved and are lost to damage, the newest first.
+    pub damaged: Vec<Revision>,
+}
+
+/// One revision that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Kept {
+    /// What is known of it.
+    pub info: CheckpointInfo,
+    /// How many bytes of storage it takes by itself.
+    pub stored: u64,
+}
+
 /// An entry of a repository that could not be read as a session.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -131,6 +170,8 @@ pub struct Problem {
 pub struct Status {
     /// What a [`Listing`] says of it.
     pub summary: Summary,
+    /// When it was made, where that is known.
+    pub created: Option<SystemTime>,
     /// Whether somebody is its writer.
     pub writer: WriterState,
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
@@ -49,6 +49,10 @@ impl Digest {
     /// The digest of these bytes.
     pub fn of(data: &[u8]) -> Self {
         Self(xxh3_128(data))
+    }
+
+    pub(crate) const fn from_u128(digest: u128) -> Self {
+        Self(digest)
     }
 
     /// The digest as a number.
@@ -163,6 +167,25 @@ impl Serialize for Revision {
 pub struct SaveOptions {
     pub(crate) follows: Option<Revision>,
     pub(crate) labels: Labels,
+    pub(crate) retention: Retention,
+}
+
+/// Which older revisions a session that keeps a history keeps, beside the newest: at least these, for
+/// space is given back in pieces that hold several. Two always stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retention {
+    /// The newest 16, within 8 times the size of the newest (but 64 KiB in any case).
+    #[default]
+    Default,
+    /// So many.
+    Revisions(usize),
+    /// As many as fit into so many bytes of storage.
+    Bytes(u64),
+    /// Those that are not older.
+    Age(Duration),
+    /// All of them.
+    All,
 }
 
 impl SaveOptions {
@@ -174,6 +197,12 @@ impl SaveOptions {
     /// Save only if this is still the newest revision; otherwise [`Conflict`](crate::Error::Conflict).
     pub fn follows(mut self, revision: Revision) -> Self {
         self.follows = Some(revision);
+        self
+    }
+
+    /// Give the space of older revisions back by this rule, when space is needed.
+    pub fn keep(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 

@@ -33,6 +33,15 @@ pub enum Error {
         id: SessionId,
     },
 
+    /// The session does not keep this revision, or never had it.
+    #[error("session '{id}' has no revision {revision}")]
+    NoRevision {
+        /// The session.
+        id: SessionId,
+        /// The revision that was asked for.
+        revision: Revision,
+    },
+
     /// A session of this name is there already.
     #[error("there is a session '{id}' in {} already", repository.display())]
     AlreadyExists {

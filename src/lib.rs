@@ -64,10 +64,12 @@ mod sys;
 pub mod testing;
 
 pub use backend::{
-    Backend, BackendWriter, Format, Listing, Problem, Removal, Status, Summary, Unlocked,
-    WriterState,
+    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Problem, Removal, Status,
+    Summary, Unlocked, WriterState,
 };
-pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Revision, SaveOptions};
+pub use checkpoint::{
+    Checkpoint, CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions,
+};
 pub use directory::DirectoryBackend;
 pub use error::{Error, Result};
 pub use id::SessionId;

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::backend::{
-    Backend, BackendWriter, Format, Listing, Removal, Status, Summary, Unlocked, WriterState,
+    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Summary,
+    Unlocked, WriterState,
 };
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
@@ -31,9 +32,33 @@ struct Sessions {
 struct Slot {
     number: u64,
     made: SystemTime,
-    newest: Option<Checkpoint>,
+    /// The newest last.
+    checkpoints: Vec<Checkpoint>,
     writer: Option<Owner>,
     replaces: Option<SessionId>,
+}
+
+impl Slot {
+    /// The rule of [`Retention`], with the payload for the storage it takes.
+    fn forget(&mut self, retention: Retention) {
+        let newest = self.checkpoints.last().map_or(0, |it| it.info.size);
+        let now = SystemTime::now();
+        let mut bytes = 0;
+        let kept = |(n, it): (usize, &Checkpoint)| {
+            bytes += it.info.size;
+            let age = now.duration_since(it.info.saved).unwrap_or_default();
+            n < 2
+                || match retention {
+                    Retention::Default => n < 16 && bytes <= (newest * 8).max(64 * 1024),
+                    Retention::Revisions(most) => n < most,
+                    Retention::Bytes(most) => bytes <= most,
+                    Retention::Age(most) => age <= most,
+                    Retention::All => true,
+                }
+        };
+        let kept = self.checkpoints.iter().rev().enumerate().map(kept).take_while(|it| *it).count();
+        self.checkpoints.drain(..self.checkpoints.len() - kept);
+    }
 }
 
 impl MemoryBackend {
@@ -61,7 +86,7 @@ impl Backend for MemoryBackend {
         Path::new("memory:")
     }
 
-    fn create(&self, id: &SessionId, replaces: Option<&SessionId>) -> Result<()> {
+    fn create(&self, id: &SessionId, new: &NewSession) -> Result<()> {
         let mut sessions = self.lock();
         if sessions.by_id.contains_key(id) {
             let repository = self.location().to_owned();
@@ -71,9 +96,9 @@ impl Backend for MemoryBackend {
         let slot = Slot {
             number: sessions.made,
             made: SystemTime::now(),
-            newest: None,
+            checkpoints: Vec::new(),
             writer: None,
-            replaces: replaces.cloned(),
+            replaces: new.replaces.clone(),
         };
         sessions.by_id.insert(id.clone(), slot);
         Ok(())
@@ -89,13 +114,29 @@ impl Backend for MemoryBackend {
         self.with(id, |slot| {
             let owner = slot.writer.clone();
             let writer = owner.map_or(WriterState::Idle, |owner| WriterState::Live(Some(owner)));
-            Ok(Status { summary: summary(id, slot), writer })
+            Ok(Status { summary: summary(id, slot), created: Some(slot.made), writer })
         })
     }
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {
         self.with(id, |slot| {
-            slot.newest.clone().ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+            slot.checkpoints.last().cloned().ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+        })
+    }
+
+    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
+        self.with(id, |slot| {
+            let mut checkpoints = slot.checkpoints.iter();
+            let found = checkpoints.find(|checkpoint| checkpoint.info.revision == revision);
+            found.cloned().ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
+        })
+    }
+
+    fn history(&self, id: &SessionId) -> Result<History> {
+        self.with(id, |slot| {
+            let kept = |it: &Checkpoint| Kept { info: it.info.clone(), stored: it.info.size };
+            let revisions = slot.checkpoints.iter().rev().map(kept).collect();
+            Ok(History { revisions, damaged: Vec::new() })
         })
     }
 
@@ -150,7 +191,7 @@ fn busy(id: &SessionId, slot: &Slot) -> Result<()> {
 }
 
 fn summary(id: &SessionId, slot: &Slot) -> Summary {
-    let newest = slot.newest.as_ref().map(|checkpoint| &checkpoint.info);
+    let newest = slot.checkpoints.last().map(|checkpoint| &checkpoint.info);
     Summary {
         id: id.clone(),
         saved: newest.map(|info| info.saved),
@@ -172,14 +213,15 @@ struct MemoryWriter {
 impl BackendWriter for MemoryWriter {
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
         self.backend.with(&self.id, |slot| {
-            let newest = slot.newest.as_ref();
+            let newest = slot.checkpoints.last();
             let found = newest.map_or(Revision::NONE, |checkpoint| checkpoint.info.revision);
             if let Some(expected) = options.follows.filter(|expected| *expected != found) {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
             let next = Revision::from_number(found.number().unwrap_or(0) + 1);
             let info = CheckpointInfo::new(next, SystemTime::now(), data, options.labels.clone());
-            slot.newest = Some(Checkpoint { info: info.clone(), data: data.to_owned() });
+            slot.checkpoints.push(Checkpoint { info: info.clone(), data: data.to_owned() });
+            slot.forget(options.retention);
             Ok(info)
         })
     }

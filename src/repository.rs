@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::backend::{Backend, Listing};
+use crate::backend::{Backend, Format, Listing, NewSession};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -15,6 +15,7 @@ use crate::session::Session;
 #[derive(Clone)]
 pub struct Repository {
     backend: Arc<dyn Backend>,
+    format: Option<Format>,
 }
 
 impl Repository {
@@ -34,17 +35,24 @@ impl Repository {
         Self::open(Self::default_location()?)
     }
 
-    /// The repository that PlainBox uses, in [`plainbox_location`](Self::plainbox_location).
+    /// The repository that PlainBox uses, in [`plainbox_location`](Self::plainbox_location). New sessions
+    /// are plain ones, which PlainBox can read.
     ///
     /// # Errors
     /// Those of [`open`](Self::open) and [`plainbox_location`](Self::plainbox_location).
     pub fn open_plainbox() -> Result<Self> {
-        Self::open(Self::plainbox_location()?)
+        Ok(Self::open(Self::plainbox_location()?)?.with_format(Format::Plain))
+    }
+
+    /// Makes new sessions in this format, unless [`CreateOptions::format`] says otherwise. Those that are
+    /// there stay as they are.
+    pub fn with_format(self, format: Format) -> Self {
+        Self { format: Some(format), ..self }
     }
 
     /// The repository that a backend makes.
     pub fn with_backend(backend: impl Backend + 'static) -> Self {
-        Self { backend: Arc::new(backend) }
+        Self { backend: Arc::new(backend), format: None }
     }
 
     /// `$PITSTOP_REPOSITORY`, else `$XDG_STATE_HOME/pitstop/sessions`, else
@@ -94,14 +102,15 @@ impl Repository {
     /// error there is no new session.
     pub fn create(&self, options: &CreateOptions) -> Result<Session> {
         let replaces = if options.replace_last { self.backend.last()? } else { None };
+        let new = NewSession { format: options.format.or(self.format), replaces };
         let id = match &options.id {
             Some(id) => {
-                self.backend.create(id, replaces.as_ref())?;
+                self.backend.create(id, &new)?;
                 id.clone()
             }
-            None => self.create_generated(&options.prefix, replaces.as_ref())?,
+            None => self.create_generated(&options.prefix, &new)?,
         };
-        if options.replace_last && replaces.is_none() {
+        if options.replace_last && new.replaces.is_none() {
             self.backend.set_last(&id).inspect_err(|_| {
                 // Nobody was told of this session.
                 let _ = self.backend.remove(&id);
@@ -110,10 +119,10 @@ impl Repository {
         Ok(Session::new(self.backend.clone(), id))
     }
 
-    fn create_generated(&self, prefix: &str, replaces: Option<&SessionId>) -> Result<SessionId> {
+    fn create_generated(&self, prefix: &str, new: &NewSession) -> Result<SessionId> {
         loop {
             let id = SessionId::generate(prefix, SystemTime::now());
-            match self.backend.create(&id, replaces) {
+            match self.backend.create(&id, new) {
                 Err(Error::AlreadyExists { .. }) => continue,
                 outcome => return outcome.map(|()| id),
             }
@@ -187,6 +196,7 @@ pub struct CreateOptions {
     id: Option<SessionId>,
     prefix: String,
     replace_last: bool,
+    format: Option<Format>,
 }
 
 impl CreateOptions {
@@ -204,6 +214,12 @@ impl CreateOptions {
     /// A name that is made up, beginning with this text made safe for a file name: a title, say.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
+        self
+    }
+
+    /// How it keeps its checkpoints. On a local disk that is a journal unless this says otherwise.
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
         self
     }
 

@@ -2,8 +2,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::backend::{Backend, BackendWriter, Removal, Status, Unlocked};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, SaveOptions};
+use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 
@@ -45,6 +45,24 @@ impl Session {
     /// [`Error::Corrupt`] if what lies there is no checkpoint.
     pub fn load(&self) -> Result<Checkpoint> {
         self.backend.load(&self.id)
+    }
+
+    /// A revision that is kept: an older one, say, or the newest good one where [`load`](Self::load)
+    /// found damage.
+    ///
+    /// # Errors
+    /// [`Error::NoRevision`] if it is not kept, [`Error::Corrupt`] if it is damaged,
+    /// [`Error::Unsupported`] in a plain session, which keeps the newest checkpoint alone.
+    pub fn load_revision(&self, revision: Revision) -> Result<Checkpoint> {
+        self.backend.load_revision(&self.id, revision)
+    }
+
+    /// The revisions that are kept, the newest first, without reading their payloads.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] in a plain session.
+    pub fn history(&self) -> Result<History> {
+        self.backend.history(&self.id)
     }
 
     /// Saves one checkpoint, and is the session's writer only for that long. A program that saves
@@ -170,9 +188,16 @@ impl Writer {
         let Session { backend, id } = &self.session;
         // Even if it is so already: that may not have been flushed.
         backend.set_last(id)?;
-        match backend.remove(&old) {
+        let is_newer = |old: Status| Ok(old.created > backend.status(id)?.created);
+        let outcome = match backend.status(&old).and_then(is_newer) {
+            // Somebody has removed the old one, and made another of its name.
+            Ok(true) => Ok(()),
+            Ok(false) => backend.remove(&old).map(drop),
+            Err(error) => Err(error),
+        };
+        match outcome {
             // Gone already, or in use: a live session is never removed.
-            Ok(_) | Err(Error::NotFound { .. } | Error::Busy { .. } | Error::Locked { .. }) => {
+            Ok(()) | Err(Error::NotFound { .. } | Error::Busy { .. } | Error::Locked { .. }) => {
                 self.inner.set_replaced()
             }
             Err(error) => Err(error),

@@ -12,7 +12,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use pitstop::{CreateOptions, Error, Repository, SessionId, Unlocked, WriterState};
+use pitstop::{CreateOptions, Error, Format, Repository, SessionId, Unlocked, WriterState};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::watchdog::{as_nobody, child, run, within_time};
@@ -26,7 +26,8 @@ impl Place {
     /// A repository with two good sessions, and a directory outside of it with a file in it.
     fn new() -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+        let repository =
+            Repository::open(scratch.path().join("sessions")).unwrap().with_format(Format::Plain);
         for id in ["good", "other"] {
             repository.get_or_create(id).unwrap().save(id.as_bytes()).unwrap();
         }
@@ -496,7 +497,9 @@ fn creators_at_the_same_instant_never_share_a_session() {
     let mut ids: Vec<SessionId> = thread::scope(|scope| {
         let create = || {
             // Each makes the directories above too.
-            let repository = Repository::open(scratch.path().join("a/b/sessions")).unwrap();
+            let repository = Repository::open(scratch.path().join("a/b/sessions"))
+                .unwrap()
+                .with_format(Format::Plain);
             start.wait();
             let options = CreateOptions::new().prefix("same");
             let create = |_| repository.create(&options).unwrap().id().clone();
@@ -518,7 +521,9 @@ fn one_of_many_makes_a_session_that_all_want() {
         let id = SessionId::new(format!("job {round}")).unwrap();
         let (made, got) = thread::scope(|scope| {
             let both = || {
-                let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+                let repository = Repository::open(scratch.path().join("sessions"))
+                    .unwrap()
+                    .with_format(Format::Plain);
                 start.wait();
                 let made = match repository.create(&CreateOptions::new().id(id.clone())) {
                     Ok(_) => 1,
@@ -604,7 +609,13 @@ fn a_repository_is_found_by_any_path_that_leads_to_it() {
     let scratch = tempfile::tempdir().unwrap();
     let base = scratch.path();
     let place = base.join("my sessions (größe)");
-    Repository::open(&place).unwrap().get_or_create("job").unwrap().save(b"data").unwrap();
+    Repository::open(&place)
+        .unwrap()
+        .with_format(Format::Plain)
+        .get_or_create("job")
+        .unwrap()
+        .save(b"data")
+        .unwrap();
     fs::create_dir(base.join("below")).unwrap();
     symlink(&place, base.join("link")).unwrap();
     symlink("link", base.join("below/../link to a link")).unwrap();
@@ -633,7 +644,8 @@ fn a_repository_is_found_by_any_path_that_leads_to_it() {
         made.remove().unwrap();
     }
     run(child("use", base));
-    let relative = Repository::open(base.join("above/sessions")).unwrap();
+    let relative =
+        Repository::open(base.join("above/sessions")).unwrap().with_format(Format::Plain);
     assert_eq!(relative.last().unwrap().unwrap().load().unwrap().data, b"two");
     let link = fs::read_link(base.join("above/sessions/last-session")).unwrap();
     assert!(link.is_absolute(), "{}", link.display());
@@ -658,7 +670,8 @@ fn a_place_that_cannot_be_a_repository_is_refused() {
         assert!(matches!(Repository::open(nul), Err(Error::InvalidLocation { .. })));
         assert!(Repository::open(base.join("loop")).is_err());
         // Nothing is there yet, and nothing is made until a session is.
-        let missing = Repository::open(base.join("missing/sessions")).unwrap();
+        let missing =
+            Repository::open(base.join("missing/sessions")).unwrap().with_format(Format::Plain);
         assert!(missing.list().unwrap().sessions.is_empty());
         assert!(missing.last().unwrap().is_none());
         assert!(matches!(missing.get("job"), Err(Error::NotFound { .. })));

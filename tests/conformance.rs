@@ -1,23 +1,29 @@
 //! Every backend keeps the one contract.
 
 use pitstop::testing::conformance::{Capabilities, check};
-use pitstop::{MemoryBackend, Repository};
+use pitstop::{Format, MemoryBackend, Repository};
 
 #[test]
 fn memory() {
-    check(Capabilities { labels: true }, || Repository::with_backend(MemoryBackend::new()));
+    let capabilities = Capabilities { format: Format::Memory, history: true };
+    check(capabilities, || Repository::with_backend(MemoryBackend::new()));
 }
 
 #[test]
 fn directory_with_plain_sessions() {
+    in_directories(Capabilities { format: Format::Plain, history: false });
+}
+
+#[test]
+fn directory_with_journals() {
+    in_directories(Capabilities { format: Format::Journal, history: true });
+}
+
+fn in_directories(capabilities: Capabilities) {
     let scratch = tempfile::tempdir().unwrap();
-    let mut made = 0;
-    let places = std::iter::from_fn(|| {
-        made += 1;
-        Some(scratch.path().join(format!("{made}/sessions")))
-    });
-    let places = std::cell::RefCell::new(places);
-    check(Capabilities { labels: false }, || {
-        Repository::open(places.borrow_mut().next().unwrap()).unwrap()
+    let made = std::cell::Cell::new(0);
+    check(capabilities, || {
+        made.set(made.get() + 1);
+        Repository::open(scratch.path().join(format!("{}/sessions", made.get()))).unwrap()
     });
 }

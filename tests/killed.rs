@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use nix::libc;
-use pitstop::{CreateOptions, Error, Repository, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, SessionId};
 
 use crate::traced::{self, mark};
 
@@ -15,12 +15,15 @@ fn child() {
     let repository = Repository::open(Path::new(&place).join("sessions")).unwrap();
     let job = || repository.get("job").unwrap();
     match task.as_str() {
-        "create" => between_marks(|| drop(create(&repository, "job", false))),
+        "create plain" => between_marks(|| drop(create(&repository, "job", Format::Plain, false))),
+        "create journal" => {
+            between_marks(|| drop(create(&repository, "job", Format::Journal, false)))
+        }
         "save" => between_marks(|| drop(job().save(&NEW).unwrap())),
         "remove" => between_marks(|| drop(job().remove().unwrap())),
         "make_last" => between_marks(|| repository.get("other").unwrap().make_last().unwrap()),
         "replace" => between_marks(|| {
-            create(&repository, "new", true).save(&NEW).unwrap();
+            create(&repository, "new", Format::Journal, true).save(&NEW).unwrap();
         }),
         "save with a held writer" => {
             let mut writer = job().writer().unwrap();
@@ -44,8 +47,8 @@ fn between_marks(task: impl FnOnce()) {
 const OLD: [u8; 3000] = [b'o'; 3000];
 const NEW: [u8; 4096] = [b'n'; 4096];
 
-fn create(repository: &Repository, id: &str, replace: bool) -> pitstop::Session {
-    let options = CreateOptions::new().id(SessionId::new(id).unwrap());
+fn create(repository: &Repository, id: &str, format: Format, replace: bool) -> pitstop::Session {
+    let options = CreateOptions::new().id(SessionId::new(id).unwrap()).format(format);
     let options = if replace { options.replace_last() } else { options };
     repository.create(&options).unwrap()
 }
@@ -71,9 +74,17 @@ fn kill_everywhere(task: &str, before: fn(&Repository), after: fn(&Repository)) 
     }
 }
 
-fn with_job(repository: &Repository) {
-    create(repository, "job", true).save(&OLD).unwrap();
-    create(repository, "other", false).save(b"other").unwrap();
+fn with_plain_job(repository: &Repository) {
+    with_job(repository, Format::Plain);
+}
+
+fn with_journal_job(repository: &Repository) {
+    with_job(repository, Format::Journal);
+}
+
+fn with_job(repository: &Repository, format: Format) {
+    create(repository, "job", format, true).save(&OLD).unwrap();
+    create(repository, "other", format, false).save(b"other").unwrap();
 }
 
 fn goes_on(repository: &Repository, id: &str) {
@@ -84,22 +95,27 @@ fn goes_on(repository: &Repository, id: &str) {
 
 #[test]
 fn create_killed_anywhere() {
-    kill_everywhere("create", |_| (), |repository| goes_on(repository, "job"));
+    for task in ["create plain", "create journal"] {
+        kill_everywhere(task, |_| (), |repository| goes_on(repository, "job"));
+    }
 }
 
 #[test]
 fn save_killed_anywhere() {
-    kill_everywhere("save", with_job, |repository| {
+    let after: fn(&Repository) = |repository| {
         let loaded = repository.get("job").unwrap().load().unwrap().data;
         assert!(loaded == OLD || loaded == NEW, "{} bytes", loaded.len());
         goes_on(repository, "job");
         assert_eq!(repository.get("other").unwrap().load().unwrap().data, b"other");
-    });
+    };
+    for before in [with_plain_job, with_journal_job] {
+        kill_everywhere("save", before, after);
+    }
 }
 
 #[test]
 fn remove_killed_anywhere() {
-    kill_everywhere("remove", with_job, |repository| {
+    let after: fn(&Repository) = |repository| {
         match repository.get("job").map(|job| job.load()) {
             Ok(whole) => assert_eq!(whole.unwrap().data, OLD),
             Err(gone) => assert!(matches!(gone, Error::NotFound { .. }), "{gone:?}"),
@@ -107,22 +123,28 @@ fn remove_killed_anywhere() {
         goes_on(repository, "job");
         repository.get("job").unwrap().remove().unwrap();
         assert_eq!(repository.list().unwrap().sessions.len(), 1);
-    });
+    };
+    for before in [with_plain_job, with_journal_job] {
+        kill_everywhere("remove", before, after);
+    }
 }
 
 #[test]
 fn make_last_killed_anywhere() {
-    kill_everywhere("make_last", with_job, |repository| {
+    let after: fn(&Repository) = |repository| {
         let last = repository.last().unwrap().unwrap();
         assert!(["job", "other"].contains(&last.id().as_str()));
         repository.get("other").unwrap().make_last().unwrap();
         assert_eq!(repository.last().unwrap().unwrap().id().as_str(), "other");
-    });
+    };
+    for before in [with_plain_job, with_journal_job] {
+        kill_everywhere("make_last", before, after);
+    }
 }
 
 #[test]
 fn replacing_the_last_session_killed_anywhere() {
-    kill_everywhere("replace", with_job, |repository| {
+    let after: fn(&Repository) = |repository| {
         let last = repository.last().unwrap().unwrap();
         let data = last.load().unwrap().data;
         assert!(data == OLD || data == NEW, "{last:?}");
@@ -131,18 +153,29 @@ fn replacing_the_last_session_killed_anywhere() {
         if repository.get("job").is_err() {
             assert_eq!(repository.last().unwrap().unwrap().id().as_str(), "new");
         }
-    });
+    };
+    for before in [with_plain_job, with_journal_job] {
+        kill_everywhere("replace", before, after);
+    }
+}
+
+/// The calls of one task on a session of this format.
+fn calls(task: &str, before: fn(&Repository)) -> Vec<libc::c_long> {
+    let scratch = tempfile::tempdir().unwrap();
+    before(&Repository::open(scratch.path().join("sessions")).unwrap());
+    traced::run("killed::child", task, scratch.path(), None).calls
+}
+
+fn flushes(calls: &[libc::c_long]) -> usize {
+    calls.iter().filter(|&&it| it == libc::SYS_fsync || it == libc::SYS_fdatasync).count()
 }
 
 /// The seed's calls (open, write, flush, rename, flush) and, for what they lack, a look at the file and
 /// PlainBox's lock taken and given back: no flush more.
 #[test]
-fn a_save_makes_these_system_calls() {
-    let scratch = tempfile::tempdir().unwrap();
-    with_job(&Repository::open(scratch.path().join("sessions")).unwrap());
-    let trace = traced::run("killed::child", "save with a held writer", scratch.path(), None);
+fn a_plain_save_makes_these_system_calls() {
     assert_eq!(
-        file_calls(&trace),
+        file_calls(&calls("save with a held writer", with_plain_job)),
         [
             libc::SYS_openat,
             libc::SYS_pwrite64,
@@ -154,33 +187,40 @@ fn a_save_makes_these_system_calls() {
             libc::SYS_fsync,
         ]
     );
+    assert_eq!(flushes(&calls("save", with_plain_job)), 2, "also on its own");
 }
 
 #[test]
-fn a_save_on_its_own_flushes_no_more() {
-    let scratch = tempfile::tempdir().unwrap();
-    with_job(&Repository::open(scratch.path().join("sessions")).unwrap());
-    let trace = traced::run("killed::child", "save", scratch.path(), None);
-    let flushes = trace.calls.iter().filter(|&&call| call == libc::SYS_fsync);
-    assert_eq!(flushes.count(), 2);
+fn a_journal_save_is_one_write_and_one_flush() {
+    let calls = file_calls(&calls("save with a held writer", with_journal_job));
+    assert_eq!(calls, [libc::SYS_pwritev, libc::SYS_fdatasync]);
 }
 
 #[test]
-fn a_load_writes_nothing() {
-    let scratch = tempfile::tempdir().unwrap();
-    with_job(&Repository::open(scratch.path().join("sessions")).unwrap());
-    let trace = traced::run("killed::child", "load", scratch.path(), None);
-    let reads = trace.calls.iter().filter(|&&call| call == libc::SYS_pread64);
-    assert_eq!(reads.count(), 1);
-    let opens = trace.calls.iter().filter(|&&call| call == libc::SYS_openat);
-    assert!((1..=3).contains(&opens.count()), "the repository, the session, the file");
-    let changes = [libc::SYS_pwrite64, libc::SYS_fsync, libc::SYS_fcntl, libc::SYS_renameat];
-    let changed = file_calls(&trace).iter().any(|call| changes.contains(call));
-    assert!(!changed, "{:?}", trace.calls);
+fn a_journal_save_on_its_own_is_one_flush() {
+    assert_eq!(flushes(&calls("save", with_journal_job)), 1);
+}
+
+#[test]
+fn a_load_changes_nothing() {
+    for before in [with_plain_job, with_journal_job] {
+        let calls = calls("load", before);
+        let changes = [
+            libc::SYS_pwrite64,
+            libc::SYS_pwritev,
+            libc::SYS_ftruncate,
+            libc::SYS_renameat,
+            libc::SYS_linkat,
+            libc::SYS_unlinkat,
+        ];
+        assert_eq!(calls.iter().filter(|call| changes.contains(call)).count(), 0);
+        assert_eq!(flushes(&calls), 0);
+        assert!(file_calls(&calls).len() < 20, "{}", file_calls(&calls).len());
+    }
 }
 
 /// Without looks at what is there, memory, and the check of a descriptor that debug builds make.
-fn file_calls(trace: &traced::Trace) -> Vec<libc::c_long> {
+fn file_calls(calls: &[libc::c_long]) -> Vec<libc::c_long> {
     let others = [
         libc::SYS_fstat,
         libc::SYS_statx,
@@ -190,5 +230,5 @@ fn file_calls(trace: &traced::Trace) -> Vec<libc::c_long> {
         libc::SYS_mremap,
         libc::SYS_fcntl,
     ];
-    trace.calls.iter().copied().filter(|call| !others.contains(call)).collect()
+    calls.iter().copied().filter(|call| !others.contains(call)).collect()
 }

@@ -4,6 +4,7 @@
 mod bad_entries;
 mod conformance;
 mod crashes;
+mod damage;
 mod faults;
 mod hostile_bytes;
 mod interleaved;

@@ -11,7 +11,7 @@ mod rivals;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pitstop::{CreateOptions, Error, Repository, SessionId, Unlocked, WriterState};
+use pitstop::{CreateOptions, Error, Format, Repository, SessionId, Unlocked, WriterState};
 use serde_json::json;
 
 use crate::watchdog::{child, run, within_time};
@@ -21,7 +21,8 @@ use peer::Peer;
 fn shared() -> Option<(tempfile::TempDir, Repository, Peer)> {
     let scratch = tempfile::tempdir().unwrap();
     let plainbox = Peer::start(scratch.path())?;
-    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let repository =
+        Repository::open(scratch.path().join("sessions")).unwrap().with_format(Format::Plain);
     Some((scratch, repository, plainbox))
 }
 

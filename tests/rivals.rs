@@ -553,7 +553,7 @@ fn a_save_and_a_removal_do_not_mix() {
                 assert!(saved.contains(&data), "{data}, of {saved:?}");
                 assert_eq!(ids(&repository).len(), 1);
                 let left = std::fs::read_dir(session.location().unwrap()).unwrap().count();
-                assert_eq!(left, 2, "the checkpoint and the writer's file");
+                assert_eq!(left, 3, "the journal, its segment and the writer's file");
             }
             other => panic!("{other}"),
         }

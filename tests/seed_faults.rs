@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use pitstop::{CreateOptions, Error, Repository, Session, SessionId, WriterState};
+use pitstop::{CreateOptions, Error, Format, Repository, Session, SessionId, WriterState};
 
 use crate::watchdog::{as_nobody, child, run, within_time};
 
 fn repository() -> (tempfile::TempDir, Repository) {
     let scratch = tempfile::tempdir().unwrap();
-    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let repository =
+        Repository::open(scratch.path().join("sessions")).unwrap().with_format(Format::Plain);
     (scratch, repository)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pitstop::{CreateOptions, Error, Repository, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, SessionId};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::watchdog;
@@ -34,7 +34,7 @@ fn locations() {
 }
 
 fn use_it(repository: &str, id: &str) {
-    let repository = Repository::open(repository).unwrap();
+    let repository = Repository::open(repository).unwrap().with_format(Format::Plain);
     let options = CreateOptions::new().id(SessionId::new(id).unwrap()).replace_last();
     let session = repository.create(&options).unwrap();
     session.save(b"one").unwrap();
@@ -45,7 +45,7 @@ fn use_it(repository: &str, id: &str) {
 fn list() {
     let here = std::env::current_dir().unwrap();
     let short = |error: Error| error.to_string().replace(&format!("{}/", here.display()), "");
-    let repository = Repository::open("sessions").unwrap();
+    let repository = Repository::open("sessions").unwrap().with_format(Format::Plain);
     let listing = repository.list().unwrap();
     let mut said = String::new();
     for problem in listing.problems {
@@ -87,7 +87,7 @@ fn save_again_and_again() {
 }
 
 fn be_refused() {
-    let repository = Repository::open("sessions").unwrap();
+    let repository = Repository::open("sessions").unwrap().with_format(Format::Plain);
     let session = repository.get_or_create("job").unwrap();
     let location = session.location().unwrap();
     let fifo = |name: &str| {

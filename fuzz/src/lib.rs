@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use pitstop::{Digest, Error, Repository, Revision, Session, SessionId, WriterState};
+use pitstop::{Digest, Error, Format, Repository, Revision, Session, SessionId, WriterState};
 
 /// A repository with two sessions, and beside it something that only looks like a session.
 struct Scene {
@@ -20,7 +20,8 @@ impl Scene {
     fn new() -> Self {
         // In memory where there is such a place: nothing here is about what lasts.
         let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+        let repository =
+            Repository::open(scratch.path().join("sessions")).unwrap().with_format(Format::Plain);
         let job = repository.get_or_create("job").unwrap();
         job.save(b"state").unwrap();
         repository.get_or_create("other").unwrap().save(b"other").unwrap();

@@ -3,64 +3,94 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{DirectoryBackend, names, still_there};
+use super::{DirectoryBackend, journal, names, still_there};
+use crate::backend::{Format, NewSession};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Access, Directory, Failure, Outcome, found};
 
 /// Makes an empty session. When this returns it is durable, and so is the way to it.
-pub(super) fn create(
-    backend: &DirectoryBackend,
-    id: &SessionId,
-    replaces: Option<&SessionId>,
-) -> Result<()> {
+///
+/// It is made under another name, and only the whole of it gets its own: else somebody who finds it
+/// half-made would take it for a plain session.
+pub(super) fn create(backend: &DirectoryBackend, id: &SessionId, new: &NewSession) -> Result<()> {
+    if new.format == Some(Format::Memory) {
+        return Err(Error::Unsupported {
+            what: "the format 'memory'",
+            place: format!("{}, a directory", backend.location.display()),
+        });
+    }
     let repository = make_path(backend, &backend.location)?;
     sync_way(backend, &repository)?;
+    let exists = || Error::AlreadyExists { id: id.clone(), repository: backend.location.clone() };
     let name = names::session(id);
-    match repository.make_directory(&name) {
-        Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
-            return Err(Error::AlreadyExists {
-                id: id.clone(),
-                repository: backend.location.clone(),
-            });
+    if repository.metadata(&name)?.is_some() {
+        return Err(exists());
+    }
+    let staged = names::staged(id);
+    repository.make_directory(&staged)?;
+    let outcome = fill(&repository, &staged, new).and_then(|()| {
+        match repository.make_directory(&name) {
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => return Err(exists()),
+            outcome => outcome?,
+        }
+        publish(&repository, &staged, id).inspect_err(|_| {
+            // Nobody was told of this session: take it back, so that the same call works next time.
+            let _ = repository.remove_directory(&name);
+            let _ = repository.sync();
+        })
+    });
+    if outcome.is_err() {
+        take_back(&repository, &staged);
+    }
+    outcome
+}
+
+/// Makes what is in a new session, durable but for its name.
+fn fill(repository: &Directory, staged: &str, new: &NewSession) -> Result<()> {
+    let session = repository.open_directory(staged)?;
+    if let Some(old) = &new.replaces {
+        session.make_symlink(format!("../{}", names::session(old)), names::REPLACES)?;
+    }
+    if new.format != Some(Format::Plain) {
+        journal::create(&session)?;
+    }
+    Ok(session.sync()?)
+}
+
+/// Puts the session in the place of the empty directory that keeps its name.
+fn publish(repository: &Directory, staged: &str, id: &SessionId) -> Result<()> {
+    let session = repository.open_directory(staged)?;
+    match repository.rename(staged, names::session(id)) {
+        Err(failure) if failure.kind() == ErrorKind::DirectoryNotEmpty => {
+            // Somebody has begun to use the empty one: then that is the session.
+            take_back(repository, staged);
+            return Ok(());
         }
         outcome => outcome?,
     }
-    let session = match found(repository.open_directory(&name)) {
-        Ok(Some(session)) => session,
-        // It was made, and somebody has removed it already.
-        Ok(None) => return Ok(()),
-        Err(failure) => {
-            let _ = repository.remove_directory(&name);
-            let _ = repository.sync();
-            return Err(failure.into());
-        }
-    };
-    finish(&repository, &session, replaces).or_else(|failure| {
-        if matches!(still_there(&repository, &session, id), Ok(false)) {
-            // Removed already; what has the name now is somebody else's.
+    let durable = repository.sync().and_then(|()| mark_durable(&session));
+    if let Err(failure) = durable {
+        if !still_there(repository, &session, id)? {
+            // Removed already, and what has the name now is somebody else's.
             return Ok(());
         }
-        // Nobody was told of this session: take it back, so that the same call works next time.
-        let _ = session.remove_file(names::WRITER);
-        let _ = session.remove_file(names::REPLACES);
-        let _ = repository.remove_directory(&name);
+        // Under its other name it can be cleared away.
+        let _ = repository.rename(names::session(id), staged);
         let _ = repository.sync();
-        Err(failure.into())
-    })
+        return Err(failure.into());
+    }
+    Ok(())
 }
 
-fn finish(
-    repository: &Directory,
-    session: &Directory,
-    replaces: Option<&SessionId>,
-) -> Outcome<()> {
-    if let Some(old) = replaces {
-        session.make_symlink(format!("../{}", names::session(old)), names::REPLACES)?;
-        session.sync()?;
+/// Removes a session that was not finished.
+fn take_back(repository: &Directory, staged: &str) {
+    if let Ok(session) = repository.open_directory(staged) {
+        for name in [names::WRITER, names::REPLACES, names::JOURNAL, &names::segment(0)] {
+            let _ = session.remove_file(name);
+        }
     }
-    repository.sync()?;
-    mark_durable(session)
+    let _ = repository.remove_directory(staged);
 }
 
 /// Notes that every name on the way to this session is durable: the writer's file exists only after

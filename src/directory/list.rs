@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 
-use super::{lock, names, open_session, still_there};
+use super::{journal, lock, names, open_session, still_there};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, printable};
-use crate::sys::{Directory, Kind};
+use crate::sys::{Directory, Kind, Metadata};
 
 /// From here on it pays to look at sessions with more than one thread.
 const MANY: usize = 1000;
@@ -53,31 +53,67 @@ fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
 /// `None` if it was removed while we looked.
 fn summary(repository: &Directory, name: &OsString) -> Result<Option<Summary>> {
     let id = names::id(name)?;
+    if let Some(summary) = at_a_glance(repository, name, &id)? {
+        return Ok(Some(summary));
+    }
     let Some(session) = open_session(repository, &names::session(&id))? else { return Ok(None) };
     let summary = summarize(&session, &id)?;
     Ok((summary.saved.is_some() || still_there(repository, &session, &id)?).then_some(summary))
 }
 
+/// A plain session that was saved and that nobody writes, as nearly all of many are: two calls tell.
+fn at_a_glance(repository: &Directory, name: &OsString, id: &SessionId) -> Result<Option<Summary>> {
+    let look = |file| repository.metadata_below(name, file);
+    // What else is there, or is wrong, is looked at more closely.
+    let Ok(Some(checkpoint)) = look(names::CHECKPOINT) else { return Ok(None) };
+    if checkpoint.kind != Kind::File || look(names::WRITER)?.is_some_and(|it| it.size > 0) {
+        return Ok(None);
+    }
+    Ok(Some(plain(id, &checkpoint, false)))
+}
+
+fn plain(id: &SessionId, checkpoint: &Metadata, live: bool) -> Summary {
+    Summary {
+        id: id.clone(),
+        saved: Some(checkpoint.modified),
+        size: Some(checkpoint.size),
+        changed: checkpoint.modified,
+        format: Format::Plain,
+        live,
+    }
+}
+
 /// How a session stands, from its names and their sizes alone.
 pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
-    let checkpoint = session.metadata(names::CHECKPOINT)?;
-    let changed = match &checkpoint {
-        Some(there) if there.kind == Kind::File => there.modified,
-        Some(there) => {
-            return Err(Error::Corrupt {
-                place: session.path().join(names::CHECKPOINT),
-                problem: format!("it is {}, where a file belongs", there.kind.name()),
-                newest_good: None,
-            });
-        }
-        None => session.own_metadata()?.modified,
-    };
-    Ok(Summary {
-        id: id.clone(),
-        saved: checkpoint.as_ref().map(|there| there.modified),
-        size: checkpoint.as_ref().map(|there| there.size),
-        changed,
-        format: Format::Plain,
-        live: lock::is_live(session)?,
-    })
+    if journal::is_there(session)? {
+        let newest = journal::newest(session)?;
+        return Ok(Summary {
+            id: id.clone(),
+            saved: newest.as_ref().map(|it| it.info.saved),
+            size: newest.as_ref().map(|it| it.info.size),
+            changed: match newest {
+                Some(newest) => newest.info.saved,
+                None => session.own_metadata()?.modified,
+            },
+            format: Format::Journal,
+            live: lock::is_live(session)?,
+        });
+    }
+    let live = lock::is_live(session)?;
+    match session.metadata(names::CHECKPOINT)? {
+        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, live)),
+        Some(there) => Err(Error::Corrupt {
+            place: session.path().join(names::CHECKPOINT),
+            problem: format!("it is {}, where a file belongs", there.kind.name()),
+            newest_good: None,
+        }),
+        None => Ok(Summary {
+            id: id.clone(),
+            saved: None,
+            size: None,
+            changed: session.own_metadata()?.modified,
+            format: Format::Plain,
+            live,
+        }),
+    }
 }

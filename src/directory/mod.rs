@@ -1,23 +1,30 @@
 //! A repository that is a directory, and sessions that are directories in it.
 
 mod create;
+mod journal;
 mod last;
 mod list;
 mod lock;
 mod names;
 mod plain;
 mod remove;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::backend::{Backend, BackendWriter, Listing, Removal, Status, Unlocked, WriterState};
-use crate::checkpoint::Checkpoint;
+use crate::backend::{
+    Backend, BackendWriter, Format, History, Listing, NewSession, Removal, Status, Unlocked,
+    WriterState,
+};
+use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Disk, Os, Outcome, found};
+use journal::JournalWriter;
 use lock::WriterLock;
 use plain::{PlainWriter, leftover};
+use writer::{DirectoryWriter, FormatWriter};
 
 /// A repository that is a directory on a local disk, in PlainBox's layout:
 /// `<id>.session/session` is the newest checkpoint of a session, `<id>.session/session.next` its
@@ -75,6 +82,23 @@ impl DirectoryBackend {
         Ok((repository, session))
     }
 
+    /// Says that a session is gone, where it only seems to be empty or damaged because it is being
+    /// removed.
+    fn unless_gone(
+        &self,
+        repository: &Directory,
+        session: &Directory,
+        id: &SessionId,
+        loaded: Result<Option<Checkpoint>>,
+    ) -> Result<Option<Checkpoint>> {
+        match loaded {
+            Ok(None) | Err(Error::Corrupt { .. }) if !still_there(repository, session, id)? => {
+                Err(self.not_found(id))
+            }
+            loaded => loaded,
+        }
+    }
+
     fn not_found(&self, id: &SessionId) -> Error {
         Error::NotFound { id: id.clone(), repository: self.location.clone() }
     }
@@ -107,8 +131,8 @@ impl Backend for DirectoryBackend {
         &self.location
     }
 
-    fn create(&self, id: &SessionId, replaces: Option<&SessionId>) -> Result<()> {
-        create::create(self, id, replaces)
+    fn create(&self, id: &SessionId, new: &NewSession) -> Result<()> {
+        create::create(self, id, new)
     }
 
     fn list(&self) -> Result<Listing> {
@@ -130,25 +154,50 @@ impl Backend for DirectoryBackend {
             }
             state => state,
         };
-        Ok(Status { summary, writer })
+        let created = session.own_metadata()?.created;
+        Ok(Status { summary, created, writer })
     }
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {
         let (repository, session) = self.session(id)?;
-        match plain::load(&session)? {
-            Some(checkpoint) => Ok(checkpoint),
-            None if still_there(&repository, &session, id)? => {
-                Err(Error::NoCheckpoint { id: id.clone() })
-            }
-            None => Err(self.not_found(id)),
+        let loaded = match format(&session)? {
+            Format::Journal => journal::load(&session),
+            _ => plain::load(&session),
+        };
+        let loaded = self.unless_gone(&repository, &session, id, loaded)?;
+        loaded.ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+    }
+
+    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
+        let (repository, session) = self.session(id)?;
+        let loaded = match format(&session)? {
+            Format::Journal => journal::load_revision(&session, revision),
+            _ => return Err(plain::unsupported("an older revision", id)),
+        };
+        let loaded = self.unless_gone(&repository, &session, id, loaded)?;
+        loaded.ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
+    }
+
+    fn history(&self, id: &SessionId) -> Result<History> {
+        let (_, session) = self.session(id)?;
+        match format(&session)? {
+            Format::Journal => journal::history(&session),
+            _ => Err(plain::unsupported("a history", id)),
         }
     }
 
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
         let (repository, session) = self.session(id)?;
         let lock = WriterLock::take(self, &repository, &session, id)?;
-        leftover::clear(&session, id, &*self.disk)?;
-        Ok(Box::new(PlainWriter::new(session, lock, id.clone(), self.disk.clone())?))
+        let (here, disk) = (session.clone(), self.disk.clone());
+        let writer = match format(&session)? {
+            Format::Journal => FormatWriter::Journal(JournalWriter::open(here, id.clone(), disk)?),
+            _ => {
+                leftover::clear(&session, id, &*self.disk)?;
+                FormatWriter::Plain(PlainWriter::new(here, id.clone(), disk))
+            }
+        };
+        Ok(Box::new(DirectoryWriter::new(session, lock, writer)?))
     }
 
     fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
@@ -176,6 +225,11 @@ impl Backend for DirectoryBackend {
     fn directory(&self, id: &SessionId) -> Option<PathBuf> {
         Some(self.location.join(names::session(id)))
     }
+}
+
+/// How a session keeps its checkpoints, by what is in its directory.
+fn format(session: &Directory) -> Result<Format> {
+    Ok(if journal::is_there(session)? { Format::Journal } else { Format::Plain })
 }
 
 /// Renames something that does not belong where it is to the first free name made of `name` and a

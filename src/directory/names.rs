@@ -23,11 +23,32 @@ pub(super) const REPLACES: &str = "session.replaces";
 /// What was found where [`PLAINBOX_LOCK`] belongs, with a number.
 pub(super) const LOCK_ASIDE: &str = "session.aside";
 
+/// An empty file that says that a session keeps a journal.
+pub(super) const JOURNAL: &str = "session.journal";
+/// What was found where a segment of the journal belongs, with a number.
+pub(super) const SEGMENT_ASIDE: &str = "session.journal.aside";
+
+/// A file of the journal.
+pub(super) fn segment(number: u64) -> String {
+    format!("{JOURNAL}-{number}")
+}
+
+/// Which file of the journal has this name.
+pub(super) fn segment_number(name: &str) -> Option<u64> {
+    name.strip_prefix(JOURNAL)?.strip_prefix('-')?.parse().ok()
+}
+
 const SUFFIX: &str = ".session";
 
 /// The directory of a session.
 pub(super) fn session(id: &SessionId) -> String {
     format!("{id}{SUFFIX}")
+}
+
+/// A name for a session's directory while it is being made.
+pub(super) fn staged(id: &SessionId) -> String {
+    let number = u64::from_le_bytes(crate::sys::random());
+    format!(".{id}.new-{number:016x}")
 }
 
 /// The name that a session's directory has while it is being deleted.

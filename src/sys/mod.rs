@@ -11,7 +11,7 @@ pub(crate) mod site;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -48,6 +48,9 @@ pub(crate) trait RawDirectory: Debug + Send + Sync {
     fn make_symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()>;
     fn read_link(&self, name: &OsStr) -> io::Result<OsString>;
     fn metadata(&self, name: &OsStr) -> io::Result<Metadata>;
+    /// Of a name in a directory of this one, in one call instead of three. Only for looking: a link that
+    /// was just put in the place of that directory is followed.
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata>;
     fn own_metadata(&self) -> io::Result<Metadata>;
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>>;
     fn sync(&self) -> io::Result<()>;
@@ -58,10 +61,13 @@ pub(crate) trait RawDirectory: Debug + Send + Sync {
 /// An open file. Reads and writes may be short.
 pub(crate) trait RawFile: Debug + Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize>;
+    /// Writes the buffers one behind the other.
+    fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
     fn metadata(&self) -> io::Result<Metadata>;
     fn sync(&self) -> io::Result<()>;
+    /// Flushes the content, and of the rest only what is needed to read it.
+    fn sync_data(&self) -> io::Result<()>;
     /// Takes the kernel lock that ends with this open file; `false` if another has it.
     fn try_lock(&self) -> io::Result<bool>;
     /// Gives the kernel lock back, also for processes that share this open file.
@@ -115,6 +121,8 @@ pub(crate) struct Metadata {
     pub modified: SystemTime,
     /// When anything about it last changed; nobody can set this back.
     pub changed: SystemTime,
+    /// When it was made, where the file system knows.
+    pub created: Option<SystemTime>,
     pub inode: u64,
     pub device: u64,
     pub mount: u64,
@@ -278,6 +286,17 @@ impl Directory {
         found(self.at("look at", name, || self.raw.metadata(name)))
     }
 
+    /// What is there in a directory of this one; `None` if nothing is.
+    #[track_caller]
+    pub(crate) fn metadata_below(
+        &self,
+        directory: &OsStr,
+        name: impl AsRef<OsStr>,
+    ) -> Outcome<Option<Metadata>> {
+        let name = name.as_ref();
+        found(self.at("look at", directory, || self.raw.metadata_below(directory, name)))
+    }
+
     #[track_caller]
     pub(crate) fn own_metadata(&self) -> Outcome<Metadata> {
         self.here("look at", || self.raw.own_metadata())
@@ -323,6 +342,10 @@ pub(crate) struct File {
 }
 
 impl File {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the whole file as it is now, and no more memory than that.
     #[track_caller]
     pub(crate) fn read(&self) -> Outcome<(Vec<u8>, Metadata)> {
@@ -335,27 +358,61 @@ impl File {
         let mut data = Vec::new();
         data.try_reserve_exact(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
         data.resize(size, 0);
-        let mut done = 0;
-        while done < size {
-            match self.raw.read_at(&mut data[done..], done as u64)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => done += n,
-            }
+        if self.fill(&mut data, 0)? < size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok((data, metadata))
     }
 
+    /// Up to so many bytes from there on; fewer only where the file ends.
     #[track_caller]
-    pub(crate) fn write_all(&self, data: &[u8]) -> Outcome<()> {
-        self.here("write", || self.write_raw(data))
+    pub(crate) fn read_up_to(&self, offset: u64, len: usize) -> Outcome<Vec<u8>> {
+        let mut data = vec![0; len];
+        let done = self.here("read", || self.fill(&mut data, offset))?;
+        data.truncate(done);
+        Ok(data)
     }
 
-    fn write_raw(&self, data: &[u8]) -> io::Result<()> {
+    /// Reads until the buffer is full or the file ends.
+    #[track_caller]
+    pub(crate) fn read_into(&self, buffer: &mut [u8], offset: u64) -> Outcome<usize> {
+        self.here("read", || self.fill(buffer, offset))
+    }
+
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut done = 0;
-        while done < data.len() {
-            match self.raw.write_at(&data[done..], done as u64)? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
+        while done < buffer.len() {
+            match self.raw.read_at(&mut buffer[done..], offset + done as u64)? {
+                0 => break,
                 n => done += n,
+            }
+        }
+        Ok(done)
+    }
+
+    #[track_caller]
+    pub(crate) fn write_all(&self, data: &[u8]) -> Outcome<()> {
+        self.write_all_at(&[data], 0)
+    }
+
+    /// Writes the parts one behind the other, in one call unless the system cuts it short.
+    #[track_caller]
+    pub(crate) fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> Outcome<()> {
+        self.here("write", || self.write_raw(parts, offset))
+    }
+
+    fn write_raw(&self, parts: &[&[u8]], mut offset: u64) -> io::Result<()> {
+        let mut buffers: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let mut left = &mut buffers[..];
+        // Empty parts go first, so that nothing is written where nothing is left.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match self.raw.write_at(left, offset)? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => {
+                    offset += n as u64;
+                    IoSlice::advance_slices(&mut left, n);
+                }
             }
         }
         Ok(())
@@ -375,6 +432,12 @@ impl File {
     #[track_caller]
     pub(crate) fn sync(&self) -> Outcome<()> {
         self.here(SYNC, || self.raw.sync())
+    }
+
+    /// Makes the content durable. Cheaper than [`sync`](Self::sync) where the length stays.
+    #[track_caller]
+    pub(crate) fn sync_data(&self) -> Outcome<()> {
+        self.here(SYNC, || self.raw.sync_data())
     }
 
     #[track_caller]

@@ -1,7 +1,7 @@
 //! The kernel's side of the seam.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -125,6 +125,14 @@ impl RawDirectory for OsDirectory {
         metadata(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
+        let mut path = Vec::with_capacity(directory.len() + 1 + name.len());
+        path.extend_from_slice(directory.as_bytes());
+        path.push(b'/');
+        path.extend_from_slice(name.as_bytes());
+        metadata(&self.0, OsStr::from_bytes(&path), AtFlags::SYMLINK_NOFOLLOW)
+    }
+
     fn own_metadata(&self) -> io::Result<Metadata> {
         metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
     }
@@ -187,8 +195,12 @@ impl RawFile for OsFile {
         Ok(retry_on_intr(|| rustix::io::pread(&self.0, &mut *buffer, offset))?)
     }
 
-    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
-        Ok(retry_on_intr(|| rustix::io::pwrite(&self.0, buffer, offset))?)
+    fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let written = retry_on_intr(|| match buffers {
+            [one] => rustix::io::pwrite(&self.0, one, offset),
+            many => rustix::io::pwritev(&self.0, many, offset),
+        });
+        Ok(written?)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -201,6 +213,10 @@ impl RawFile for OsFile {
 
     fn sync(&self) -> io::Result<()> {
         Ok(retry_on_intr(|| fs::fsync(&self.0))?)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(retry_on_intr(|| fs::fdatasync(&self.0))?)
     }
 
     fn try_lock(&self) -> io::Result<bool> {
@@ -256,13 +272,15 @@ fn kind(file_type: FileType) -> Kind {
 }
 
 fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags) -> io::Result<Metadata> {
-    let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME | StatxFlags::MNT_ID;
     let statx = retry_on_intr(|| fs::statx(directory, name, flags, mask))?;
     Ok(Metadata {
         kind: kind(FileType::from_raw_mode(statx.stx_mode.into())),
         size: statx.stx_size,
         modified: time(statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec),
         changed: time(statx.stx_ctime.tv_sec, statx.stx_ctime.tv_nsec),
+        created: (statx.stx_mask & StatxFlags::BTIME.bits() != 0)
+            .then(|| time(statx.stx_btime.tv_sec, statx.stx_btime.tv_nsec)),
         inode: statx.stx_ino,
         device: fs::makedev(statx.stx_dev_major, statx.stx_dev_minor),
         mount: statx.stx_mnt_id,

@@ -2,9 +2,10 @@
 //!
 //! ```
 //! use pitstop::testing::conformance::{Capabilities, check};
-//! use pitstop::{MemoryBackend, Repository};
+//! use pitstop::{Format, MemoryBackend, Repository};
 //!
-//! check(Capabilities { labels: true }, || Repository::with_backend(MemoryBackend::new()));
+//! let capabilities = Capabilities { format: Format::Memory, history: true };
+//! check(capabilities, || Repository::with_backend(MemoryBackend::new()));
 //! ```
 
 #![allow(clippy::unwrap_used)] // A check that fails panics.
@@ -14,15 +15,17 @@ use std::sync::Barrier;
 use std::thread;
 
 use crate::{
-    CreateOptions, Digest, Error, Repository, Revision, SaveOptions, Session, SessionId, Unlocked,
-    WriterState,
+    CreateOptions, Digest, Error, Format, Repository, Retention, Revision, SaveOptions, Session,
+    SessionId, Unlocked, WriterState,
 };
 
 /// What a backend can do beyond the common contract. What it cannot do, it must say.
 #[derive(Clone, Copy, Debug)]
 pub struct Capabilities {
-    /// Whether checkpoints keep labels.
-    pub labels: bool,
+    /// The format of the sessions that are made.
+    pub format: Format,
+    /// Whether sessions keep older revisions and labels.
+    pub history: bool,
 }
 
 /// Puts a backend through every case; `empty` makes a new, empty repository each time.
@@ -30,7 +33,7 @@ pub struct Capabilities {
 /// # Panics
 /// If the backend does not keep the contract. The name of the case is printed before.
 pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
-    type Case = (&'static str, fn(&Repository));
+    type Case = (&'static str, fn(&Subject));
     let cases: &[Case] = &[
         ("a new session has no checkpoint", new_session_has_no_checkpoint),
         ("a name is given once", name_is_given_once),
@@ -44,25 +47,51 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("a session with a writer is not removed", busy_is_not_removed),
         ("the last session is the one made so", last_is_the_one_made_so),
         ("the last session is replaced with the first save", last_is_replaced),
+        ("only the old session is replaced", only_the_old_one_is_replaced),
         ("a session in use is not replaced", busy_is_not_replaced),
         ("the listing has the newest first", listing_has_newest_first),
         ("unlocking disturbs no live writer", unlock_disturbs_nobody),
+        ("labels are kept, or refused", labels),
+        ("older revisions are kept, or refused", history),
+        ("a history is bounded by its rule", history_is_bounded),
         ("of many creators one succeeds", one_creator_succeeds),
         ("of many savers none loses an update", no_update_is_lost),
     ];
     for (name, case) in cases {
         eprintln!("conformance: {name}");
-        case(&empty());
+        case(&Subject { repository: empty(), capabilities });
     }
-    eprintln!("conformance: labels");
-    labels(&empty(), capabilities.labels);
 }
 
-fn create(repository: &Repository, id: &str) -> Session {
-    repository.create(&CreateOptions::new().id(SessionId::new(id).unwrap())).unwrap()
+/// What is put through a case.
+struct Subject {
+    repository: Repository,
+    capabilities: Capabilities,
 }
 
-fn ids(repository: &Repository) -> Vec<String> {
+impl std::ops::Deref for Subject {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.repository
+    }
+}
+
+impl Subject {
+    fn options(&self) -> CreateOptions {
+        CreateOptions::new().format(self.capabilities.format)
+    }
+
+    fn named(&self, id: &str) -> CreateOptions {
+        self.options().id(SessionId::new(id).unwrap())
+    }
+}
+
+fn create(repository: &Subject, id: &str) -> Session {
+    repository.create(&repository.named(id)).unwrap()
+}
+
+fn ids(repository: &Subject) -> Vec<String> {
     let listing = repository.list().unwrap();
     assert!(listing.problems.is_empty(), "{:?}", listing.problems);
     listing.sessions.iter().map(|summary| summary.id.to_string()).collect()
@@ -77,7 +106,7 @@ macro_rules! assert_error {
     };
 }
 
-fn new_session_has_no_checkpoint(repository: &Repository) {
+fn new_session_has_no_checkpoint(repository: &Subject) {
     assert!(ids(repository).is_empty());
     assert!(repository.last().unwrap().is_none());
     assert_error!(repository.get("job"), Error::NotFound { .. });
@@ -92,17 +121,17 @@ fn new_session_has_no_checkpoint(repository: &Repository) {
     assert_eq!(session.status().unwrap().summary.size, Some(0));
 }
 
-fn name_is_given_once(repository: &Repository) {
+fn name_is_given_once(repository: &Subject) {
     let session = create(repository, "my job (größer)");
     session.save(b"kept").unwrap();
-    let again = CreateOptions::new().id(session.id().clone());
+    let again = repository.options().id(session.id().clone());
     assert_error!(repository.create(&again), Error::AlreadyExists { .. });
     let same = repository.get_or_create("my job (größer)").unwrap();
     assert_eq!(same.load().unwrap().data, b"kept");
 }
 
-fn made_up_names_differ(repository: &Repository) {
-    let options = CreateOptions::new().prefix("run of / the day");
+fn made_up_names_differ(repository: &Subject) {
+    let options = repository.options().prefix("run of / the day");
     let made: HashSet<String> =
         (0..20).map(|_| repository.create(&options).unwrap().id().to_string()).collect();
     assert_eq!(made.len(), 20);
@@ -110,7 +139,7 @@ fn made_up_names_differ(repository: &Repository) {
     assert_eq!(ids(repository).into_iter().collect::<HashSet<_>>(), made);
 }
 
-fn every_payload_comes_back(repository: &Repository) {
+fn every_payload_comes_back(repository: &Subject) {
     let session = create(repository, "job");
     let mut writer = session.writer().unwrap();
     for size in [0, 1, 511, 512, 513, 4095, 4096, 4097, 65_537, 1 << 20] {
@@ -120,7 +149,7 @@ fn every_payload_comes_back(repository: &Repository) {
     }
 }
 
-fn newest_is_loaded(repository: &Repository) {
+fn newest_is_loaded(repository: &Subject) {
     let session = create(repository, "job");
     for n in 0..10_u8 {
         session.save(&[n; 100]).unwrap();
@@ -129,7 +158,7 @@ fn newest_is_loaded(repository: &Repository) {
     assert_eq!(ids(repository), ["job"]);
 }
 
-fn save_and_load_agree(repository: &Repository) {
+fn save_and_load_agree(repository: &Subject) {
     let session = create(repository, "job");
     let mut writer = session.writer().unwrap();
     let saved = writer.save(b"some state").unwrap();
@@ -142,7 +171,7 @@ fn save_and_load_agree(repository: &Repository) {
     assert_ne!(next.revision, saved.revision, "the same bytes saved again are another revision");
 }
 
-fn save_follows(repository: &Repository) {
+fn save_follows(repository: &Subject) {
     let session = create(repository, "job");
     let after = |revision| SaveOptions::new().follows(revision);
     let first = session.save_with(b"1", &after(Revision::NONE)).unwrap();
@@ -163,7 +192,7 @@ fn save_follows(repository: &Repository) {
     assert_eq!(session.load().unwrap().data, b"5");
 }
 
-fn there_is_one_writer(repository: &Repository) {
+fn there_is_one_writer(repository: &Subject) {
     let session = create(repository, "job");
     assert_eq!(session.status().unwrap().writer, WriterState::Idle);
     let mut writer = session.writer().unwrap();
@@ -184,7 +213,7 @@ fn there_is_one_writer(repository: &Repository) {
     assert_eq!(session.load().unwrap().data, b"next");
 }
 
-fn removed_is_gone(repository: &Repository) {
+fn removed_is_gone(repository: &Subject) {
     let session = create(repository, "job");
     create(repository, "other").save(b"other").unwrap();
     session.save(b"state").unwrap();
@@ -205,7 +234,7 @@ fn removed_is_gone(repository: &Repository) {
     assert_eq!(repository.get("other").unwrap().load().unwrap().data, b"other");
 }
 
-fn busy_is_not_removed(repository: &Repository) {
+fn busy_is_not_removed(repository: &Subject) {
     let session = create(repository, "job");
     let mut writer = session.writer().unwrap();
     writer.save(b"state").unwrap();
@@ -214,7 +243,7 @@ fn busy_is_not_removed(repository: &Repository) {
     assert_eq!(session.load().unwrap().data, b"goes on");
 }
 
-fn last_is_the_one_made_so(repository: &Repository) {
+fn last_is_the_one_made_so(repository: &Subject) {
     let (one, two) = (create(repository, "one"), create(repository, "two"));
     assert!(repository.last().unwrap().is_none());
     for session in [&one, &two, &one, &one] {
@@ -229,17 +258,13 @@ fn last_is_the_one_made_so(repository: &Repository) {
     assert_eq!(repository.last().unwrap().unwrap().id(), one.id());
 }
 
-fn replacing(id: &str) -> CreateOptions {
-    CreateOptions::new().id(SessionId::new(id).unwrap()).replace_last()
-}
-
-fn last_is_replaced(repository: &Repository) {
-    let old = repository.create(&replacing("old")).unwrap();
+fn last_is_replaced(repository: &Subject) {
+    let old = repository.create(&repository.named("old").replace_last()).unwrap();
     assert_eq!(repository.last().unwrap().unwrap().id(), old.id());
     old.save(b"old state").unwrap();
     let bystander = create(repository, "bystander");
     bystander.save(b"kept").unwrap();
-    let new = repository.create(&replacing("new")).unwrap();
+    let new = repository.create(&repository.named("new").replace_last()).unwrap();
     // Until the new one has a checkpoint, the old one is there to be resumed.
     assert_eq!(repository.last().unwrap().unwrap().load().unwrap().data, b"old state");
     // Whoever saves first, through whatever handle, completes it.
@@ -252,18 +277,39 @@ fn last_is_replaced(repository: &Repository) {
     assert_eq!(repository.last().unwrap().unwrap().load().unwrap().data, b"kept");
 }
 
-fn busy_is_not_replaced(repository: &Repository) {
-    let old = repository.create(&replacing("old")).unwrap();
+/// The name of the session that was to be replaced may have gone to another one meanwhile.
+fn only_the_old_one_is_replaced(repository: &Subject) {
+    let old = repository.create(&repository.named("old").replace_last()).unwrap();
+    old.save(b"old state").unwrap();
+    let new = repository.create(&repository.named("new").replace_last()).unwrap();
+    let made = new.status().unwrap().created;
+    old.remove().unwrap();
+    // Clocks go in steps: make it until the next one.
+    let newcomer = loop {
+        let newcomer = create(repository, "old");
+        if newcomer.status().unwrap().created > made {
+            break newcomer;
+        }
+        newcomer.remove().unwrap();
+    };
+    newcomer.save(b"newcomer").unwrap();
+    new.save(b"new state").unwrap();
+    assert_eq!(newcomer.load().unwrap().data, b"newcomer");
+    assert_eq!(repository.last().unwrap().unwrap().id(), new.id());
+}
+
+fn busy_is_not_replaced(repository: &Subject) {
+    let old = repository.create(&repository.named("old").replace_last()).unwrap();
     let mut running = old.writer().unwrap();
     running.save(b"running").unwrap();
-    let new = repository.create(&replacing("new")).unwrap();
+    let new = repository.create(&repository.named("new").replace_last()).unwrap();
     new.save(b"new state").unwrap();
     assert_eq!(repository.last().unwrap().unwrap().id(), new.id());
     running.save(b"still running").unwrap();
     assert_eq!(old.load().unwrap().data, b"still running");
 }
 
-fn listing_has_newest_first(repository: &Repository) {
+fn listing_has_newest_first(repository: &Subject) {
     for id in ["b", "a", "c"] {
         create(repository, id);
     }
@@ -277,7 +323,7 @@ fn listing_has_newest_first(repository: &Repository) {
     assert_eq!(ids(repository), ["c", "a", "b"]);
 }
 
-fn unlock_disturbs_nobody(repository: &Repository) {
+fn unlock_disturbs_nobody(repository: &Subject) {
     let session = create(repository, "job");
     assert_eq!(session.unlock().unwrap(), Unlocked::Nothing);
     let mut writer = session.writer().unwrap();
@@ -285,12 +331,12 @@ fn unlock_disturbs_nobody(repository: &Repository) {
     writer.save(b"state").unwrap();
 }
 
-fn labels(repository: &Repository, supported: bool) {
+fn labels(repository: &Subject) {
     let session = create(repository, "job");
     session.save(b"before").unwrap();
     let options = SaveOptions::new().label("step", "7").label("phase", "copy");
     let outcome = session.save_with(b"after", &options);
-    if supported {
+    if repository.capabilities.history {
         let info = outcome.unwrap();
         assert_eq!(info.labels.get("step").map(String::as_str), Some("7"));
         assert_eq!(session.load().unwrap().info.labels, info.labels);
@@ -300,16 +346,69 @@ fn labels(repository: &Repository, supported: bool) {
     }
 }
 
+fn history(repository: &Subject) {
+    let session = create(repository, "job");
+    if !repository.capabilities.history {
+        let revision = session.save(b"only").unwrap().revision;
+        assert_error!(session.history(), Error::Unsupported { .. });
+        assert_error!(session.load_revision(revision), Error::Unsupported { .. });
+        return;
+    }
+    assert!(session.history().unwrap().revisions.is_empty());
+    let payload = |n: u64| n.to_string().repeat(500).into_bytes();
+    let saved: Vec<_> = (1..=12).map(|n| session.save(&payload(n)).unwrap()).collect();
+    let history = session.history().unwrap();
+    assert!(history.damaged.is_empty());
+    let numbers = |n: u64| Revision::from_number(n);
+    for (n, (kept, info)) in history.revisions.iter().zip(saved.iter().rev()).enumerate() {
+        let number = 12 - n as u64;
+        assert_eq!((&kept.info, info.revision), (info, numbers(number)));
+        let loaded = session.load_revision(info.revision).unwrap();
+        assert_eq!((loaded.data, &loaded.info), (payload(number), info));
+    }
+    assert_eq!(history.revisions.len(), 12);
+    for none in [0, 13, u64::MAX] {
+        assert_error!(session.load_revision(numbers(none)), Error::NoRevision { .. });
+    }
+}
+
+fn history_is_bounded(repository: &Subject) {
+    if !repository.capabilities.history {
+        return;
+    }
+    for (retention, least, most) in [
+        (Retention::Revisions(5), 5, 40),
+        (Retention::Bytes(1), 2, 40),
+        (Retention::Default, 8, 60),
+        (Retention::All, 300, 300),
+    ] {
+        let session = repository.create(&repository.options()).unwrap();
+        let mut writer = session.writer().unwrap();
+        for n in 1..=300_u64 {
+            let data = n.to_le_bytes().repeat(1000);
+            writer.save_with(&data, &SaveOptions::new().keep(retention)).unwrap();
+        }
+        let revisions = session.history().unwrap().revisions;
+        assert!((least..=most).contains(&revisions.len()), "{retention:?}: {}", revisions.len());
+        for (n, kept) in revisions.iter().enumerate() {
+            let number = 300 - n as u64;
+            assert_eq!(kept.info.revision.number(), Some(number));
+            let loaded = session.load_revision(kept.info.revision).unwrap();
+            assert!(loaded.data == number.to_le_bytes().repeat(1000), "{number}");
+        }
+    }
+}
+
 const RIVALS: usize = 8;
 
-fn one_creator_succeeds(repository: &Repository) {
+fn one_creator_succeeds(repository: &Subject) {
     for round in 0..10 {
         let id = SessionId::new(format!("round-{round}")).unwrap();
         let start = Barrier::new(RIVALS);
         let made = thread::scope(|scope| {
             let rival = || {
                 start.wait();
-                match repository.create(&CreateOptions::new().id(id.clone())) {
+                match repository.create(&repository.options().id(id.clone())) {
                     Ok(_) => 1,
                     Err(Error::AlreadyExists { .. }) => 0,
                     Err(error) => panic!("{error:?}"),
@@ -324,7 +423,7 @@ fn one_creator_succeeds(repository: &Repository) {
 
 /// The ten-line race test of a store with conditional updates: every rival counts one up, again and
 /// again, and in the end nothing is missing.
-fn no_update_is_lost(repository: &Repository) {
+fn no_update_is_lost(repository: &Subject) {
     const EACH: u64 = 20;
     let session = create(repository, "counter");
     session.save(b"0").unwrap();

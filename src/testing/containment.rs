@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::disk::{Quirk, SimulatedDisk};
 use super::hook::{Action, HookedDisk, Operation};
-use super::scenario::{OUTSIDE, Run, Scenario, Wrap, payload, scenarios};
+use super::run::{Run, Wrap};
+use super::scenario::{OUTSIDE, Scenario, payload, scenarios};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::repository::Repository;

@@ -19,10 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use super::crash::{End, Random, judge, plain};
+use super::crash::{End, judge, plain};
 use super::disk::{Quirk, SimulatedDisk};
 use super::hook::{Action, Call, HookedDisk, Operation, Site};
-use super::scenario::{Run, Scenario, Step, Wrap, scenarios};
+use super::random::Random;
+use super::run::{Run, Wrap};
+use super::scenario::{Scenario, Step, scenarios};
 use super::world::World;
 use crate::error::Error;
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
@@ -204,6 +204,11 @@ impl RawDirectory for HookedDirectory {
         self.hook.value(Operation::Metadata, Some(name), || self.inner.metadata(name))
     }
 
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
+        let look = || self.inner.metadata_below(directory, name);
+        self.hook.value(Operation::Metadata, Some(directory), look)
+    }
+
     fn own_metadata(&self) -> io::Result<Metadata> {
         self.hook.value(Operation::OwnMetadata, None, || self.inner.own_metadata())
     }
@@ -240,13 +245,17 @@ impl RawFile for HookedFile {
         }
     }
 
-    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
+    fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
         match self.hook.ask(Operation::Write, None) {
             Action::Fail(error) => Err(error),
             Action::Nothing => Ok(0),
-            Action::Short => self.inner.write_at(&buffer[..buffer.len().min(1)], offset),
-            Action::Skip => Ok(buffer.len()),
-            Action::Pass => self.inner.write_at(buffer, offset),
+            Action::Short => {
+                let one =
+                    buffers.iter().find(|buffer| !buffer.is_empty()).map_or(&[][..], |it| &it[..1]);
+                self.inner.write_at(&[IoSlice::new(one)], offset)
+            }
+            Action::Skip => Ok(buffers.iter().map(|buffer| buffer.len()).sum()),
+            Action::Pass => self.inner.write_at(buffers, offset),
         }
     }
 
@@ -260,6 +269,10 @@ impl RawFile for HookedFile {
 
     fn sync(&self) -> io::Result<()> {
         self.hook.unit(Operation::SyncFile, None, || self.inner.sync())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.hook.unit(Operation::SyncFile, None, || self.inner.sync_data())
     }
 
     fn try_lock(&self) -> io::Result<bool> {

@@ -12,6 +12,8 @@ mod disk;
 mod faults;
 mod hook;
 mod mutants;
+mod random;
+mod run;
 mod scenario;
 mod world;
 

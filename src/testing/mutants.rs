@@ -14,7 +14,8 @@ use super::crash::{Budget, crash, plain};
 use super::disk::{Quirk, SimulatedDisk};
 use super::faults::fail;
 use super::hook::{Action, Call, HookedDisk, Operation, Site};
-use super::scenario::{Wrap, scenarios};
+use super::run::Wrap;
+use super::scenario::scenarios;
 
 /// One precaution, and what broke without it.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use pitstop::{Error, Repository, Unlocked, WriterState};
+use pitstop::{Error, Format, Repository, Unlocked, WriterState};
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plainbox-0.4")
@@ -31,7 +31,7 @@ fn repository() -> (tempfile::TempDir, Repository) {
     let text = fs::read_to_string(fixture().join("last-session.txt")).unwrap();
     let text = text.replace("@REPOSITORY@", place.to_str().unwrap());
     symlink(text, place.join("last-session")).unwrap();
-    (scratch, Repository::open(place).unwrap())
+    (scratch, Repository::open(place).unwrap().with_format(Format::Plain))
 }
 
 #[test]

@@ -21,10 +21,10 @@ pub(crate) struct Arguments {
 #[derive(Args, Clone)]
 pub(crate) struct GlobalArgs {
     /// Where the sessions are [default: $PITSTOP_REPOSITORY or ~/.local/state/pitstop/sessions]
-    #[arg(long, short, global = true, value_name = "DIR")]
+    #[arg(long, short, global = true, value_name = "DIR", display_order = 900)]
     pub(crate) repository: Option<PathBuf>,
     /// Say nothing but errors and warnings
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 901)]
     pub(crate) quiet: bool,
 }
 

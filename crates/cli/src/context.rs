@@ -58,8 +58,10 @@ impl Context {
         labelled(ERROR, "error", &error.error.to_string());
         causes(&*error.error);
         match error.error.downcast_ref() {
-            Some(error) => hints::of(error, self).iter().for_each(|hint| self.hint(hint)),
-            None => error.hints.iter().for_each(|hint| self.hint(hint)),
+            Some(library) if error.hints.is_empty() => {
+                hints::of(library, self).iter().for_each(|hint| self.hint(hint));
+            }
+            _ => error.hints.iter().for_each(|hint| self.hint(hint)),
         }
     }
 
@@ -100,7 +102,7 @@ fn say(line: fmt::Arguments<'_>) {
 }
 
 /// Names come from the disk and may hold anything: none may steer the terminal.
-fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }

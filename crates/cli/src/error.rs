@@ -25,7 +25,7 @@ impl Exit {
         (Self::Ok, "done"),
         (Self::Failed, "failed; what was saved before stands"),
         (Self::Usage, "the command line is wrong"),
-        (Self::NotFound, "there is no such session, or nothing was saved in it"),
+        (Self::NotFound, "there is no such session or revision, or nothing was saved"),
         (Self::InUse, "somebody else is writing the session, or it is locked"),
         (Self::Conflict, "somebody saved in between (see save --follows)"),
         (Self::Damaged, "what lies there is damaged"),
@@ -35,7 +35,7 @@ impl Exit {
         use pitstop::Error as E;
         match error {
             E::InvalidId { .. } => Self::Usage,
-            E::NotFound { .. } | E::NoCheckpoint { .. } => Self::NotFound,
+            E::NotFound { .. } | E::NoCheckpoint { .. } | E::NoRevision { .. } => Self::NotFound,
             E::Busy { .. } | E::Locked { .. } => Self::InUse,
             E::Conflict { .. } => Self::Conflict,
             E::Corrupt { .. } => Self::Damaged,
@@ -55,7 +55,8 @@ impl From<Exit> for ExitCode {
 pub(crate) struct CommandError {
     pub(crate) exit: Exit,
     pub(crate) error: Box<dyn Error + Send + Sync>,
-    /// What to do next. Errors of the library have theirs in [`hints`](crate::hints).
+    /// What to do next. Errors of the library that have none here get theirs from
+    /// [`hints`](crate::hints).
     pub(crate) hints: Vec<String>,
 }
 

@@ -2,9 +2,10 @@
 
 use std::io;
 
-use pitstop::Error;
+use pitstop::{Error, Format, Session};
 
 use crate::context::Context;
+use crate::error::CommandError;
 
 /// The hints for an error, the likeliest first.
 pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
@@ -17,6 +18,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::NotFound { .. } => vec![format!("{} shows what is there", line(&["list"]))],
         Error::NoCheckpoint { id } => {
             vec![format!("{} saves the first one", line(&["save", id.as_str()]))]
+        }
+        Error::NoRevision { id, .. } => {
+            vec![format!("{} shows those that are kept", line(&["history", id.as_str()]))]
         }
         Error::AlreadyExists { id, .. } => vec![
             format!("{} saves in it", line(&["save", id.as_str()])),
@@ -63,6 +67,28 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Storage { source, .. } => of_storage(source, saving),
         _ => Vec::new(),
     }
+}
+
+/// An error of a session, with the hints that need its name.
+pub(crate) fn of_session(error: Error, session: &Session, context: &Context) -> CommandError {
+    let id = session.id().as_str();
+    match &error {
+        Error::Corrupt { newest_good: Some(revision), .. } => {
+            let hint = format!(
+                "it was left as it is; `{}` gives revision {revision}, the newest good one",
+                context.command_line(&["load", id, "--newest-good"])
+            );
+            CommandError::from(error).hint(hint)
+        }
+        Error::Unsupported { .. } if is_plain(session) => CommandError::from(error)
+            .hint("a plain session keeps the newest checkpoint alone (see create --format)"),
+        _ => error.into(),
+    }
+}
+
+/// Whether it is known to be a plain one; damage is told by what is done with it.
+pub(crate) fn is_plain(session: &Session) -> bool {
+    session.status().is_ok_and(|it| it.summary.format == Format::Plain)
 }
 
 fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {

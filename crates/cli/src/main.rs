@@ -9,6 +9,7 @@ mod error;
 mod hints;
 mod input;
 mod output;
+mod values;
 mod warnings;
 
 use std::process::ExitCode;

@@ -6,6 +6,7 @@ mod cli {
     mod bad_input;
     mod environment;
     mod errors;
+    mod history;
     mod json;
     mod output;
     mod storage;

@@ -72,7 +72,10 @@ pub(in crate::directory) fn clear(
     if is_foreign && !is_stale(session, &next, disk)? {
         return Err(locked(session, id, &next, disk));
     }
-    move_away(session, id, &next, is_foreign, disk).map(drop)
+    if let Unlocked::MovedAside(place) = move_away(session, id, &next, is_foreign, disk)? {
+        tracing::warn!(kept = %place.display(), "PlainBox left a save unfinished");
+    }
+    Ok(())
 }
 
 /// Clears it on a person's word, unless somebody is seen to have it open.
@@ -109,10 +112,7 @@ fn move_away(
         return Ok(Unlocked::Nothing);
     }
     match found(move_aside(session, names::PLAINBOX_LOCK, names::LOCK_ASIDE))? {
-        Some(place) => {
-            tracing::warn!(kept = %place.display(), "PlainBox left a save unfinished");
-            Ok(Unlocked::MovedAside(place))
-        }
+        Some(place) => Ok(Unlocked::MovedAside(place)),
         None => Ok(Unlocked::Nothing),
     }
 }

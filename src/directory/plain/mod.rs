@@ -7,7 +7,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::names;
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Revision};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::id::SessionId;
 use crate::sys::{Access, Directory, Metadata, found};
 pub(super) use save::PlainWriter;
 
@@ -34,4 +35,8 @@ fn revision(digest: Digest, metadata: &Metadata) -> Revision {
     identity.extend(metadata.inode.to_le_bytes());
     identity.extend(modified.as_nanos().to_le_bytes());
     Revision::from_identity(xxh3_64(&identity))
+}
+
+pub(super) fn unsupported(what: &'static str, id: &SessionId) -> Error {
+    Error::Unsupported { what, place: format!("the plain session '{id}'") }
 }

@@ -3,22 +3,18 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::{info, leftover, load, names};
-use crate::backend::BackendWriter;
+use super::{info, leftover, load, names, unsupported};
 use crate::checkpoint::{CheckpointInfo, Revision, SaveOptions};
-use crate::directory::lock::WriterLock;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Access, Directory, Disk, Failure, Metadata, found};
+use crate::sys::{Access, Directory, Disk, Failure, Metadata};
 
 /// The writer of a plain session.
 #[derive(Debug)]
 pub(in crate::directory) struct PlainWriter {
     session: Directory,
-    _lock: WriterLock,
     id: SessionId,
     disk: Arc<dyn Disk>,
-    replaces: Option<SessionId>,
     /// What we saved last, so that a save that follows it need not read it.
     last: Option<(Metadata, Revision)>,
 }
@@ -26,14 +22,35 @@ pub(in crate::directory) struct PlainWriter {
 impl PlainWriter {
     pub(in crate::directory) fn new(
         session: Directory,
-        lock: WriterLock,
         id: SessionId,
         disk: Arc<dyn Disk>,
-    ) -> Result<Self> {
-        let replaces = found(session.read_link(names::REPLACES))?;
-        let replaces =
-            replaces.and_then(|link| names::id(std::path::Path::new(&link).file_name()?).ok());
-        Ok(Self { session, _lock: lock, id, disk, replaces, last: None })
+    ) -> Self {
+        Self { session, id, disk, last: None }
+    }
+
+    /// Makes `data` the checkpoint.
+    pub(in crate::directory) fn save(
+        &mut self,
+        data: &[u8],
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        if !options.labels.is_empty() {
+            return Err(unsupported("a label", &self.id));
+        }
+        if let Some(expected) = options.follows {
+            let found = self.revision()?;
+            if found != expected {
+                return Err(Error::Conflict { id: self.id.clone(), expected, found });
+            }
+        }
+        let new = self
+            .write(data)
+            .and_then(|new| self.lock_out_plainbox().map(|()| new))
+            .and_then(|new| self.install(&new).map(|()| new))
+            .inspect_err(|_| self.clear())?;
+        let info = info(data, &new);
+        self.last = Some((new, info.revision));
+        Ok(info)
     }
 
     fn revision(&self) -> Result<Revision> {
@@ -117,41 +134,5 @@ impl PlainWriter {
             // By its second name our lock is known to be ours.
             Err(_) => (),
         }
-    }
-}
-
-impl BackendWriter for PlainWriter {
-    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        if !options.labels.is_empty() {
-            return Err(Error::Unsupported {
-                what: "a label",
-                place: format!("the plain session '{}'", self.id),
-            });
-        }
-        if let Some(expected) = options.follows {
-            let found = self.revision()?;
-            if found != expected {
-                return Err(Error::Conflict { id: self.id.clone(), expected, found });
-            }
-        }
-        let new = self
-            .write(data)
-            .and_then(|new| self.lock_out_plainbox().map(|()| new))
-            .and_then(|new| self.install(&new).map(|()| new))
-            .inspect_err(|_| self.clear())?;
-        let info = info(data, &new);
-        self.last = Some((new, info.revision));
-        Ok(info)
-    }
-
-    fn replaces(&self) -> Option<&SessionId> {
-        self.replaces.as_ref()
-    }
-
-    fn set_replaced(&mut self) -> Result<()> {
-        found(self.session.remove_file(names::REPLACES))?;
-        self.session.sync()?;
-        self.replaces = None;
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Open files and directories of a simulated disk.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -113,6 +113,7 @@ impl State {
             size: size as u64,
             modified: node.modified,
             changed: node.changed,
+            created: Some(node.created),
             inode: node.inode,
             device: 1,
             mount: node.mount,
@@ -283,6 +284,10 @@ impl RawDirectory for Directory {
         })
     }
 
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
+        self.open_directory(directory)?.metadata(name)
+    }
+
     fn own_metadata(&self) -> io::Result<Metadata> {
         self.0.metadata()
     }
@@ -331,9 +336,10 @@ impl RawFile for File {
         })
     }
 
-    fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
-        self.change(|state, key| state.write(key, buffer, offset as usize))?;
-        Ok(buffer.len())
+    fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
+        self.change(|state, key| state.write(key, &bytes, offset as usize))?;
+        Ok(bytes.len())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -349,6 +355,10 @@ impl RawFile for File {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.handle.sync()
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
         self.handle.sync()
     }
 

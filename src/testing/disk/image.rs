@@ -25,6 +25,7 @@ pub(super) struct Node {
     pub inode: u64,
     pub mount: u64,
     pub links: u64,
+    pub created: SystemTime,
     pub modified: SystemTime,
     pub changed: SystemTime,
 }
@@ -120,6 +121,7 @@ impl Node {
             inode,
             mount: 1,
             links: 0,
+            created: now,
             modified: now,
             changed: now,
         }

@@ -8,11 +8,13 @@
 
 mod handles;
 mod image;
+mod setup;
+mod state;
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
-use std::path::{Component, Path};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +23,7 @@ use rustix::io::Errno;
 use crate::directory::DirectoryBackend;
 use crate::repository::Repository;
 pub(crate) use image::Survivors;
-use image::{Change, Content, Key, Node};
+use image::{Content, Key, Node};
 
 const ROOT: Key = 0;
 
@@ -140,7 +142,8 @@ impl SimulatedDisk {
     /// Those of [`Repository::open`].
     pub fn repository(&self, path: impl AsRef<Path>) -> crate::Result<Repository> {
         let disk = Arc::new(self.clone());
-        Ok(Repository::with_backend(DirectoryBackend::on_disk(path.as_ref(), disk)?))
+        Ok(Repository::with_backend(DirectoryBackend::on_disk(path.as_ref(), disk)?)
+            .with_format(crate::Format::Plain))
     }
 
     /// Makes all that is on it durable.
@@ -233,226 +236,10 @@ impl SimulatedDisk {
     }
 }
 
-/// What a test puts on the disk by other hands than Pitstop's.
-#[allow(clippy::expect_used, reason = "a test that prepares an impossible disk is wrong")]
-impl SimulatedDisk {
-    /// Makes a directory, and those above it.
-    pub fn put_directory(&self, path: impl AsRef<Path>) {
-        self.state().make_path(path.as_ref()).expect("a directory can be made");
-    }
-
-    /// Makes a file, or gives it other content.
-    pub fn put_file(&self, path: impl AsRef<Path>, data: &[u8]) {
-        let (parent, name) = split(path.as_ref());
-        let mut state = self.state();
-        let parent = state.make_path(parent).expect("a directory can be made");
-        if state.entry(parent, name).is_ok() {
-            state.remove(parent, name, false).expect("a file can be replaced");
-        }
-        let file = state.add(parent, name, Content::file()).expect("a file can be made");
-        state.write(file, data, 0);
-    }
-
-    /// Makes a symbolic link.
-    pub fn put_link(&self, path: impl AsRef<Path>, target: impl Into<OsString>) {
-        let (parent, name) = split(path.as_ref());
-        let mut state = self.state();
-        let parent = state.make_path(parent).expect("a directory can be made");
-        state.add(parent, name, Content::Link(target.into())).expect("a link can be made");
-    }
-
-    /// Deletes a file or a link, if there is one.
-    pub fn delete(&self, path: impl AsRef<Path>) {
-        let (parent, name) = split(path.as_ref());
-        let mut state = self.state();
-        if let Ok(parent) = state.find(parent) {
-            let _ = state.remove(parent, name, false);
-        }
-    }
-
-    /// Deletes an empty directory, if there is one.
-    pub fn delete_directory(&self, path: impl AsRef<Path>) {
-        let (parent, name) = split(path.as_ref());
-        let mut state = self.state();
-        if let Ok(parent) = state.find(parent) {
-            let _ = state.remove(parent, name, true);
-        }
-    }
-
-    /// What a symbolic link says; `None` if there is none.
-    pub fn link_target(&self, path: impl AsRef<Path>) -> Option<OsString> {
-        let (parent, name) = split(path.as_ref());
-        let state = self.state();
-        let key = state.find(parent).and_then(|parent| state.entry(parent, name)).ok()?;
-        match &state.nodes[key].live {
-            Content::Link(target) => Some(target.clone()),
-            _ => None,
-        }
-    }
-
-    /// Mounts another file system on a directory, as far as anybody can tell.
-    pub fn put_mount(&self, path: impl AsRef<Path>) {
-        let mut state = self.state();
-        let key = state.make_path(path.as_ref()).expect("a directory can be made");
-        state.nodes[key].mount += 1;
-    }
-
-    /// The content of a file; `None` if there is none. Links are followed.
-    pub fn read(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
-        let state = self.state();
-        let key = state.find(path.as_ref()).ok()?;
-        match &state.nodes[key].live {
-            Content::File(bytes) => Some(bytes.data.clone()),
-            _ => None,
-        }
-    }
-
-    /// The names in a directory; none if there is no directory.
-    pub fn names(&self, path: impl AsRef<Path>) -> Vec<OsString> {
-        let state = self.state();
-        match state.find(path.as_ref()).map(|key| &state.nodes[key].live) {
-            Ok(Content::Directory(entries)) => entries.keys().cloned().collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
 fn split(path: &Path) -> (&Path, &OsStr) {
     (path.parent().unwrap_or(path), path.file_name().unwrap_or_default())
 }
 
 fn error(errno: Errno) -> io::Error {
     io::Error::from_raw_os_error(errno.raw_os_error())
-}
-
-impl State {
-    fn moment(&self) -> Moment {
-        let nodes = self.nodes.clone();
-        let Self { clock, boot, has_hard_links, mark, .. } = *self;
-        Moment { nodes, clock, boot, has_hard_links, mark }
-    }
-
-    fn remember(&mut self) {
-        if self.history.is_some() {
-            let moment = self.moment();
-            self.history.get_or_insert_default().push(moment);
-        }
-    }
-
-    fn take_quirk(&mut self, quirk: Quirk) -> bool {
-        let at = self.quirks.iter().position(|set| *set == quirk);
-        at.map(|at| self.quirks.remove(at)).is_some()
-    }
-
-    fn entry(&self, directory: Key, name: &OsStr) -> io::Result<Key> {
-        match &self.nodes[directory].live {
-            _ if name == "." => Ok(directory),
-            _ if name == ".." => Ok(self.nodes[directory].parent),
-            Content::Directory(entries) => {
-                entries.get(name).copied().ok_or_else(|| error(Errno::NOENT))
-            }
-            _ => Err(error(Errno::NOTDIR)),
-        }
-    }
-
-    /// What a path from the root leads to, through links.
-    fn find(&self, path: &Path) -> io::Result<Key> {
-        self.follow(ROOT, path, 0)
-    }
-
-    fn follow(&self, from: Key, path: &Path, depth: usize) -> io::Result<Key> {
-        if depth > 40 {
-            return Err(error(Errno::LOOP));
-        }
-        let mut at = from;
-        for component in path.components() {
-            let name = match component {
-                Component::RootDir => {
-                    at = ROOT;
-                    continue;
-                }
-                other => other.as_os_str(),
-            };
-            let key = self.entry(at, name)?;
-            at = match &self.nodes[key].live {
-                Content::Link(target) => self.follow(at, Path::new(target), depth + 1)?,
-                _ => key,
-            };
-        }
-        Ok(at)
-    }
-
-    fn make_path(&mut self, path: &Path) -> io::Result<Key> {
-        match self.find(path) {
-            Err(failure) if failure.kind() == io::ErrorKind::NotFound => {
-                let (parent, name) = split(path);
-                let parent = self.make_path(parent)?;
-                self.add(parent, name, Content::directory())
-            }
-            found => found,
-        }
-    }
-
-    fn rename_in(&mut self, directory: Key, names: Vec<(OsString, Option<Key>)>) {
-        let now = self.clock;
-        for (_, key) in &names {
-            if let Some(key) = key {
-                self.nodes[*key].changed = now;
-            }
-        }
-        self.nodes[directory].change(Change::Names(names), now);
-        self.remember();
-    }
-
-    /// Makes something new under a name that is free.
-    fn add(&mut self, directory: Key, name: &OsStr, content: Content) -> io::Result<Key> {
-        if self.entry(directory, name).is_ok() {
-            return Err(error(Errno::EXIST));
-        }
-        self.check_linked(directory)?;
-        let key = self.nodes.len();
-        let mut node = Node::new(content, directory, self.free_inode(), self.clock);
-        node.mount = self.nodes[directory].mount;
-        node.links = 1;
-        self.nodes.push(node);
-        self.rename_in(directory, vec![(name.to_owned(), Some(key))]);
-        Ok(key)
-    }
-
-    /// Nothing can be made in a directory that was removed.
-    fn check_linked(&self, directory: Key) -> io::Result<()> {
-        if self.nodes[directory].links == 0 { Err(error(Errno::NOENT)) } else { Ok(()) }
-    }
-
-    /// The smallest number that nothing has now.
-    fn free_inode(&self) -> u64 {
-        let in_use: HashSet<u64> = (self.nodes.iter().enumerate())
-            .filter(|(key, node)| node.links > 0 || self.open.contains_key(key))
-            .map(|(_, node)| node.inode)
-            .collect();
-        (2..).find(|inode| !in_use.contains(inode)).unwrap_or_default()
-    }
-
-    fn write(&mut self, file: Key, data: &[u8], offset: usize) {
-        let now = self.clock;
-        self.nodes[file].write(data, offset, now);
-        self.remember();
-    }
-
-    fn remove(&mut self, directory: Key, name: &OsStr, wants_directory: bool) -> io::Result<()> {
-        let key = self.entry(directory, name)?;
-        match (&self.nodes[key].live, wants_directory) {
-            (Content::Directory(entries), true) if !entries.is_empty() => {
-                return Err(error(Errno::NOTEMPTY));
-            }
-            (Content::Directory(_), true) => (),
-            (Content::Directory(_), false) => return Err(error(Errno::ISDIR)),
-            (_, true) => return Err(error(Errno::NOTDIR)),
-            (_, false) => (),
-        }
-        self.nodes[key].links -= 1;
-        self.nodes[key].changed = self.clock;
-        self.rename_in(directory, vec![(name.to_owned(), None)]);
-        Ok(())
-    }
 }

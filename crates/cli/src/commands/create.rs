@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::args::JsonArg;
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::values::NewFormat;
 use crate::{input, output};
 
 /// Make a session, and print its name
@@ -20,6 +21,9 @@ pub(crate) struct CreateArgs {
     /// Take the place of the last session, which is removed after the first save in the new one
     #[arg(long)]
     replace_last: bool,
+    /// How it keeps its checkpoints [default: journal]
+    #[arg(long, value_enum)]
+    format: Option<NewFormat>,
     #[command(flatten)]
     json: JsonArg,
 }
@@ -31,6 +35,9 @@ pub(super) fn run(args: &CreateArgs, context: &Context) -> Outcome {
     }
     if args.replace_last {
         options = options.replace_last();
+    }
+    if let Some(format) = args.format {
+        options = options.format(format.into());
     }
     let session = context.open()?.create(&options)?;
     if args.json.json {

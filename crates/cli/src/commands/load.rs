@@ -2,15 +2,17 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use clap::Args;
+use pitstop::{Checkpoint, Error, Revision, Session};
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input::SessionArg;
-use crate::output;
+use crate::{context, hints, output, values};
 
-/// Write the newest checkpoint to standard output or to a file
+/// Write a checkpoint to standard output or to a file
 #[derive(Args)]
 pub(crate) struct LoadArgs {
     #[command(flatten)]
@@ -18,11 +20,17 @@ pub(crate) struct LoadArgs {
     /// Write to this file; one that is there stays until the new one is whole [default: -]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// An older revision that is kept: see `pitstop history`
+    #[arg(long, value_name = "REVISION", value_parser = values::revision)]
+    revision: Option<Revision>,
+    /// Where the newest is damaged, take the newest good one, and say so
+    #[arg(long, conflicts_with = "revision")]
+    newest_good: bool,
 }
 
 pub(super) fn run(args: &LoadArgs, context: &Context) -> Outcome {
     let session = args.session.find(&context.open()?, context)?;
-    let data = session.load()?.data;
+    let data = checkpoint(&session, args, context)?.data;
     if let Some(path) = args.output.as_deref().filter(|path| path.as_os_str() != "-") {
         write_file(path, &data)
             .map_err(|error| CommandError::io(format!("cannot write {}", path.display()), error))?;
@@ -46,6 +54,29 @@ pub(super) fn run(args: &LoadArgs, context: &Context) -> Outcome {
         // The reader went away. It knows, and has not got everything.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failed),
         outcome => outcome.map(|()| Exit::Ok).map_err(output::cannot_write),
+    }
+}
+
+fn checkpoint(
+    session: &Session,
+    args: &LoadArgs,
+    context: &Context,
+) -> Result<Checkpoint, CommandError> {
+    let loaded = match args.revision {
+        Some(revision) => session.load_revision(revision),
+        None => session.load(),
+    };
+    match loaded {
+        Err(error @ Error::Corrupt { newest_good: Some(good), .. }) if args.newest_good => {
+            let checkpoint = session.load_revision(good)?;
+            context.warn(&error);
+            let when = output::relative(checkpoint.info.saved, SystemTime::now());
+            context::warning(&format!(
+                "this is revision {good}, saved {when}: the newest good one"
+            ));
+            Ok(checkpoint)
+        }
+        outcome => outcome.map_err(|error| hints::of_session(error, session, context)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod completions;
 mod create;
+mod history;
 mod last;
 mod list;
 mod load;
@@ -19,7 +20,7 @@ use crate::error::Outcome;
 /// The commands as help shows them.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create"]),
-    ("See what is there", &["list", "show", "status", "last"]),
+    ("See what is there", &["list", "show", "history", "status", "last"]),
     ("Clean up", &["remove", "unlock"]),
     ("Set up", &["completions"]),
 ];
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Load(load::LoadArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
+    History(history::HistoryArgs),
     Last(last::LastArgs),
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
@@ -46,6 +48,7 @@ impl Command {
             Self::Load(_) => "load",
             Self::List(_) => "list",
             Self::Show(_) => "show",
+            Self::History(_) => "history",
             Self::Last(_) => "last",
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
@@ -61,6 +64,7 @@ impl Command {
             Self::Load(args) => load::run(args, context),
             Self::List(args) => list::run(args, context),
             Self::Show(args) => show::run(args, context),
+            Self::History(args) => history::run(args, context),
             Self::Last(args) => last::run(args, context),
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),

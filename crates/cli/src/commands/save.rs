@@ -2,13 +2,16 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use pitstop::{CreateOptions, Error, Repository, Revision, SaveOptions, Session, SessionId};
+use pitstop::{
+    CreateOptions, Error, Repository, Retention, Revision, SaveOptions, Session, SessionId,
+};
 use serde_json::json;
 
 use crate::args::JsonArg;
 use crate::context::Context;
-use crate::error::{Exit, Outcome};
-use crate::{input, output};
+use crate::error::{CommandError, Exit, Outcome};
+use crate::values::{self, NewFormat};
+use crate::{hints, input, output};
 
 /// Save a checkpoint from a file or from standard input
 ///
@@ -26,21 +29,31 @@ pub(crate) struct SaveArgs {
     /// If the session is made, it takes the place of the last one, which is then removed
     #[arg(long, requires = "create")]
     replace_last: bool,
-    /// Save only if this is still the newest revision (0: if nothing was ever saved)
-    #[arg(long, value_name = "REVISION", value_parser = revision)]
+    /// If the session is made, how it keeps its checkpoints [default: journal]
+    #[arg(long, value_enum, requires = "create")]
+    format: Option<NewFormat>,
+    /// Save only if this revision is still the newest (0: nothing was ever saved); in quotes if it
+    /// begins with a tilde: '~0123456789abcdef'
+    #[arg(long, value_name = "REVISION", value_parser = values::revision)]
     follows: Option<Revision>,
+    /// Attach a label to the checkpoint; may be given again
+    #[arg(long, short, value_name = "NAME=VALUE", value_parser = values::label)]
+    label: Vec<(String, String)>,
+    /// Which older revisions to keep when space is needed: so many (50), all, what fits (100MiB) or
+    /// the younger ones (30d) [default: 16, within 8 times the size of the newest]
+    #[arg(long, value_name = "RULE", value_parser = values::retention)]
+    keep: Option<Retention>,
     #[command(flatten)]
     json: JsonArg,
 }
 
-fn revision(text: &str) -> Result<Revision, &'static str> {
-    text.parse()
-        .map_err(|_| "a revision is what `pitstop show` prints: a number, or ~ and 16 digits")
-}
-
 pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
     let id = input::session_id(&args.session)?;
-    let repository = context.open()?;
+    let options = options(args)?;
+    let mut repository = context.open()?;
+    if let Some(format) = args.format {
+        repository = repository.with_format(format.into());
+    }
     if !args.create {
         repository.get(&id)?;
     }
@@ -49,11 +62,9 @@ pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
         true => get_or_create(&repository, &id, args.replace_last)?,
         false => repository.session(id),
     };
-    let mut options = SaveOptions::new();
-    if let Some(revision) = args.follows {
-        options = options.follows(revision);
-    }
-    let info = session.save_with(&data, &options)?;
+    let info = keeps_what_is_asked(&session, args)
+        .and_then(|()| session.save_with(&data, &options))
+        .map_err(|error| hints::of_session(error, &session, context))?;
     let (id, size, revision) = (session.id(), output::size(info.size), info.revision);
     context.talk(format_args!("saved {size} in {id} as revision {revision}"));
     match args.json.json {
@@ -63,9 +74,37 @@ pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
             "saved": output::Time(info.saved),
             "size": info.size,
             "digest": info.digest,
+            "labels": info.labels,
         })),
         false => Ok(Exit::Ok),
     }
+}
+
+fn options(args: &SaveArgs) -> Result<SaveOptions, CommandError> {
+    let mut options = SaveOptions::new();
+    if let Some(revision) = args.follows {
+        options = options.follows(revision);
+    }
+    if let Some(rule) = args.keep {
+        options = options.keep(rule);
+    }
+    for (n, (name, value)) in args.label.iter().enumerate() {
+        if args.label[..n].iter().any(|(other, _)| other == name) {
+            let message = format!("the label '{name}' is given twice");
+            return Err(CommandError::new(Exit::Usage, message));
+        }
+        options = options.label(name, value);
+    }
+    Ok(options)
+}
+
+/// A rule that would be passed over in silence is refused.
+fn keeps_what_is_asked(session: &Session, args: &SaveArgs) -> Result<(), Error> {
+    if args.keep.is_none() || !hints::is_plain(session) {
+        return Ok(());
+    }
+    let place = format!("the plain session '{}'", session.id());
+    Err(Error::Unsupported { what: "--keep", place })
 }
 
 fn get_or_create(

@@ -44,7 +44,9 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Outcome {
         true => output::print_json(&StatusJson { id: session.id(), writer: (&writer).into() }),
         false => {
             let text = describe(&writer, SystemTime::now());
-            output::print(format!("{}: {text}\n", session.id()))
+            output::print(format!("{}: {text}\n", session.id()))?;
+            comfort([&writer], context);
+            Ok(Exit::Ok)
         }
     }
 }
@@ -76,6 +78,7 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
         }))?;
     } else {
         output::print(as_text(&noted, listing.sessions.len()))?;
+        comfort(noted.iter().map(|(_, writer)| writer), context);
     }
     match list::warn_of(&listing, context) {
         Exit::Ok => Ok(failed),
@@ -101,6 +104,13 @@ fn as_text(noted: &[(&SessionId, WriterState)], count: usize) -> String {
     text
 }
 
+/// Nobody has to look for what to do about a writer that was killed.
+fn comfort<'a>(writers: impl IntoIterator<Item = &'a WriterState>, context: &Context) {
+    if writers.into_iter().any(|it| matches!(it, WriterState::Interrupted(_))) {
+        context.hint("an interrupted session needs no repair: the next save goes on");
+    }
+}
+
 /// The state of a writer in a sentence.
 pub(super) fn describe(writer: &WriterState, now: SystemTime) -> String {
     let since = |owner: &Owner| {
@@ -113,10 +123,9 @@ pub(super) fn describe(writer: &WriterState, now: SystemTime) -> String {
         WriterState::Idle => "idle".to_owned(),
         WriterState::Live(Some(owner)) => format!("live: {owner}, since {}", since(owner)),
         WriterState::Live(None) => "live: a writer that left no record of itself".to_owned(),
-        WriterState::Interrupted(owner) => format!(
-            "interrupted: {owner}, which began {}, was killed; the next save goes on",
-            since(owner)
-        ),
+        WriterState::Interrupted(owner) => {
+            format!("interrupted: {owner} was killed; begun {}", since(owner))
+        }
         WriterState::PlainBox { age, stale: true } => format!(
             "left locked by PlainBox {} ago; the next save takes it over",
             output::age(*age)

@@ -9,7 +9,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{coloured, relative, size, width};
 
-const HEADER: Style = Style::new().bold();
+pub(super) const HEADER: Style = Style::new().bold();
 const LIVE: Style = AnsiColor::Green.on_default();
 
 /// What stands to the right of the name: two spaces and each column.
@@ -67,7 +67,7 @@ fn columns(name: &str) -> usize {
 }
 
 /// A cell of this width. What is too long ends in an ellipsis.
-fn pad(text: &mut String, cell: &str, width: usize) {
+pub(super) fn pad(text: &mut String, cell: &str, width: usize) {
     let mut used = columns(cell);
     if used <= width {
         text.push_str(cell);

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::environment::Environment;
 
 /// What differs from run to run, as long as it is what it should be.
-fn take_text(value: &mut Value, key: &str) -> String {
-    value.as_object_mut().unwrap().remove(key).unwrap().as_str().unwrap().to_owned()
+fn take(value: &mut Value, key: &str) -> Value {
+    value.as_object_mut().unwrap().remove(key).unwrap()
 }
 
 #[test]
@@ -16,23 +16,37 @@ fn every_command_that_prints_prints_json() {
     let made = it.run(["create", "--json", "job"]).code(0).json();
     assert_eq!(made, json!({ "id": "job", "location": directory }));
 
-    let mut saved = it.feed(b"123", ["save", "--json", "job"]).code(0).json();
-    let revision = take_text(&mut saved, "revision");
-    let time = take_text(&mut saved, "saved");
-    assert!(time.ends_with('Z') && time.contains('T'), "{time}");
+    let mut saved = it.feed(b"123", ["save", "--json", "-l", "step=7", "job"]).code(0).json();
+    let time = take(&mut saved, "saved");
+    assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
     let digest = pitstop::Digest::of(b"123").to_string();
-    assert_eq!(saved, json!({ "id": "job", "size": 3, "digest": digest }));
+    assert_eq!(
+        saved,
+        json!({
+            "id": "job", "revision": 1, "size": 3, "digest": digest, "labels": { "step": "7" },
+        })
+    );
+
+    let mut history = it.run(["history", "job", "--json"]).code(0).json();
+    let stored = take(&mut history["revisions"][0], "stored");
+    assert!(stored.as_u64().unwrap() > 3, "{stored}");
+    let revision = json!({
+        "revision": 1, "saved": time, "size": 3, "digest": digest, "labels": { "step": "7" },
+    });
+    assert_eq!(history, json!({ "id": "job", "revisions": [revision], "damaged": [] }));
 
     let expected = json!({
-        "id": "job", "location": directory, "saved": time, "size": 3, "revision": revision,
-        "digest": digest, "labels": {}, "format": "plain", "writer": { "state": "idle" },
+        "id": "job", "location": directory, "saved": time, "size": 3, "stored": stored,
+        "revision": 1, "digest": digest, "labels": { "step": "7" },
+        "history": { "revisions": 1, "stored": stored, "damaged": [] },
+        "format": "journal", "writer": { "state": "idle" },
     });
     assert_eq!(it.run(["show", "job", "--json"]).code(0).json(), expected);
 
     let expected = json!({
         "repository": it.location(),
         "sessions": [{
-            "id": "job", "saved": time, "size": 3, "format": "plain", "live": false,
+            "id": "job", "saved": time, "size": 3, "format": "journal", "live": false,
             "location": directory,
         }],
         "problems": [],
@@ -43,13 +57,25 @@ fn every_command_that_prints_prints_json() {
     assert_eq!(last, json!({ "id": "job", "location": directory }));
     let unlocked = it.run(["unlock", "--json", "job"]).code(0).json();
     assert_eq!(unlocked, json!({ "id": "job", "moved_aside": null }));
-    let removed = it.run(["remove", "--json", "-n", "job"]).code(0).json();
-    let expected = json!({ "id": "job", "files": 2, "size": 3 });
+    let mut removed = it.run(["remove", "--json", "-n", "job"]).code(0).json();
+    assert!(take(&mut removed["removed"][0], "size").as_u64().unwrap() > 3);
+    let expected = json!({ "id": "job", "files": 3 });
     assert_eq!(removed, json!({ "dry_run": true, "removed": [expected] }));
     let removed = it.run(["remove", "--json", "job"]).code(0).json();
     assert_eq!(removed, json!({ "dry_run": false, "removed": [{ "id": "job", "remains": [] }] }));
     let none = it.run(["list", "--json"]).code(0).json();
     assert_eq!(none, json!({ "repository": it.location(), "sessions": [], "problems": [] }));
+}
+
+#[test]
+fn what_a_plain_session_does_not_know_is_null() {
+    let it = Environment::new();
+    let words = ["save", "--json", "--create", "--format", "plain", "job"];
+    let saved = it.feed(b"123", words).code(0).json();
+    let shown = it.run(["show", "job", "--json"]).code(0).json();
+    assert_eq!(shown["format"], "plain");
+    assert_eq!((&shown["history"], &shown["stored"]), (&Value::Null, &Value::Null));
+    assert_eq!((&shown["revision"], &shown["labels"]), (&saved["revision"], &json!({})));
 }
 
 #[test]

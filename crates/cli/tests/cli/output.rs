@@ -31,6 +31,7 @@ fn output_that_cannot_be_written_is_an_error() {
         "list --json",
         "list --ids",
         "show job",
+        "history job",
         "status",
         "create new",
         "completions fish",
@@ -104,7 +105,7 @@ fn a_listing_fits_the_terminal_and_is_coloured_where_that_is_wanted() {
     let out = ended.code(0).out;
     let lines: Vec<_> = out.lines().collect();
     assert!(lines[0].starts_with("\u{1b}[1mSESSION"), "{out}");
-    assert!(lines[1].ends_with("  plain    \u{1b}[32mlive\u{1b}[0m"), "{out}");
+    assert!(lines[1].ends_with("  journal  \u{1b}[32mlive\u{1b}[0m"), "{out}");
     let plain = on_terminal(&it, "NO_COLOR=1 \"$P\" list").unwrap().code(0).out;
     assert!(!plain.contains('\u{1b}') && plain.contains("x…  never "), "{plain}");
     assert!(plain.lines().all(|line| line.chars().count() <= 60), "{plain}");

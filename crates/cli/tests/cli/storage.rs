@@ -11,7 +11,7 @@ fn a_full_disk_is_told_as_such_and_loses_nothing() {
     let Some(ended) = it.shell_with_mounts(
         "mkdir disk; mount -t tmpfs -o size=64k tmpfs disk
          export PITSTOP_REPOSITORY=$PWD/disk/sessions
-         echo one | \"$P\" -q save --create job
+         echo one | \"$P\" -q save --create --format plain job
          head -c 100000 /dev/zero | \"$P\" save job || echo \"save: $?\"
          \"$P\" load job
          cat /dev/zero >disk/filler 2>/dev/null || true
@@ -34,14 +34,42 @@ fn a_full_disk_is_told_as_such_and_loses_nothing() {
 }
 
 #[test]
+fn a_full_disk_does_not_stop_what_fits_into_the_journal() {
+    let it = Environment::new();
+    let Some(ended) = it.shell_with_mounts(
+        "mkdir disk; mount -t tmpfs -o size=64k tmpfs disk
+         export PITSTOP_REPOSITORY=$PWD/disk/sessions
+         echo one | \"$P\" -q save --create job
+         cat /dev/zero >disk/filler 2>/dev/null || true
+         echo two | \"$P\" -q save job
+         head -c 30000 /dev/zero | \"$P\" save job || echo \"save: $?\"
+         \"$P\" load job
+         rm disk/filler
+         echo three | \"$P\" -q save job
+         \"$P\" load job",
+    ) else {
+        return;
+    };
+    let ended = ended.code(0).prints("save: 1\ntwo\nthree\n");
+    let said: Vec<_> = ended.err.lines().collect();
+    assert_eq!(
+        said[1..],
+        [
+            "cause: No space left on device (os error 28)",
+            "hint: what was saved before stands; free some space and save again",
+        ]
+    );
+}
+
+#[test]
 fn a_disk_with_no_room_for_a_session_keeps_none_of_it() {
     let it = Environment::new();
     let Some(ended) = it.shell_with_mounts(
-        "mkdir disk; mount -t tmpfs -o nr_inodes=4 tmpfs disk
+        "mkdir disk; mount -t tmpfs -o nr_inodes=6 tmpfs disk
          export PITSTOP_REPOSITORY=$PWD/disk/sessions
-         touch disk/one disk/two
+         touch disk/one disk/two disk/three
          \"$P\" create job || echo \"create: $?\"
-         rm disk/one disk/two
+         rm disk/one disk/two disk/three
          \"$P\" list --ids
          \"$P\" create job",
     ) else {

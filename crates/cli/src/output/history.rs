@@ -1,0 +1,97 @@
+//! The table of a session's revisions.
+
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use anstyle::{AnsiColor, Style};
+use pitstop::{History, Kept, Labels, Revision};
+
+use super::table::{HEADER, pad};
+use super::{coloured, relative, size, width};
+use crate::context::printable;
+
+const DAMAGED: Style = AnsiColor::Red.on_default();
+
+const REVISION: usize = 8;
+const SAVED: usize = 13;
+const SIZE: usize = 8;
+/// What stands to the left of the labels.
+const LEFT: usize = REVISION + 2 + SAVED + 2 + SIZE + 2 + SIZE + 2;
+/// Below this labels are of no use, and the terminal may as well wrap the line.
+const NARROWEST: usize = 12;
+
+/// Those of `revisions`, and the damaged ones among them where they belong, newest first.
+pub(crate) fn history(revisions: &[&Kept], history: &History) -> String {
+    let labels = width().map(|width| width.saturating_sub(LEFT).max(NARROWEST));
+    let (header, bad) = match coloured() {
+        true => (HEADER, DAMAGED),
+        false => (Style::new(), Style::new()),
+    };
+    let mut rows: Vec<(Revision, Option<&Kept>)> =
+        revisions.iter().map(|it| (it.info.revision, Some(*it))).collect();
+    rows.extend(history.damaged.iter().map(|it| (*it, None)));
+    rows.sort_by_key(|(revision, _)| std::cmp::Reverse(revision.number()));
+
+    let now = SystemTime::now();
+    let mut text = header.render().to_string();
+    let _ = write!(text, "{:>REVISION$}  {:<SAVED$}", "REVISION", "SAVED");
+    let _ = writeln!(text, "  {:>SIZE$}  {:>SIZE$}  LABELS{header:#}", "SIZE", "STORED");
+    for (revision, kept) in rows {
+        let number = revision.to_string();
+        let _ = match kept {
+            Some(kept) => row(&mut text, &number, kept, now, labels),
+            None => writeln!(text, "{number:>REVISION$}  {bad}damaged{bad:#}"),
+        };
+    }
+    text
+}
+
+fn row(
+    text: &mut String,
+    number: &str,
+    kept: &Kept,
+    now: SystemTime,
+    widest: Option<usize>,
+) -> std::fmt::Result {
+    let saved = relative(kept.info.saved, now).to_string();
+    let (bytes, stored) = (size(kept.info.size).to_string(), size(kept.stored).to_string());
+    write!(text, "{number:>REVISION$}  {saved:<SAVED$}  {bytes:>SIZE$}  {stored:>SIZE$}  ")?;
+    let labels = labels(&kept.info.labels);
+    match widest {
+        Some(widest) => pad(text, &labels, widest),
+        None => text.push_str(&labels),
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    Ok(())
+}
+
+/// `phase=import step=7`. What would read as several words is in quotes.
+fn labels(labels: &Labels) -> String {
+    let mut text = String::new();
+    for (name, value) in labels {
+        let separator = if text.is_empty() { "" } else { " " };
+        let name = printable(name);
+        let _ = match value.is_empty() || value.contains([' ', '"', '=']) {
+            true => write!(text, "{separator}{name}={value:?}"),
+            false => write!(text, "{separator}{name}={}", printable(value)),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_told_apart_and_steer_no_terminal() {
+        let labels_of = |labels: &[(&str, &str)]| {
+            self::labels(&labels.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect())
+        };
+        assert_eq!(labels_of(&[("step", "7"), ("phase", "import")]), "phase=import step=7");
+        assert_eq!(labels_of(&[("a", "one two"), ("b", "")]), "a=\"one two\" b=\"\"");
+        assert_eq!(labels_of(&[("a", "\u{1b}[31m")]), "a=\\u{1b}[31m");
+        assert_eq!(labels_of(&[]), "");
+    }
+}

@@ -1,0 +1,70 @@
+//! When a delta is tried, and against what.
+
+use super::delta;
+use super::format::{BLOCK, Kind, RECORD_LEN};
+use super::segment::Segment;
+
+/// After failures, at most so many saves do not try.
+const LONGEST_PAUSE: u32 = 31;
+
+/// What a delta is made against, and whether it is worth trying.
+#[derive(Debug, Default)]
+pub(super) struct Deltas {
+    /// The checkpoint before, if it is in the segment that is written now.
+    pub previous: Option<Vec<u8>>,
+    /// The length of the last full record, and of the deltas behind it: to replay them costs no more
+    /// than to read it.
+    whole: u64,
+    replayed: u64,
+    pause: u32,
+    failures: u32,
+}
+
+impl Deltas {
+    /// Goes on behind the last record of a segment.
+    pub(super) fn resume(&mut self, segment: &Segment, data: Vec<u8>) {
+        let full = segment.records.iter().rposition(|it| it.header.kind == Kind::Full);
+        let Some(full) = full.filter(|_| !segment.gaps) else { return };
+        self.whole = segment.records[full].len;
+        self.replayed = segment.records[full + 1..].iter().map(|record| record.len).sum();
+        self.previous = Some(data);
+    }
+
+    /// The delta from the checkpoint before, if it is shorter by a block at least than `whole`, the
+    /// length of a full record. `head` is the length of the header.
+    pub(super) fn make(&mut self, data: &[u8], head: u64, whole: u64) -> Option<Vec<u8>> {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return None;
+        }
+        let previous = self.previous.as_ref()?;
+        let most = (whole - BLOCK).min(self.whole.saturating_sub(self.replayed));
+        let limit = most.checked_sub(head).filter(|limit| *limit > 0)?;
+        let delta = delta::encode(previous, data, limit as usize);
+        match delta {
+            Some(_) => self.failures = 0,
+            None if most < whole - BLOCK => (),
+            None => {
+                self.failures = (self.failures + 1).min(5);
+                self.pause = ((1 << self.failures) - 1).min(LONGEST_PAUSE);
+            }
+        }
+        delta
+    }
+
+    /// Notes what was saved. A copy of it is kept only if the next save tries.
+    pub(super) fn note(&mut self, kind: Kind, len: u64, data: &[u8]) {
+        if kind == Kind::Full {
+            (self.whole, self.replayed) = (len, 0);
+        } else {
+            self.replayed += len;
+        }
+        if self.pause > 0 || data.len() + RECORD_LEN <= BLOCK as usize {
+            self.previous = None;
+            return;
+        }
+        let previous = self.previous.get_or_insert_default();
+        previous.clear();
+        previous.extend_from_slice(data);
+    }
+}

@@ -1,0 +1,297 @@
+//! What lies on disk: the blocks of docs/format.md, to bytes and back. Little-endian.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::checkpoint::{Digest, Labels};
+
+/// Everything starts at a multiple of this, so that writing one record never touches a sector that
+/// holds another.
+pub(super) const BLOCK: u64 = 4096;
+const VERSION: u16 = 1;
+const SEGMENT_MAGIC: [u8; 8] = *b"PITSTOPj";
+const RECORD_MAGIC: [u8; 8] = *b"PITSTOPr";
+const SEGMENT_LEN: usize = 48;
+/// A segment's header stands twice, in sectors apart.
+const COPIES: [usize; 2] = [0, 2048];
+/// A record's header without its labels.
+pub(super) const RECORD_LEN: usize = 96;
+/// The most bytes that the labels of a checkpoint may take.
+pub(super) const LABELS_MAX: usize = 3000;
+
+/// The header of a segment, in its first block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SegmentHeader {
+    /// Counts the uses of segments in a journal: the highest is the newest.
+    pub sequence: u64,
+    /// Drawn anew at each use. It seeds the checksums of the records, so that neither a payload nor
+    /// what an earlier use left can pass for a record.
+    pub salt: u64,
+    /// Drawn when the journal is made: segments of different journals do not mix.
+    pub journal: u64,
+}
+
+/// What the first block of a segment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstBlock {
+    Segment(SegmentHeader),
+    /// Nothing but zeros: it was never used.
+    Blank,
+    /// Of a format that this version does not know.
+    Newer(u16),
+    Damaged,
+}
+
+impl SegmentHeader {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut copy = Vec::with_capacity(SEGMENT_LEN);
+        copy.extend(SEGMENT_MAGIC);
+        copy.extend(VERSION.to_le_bytes());
+        copy.extend([0; 6]);
+        copy.extend(self.sequence.to_le_bytes());
+        copy.extend(self.salt.to_le_bytes());
+        copy.extend(self.journal.to_le_bytes());
+        copy.extend(xxh3_64_with_seed(&copy, 0).to_le_bytes());
+        let mut block = vec![0; BLOCK as usize];
+        for at in COPIES {
+            block[at..at + SEGMENT_LEN].copy_from_slice(&copy);
+        }
+        block
+    }
+
+    fn decode(copy: &[u8]) -> Option<Self> {
+        let sound = copy[..8] == SEGMENT_MAGIC
+            && u16_at(copy, 8) == VERSION
+            && u64_at(copy, 40) == xxh3_64_with_seed(&copy[..40], 0);
+        sound.then(|| Self {
+            sequence: u64_at(copy, 16),
+            salt: u64_at(copy, 24),
+            journal: u64_at(copy, 32),
+        })
+    }
+}
+
+/// Reads the first block of a segment. A write that was cut short may leave one copy of each of two
+/// uses; the newer one counts.
+pub(super) fn first_block(block: &[u8]) -> FirstBlock {
+    let copies = COPIES.map(|at| &block[at..at + SEGMENT_LEN]);
+    let newest =
+        copies.iter().filter_map(|copy| SegmentHeader::decode(copy)).max_by_key(|h| h.sequence);
+    if let Some(header) = newest {
+        return FirstBlock::Segment(header);
+    }
+    let version = |copy: &&&[u8]| copy[..8] == SEGMENT_MAGIC && u16_at(copy, 8) > VERSION;
+    match copies.iter().find(version) {
+        Some(newer) => FirstBlock::Newer(u16_at(newer, 8)),
+        None if block.iter().all(|&byte| byte == 0) => FirstBlock::Blank,
+        None => FirstBlock::Damaged,
+    }
+}
+
+/// What a record holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A whole checkpoint.
+    Full,
+    /// What makes a checkpoint of the one before it in the same segment.
+    Delta,
+    /// No checkpoint: the writer ended in order after `revision`.
+    Close,
+}
+
+/// The header of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RecordHeader {
+    pub kind: Kind,
+    pub revision: u64,
+    /// The revision before it in this journal; 0 if it is the first.
+    pub previous: u64,
+    /// How many bytes are stored behind the header.
+    pub stored: u64,
+    /// How many bytes the checkpoint has.
+    pub size: u64,
+    pub saved: SystemTime,
+    /// Of the whole checkpoint.
+    pub digest: Digest,
+    /// Of a delta's stored bytes; what a full record stores is the checkpoint, whose digest is above.
+    pub check: u64,
+    pub labels: Labels,
+}
+
+impl RecordHeader {
+    /// The bytes that go in front of the stored ones.
+    pub(super) fn encode(&self, salt: u64) -> Vec<u8> {
+        let labels = encode_labels(&self.labels);
+        let since = self.saved.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut header = Vec::with_capacity(RECORD_LEN + labels.len());
+        header.extend(RECORD_MAGIC);
+        header.extend(VERSION.to_le_bytes());
+        header.extend([self.kind as u8, 0]);
+        header.extend((labels.len() as u32).to_le_bytes());
+        header.extend(self.revision.to_le_bytes());
+        header.extend(self.previous.to_le_bytes());
+        header.extend(self.stored.to_le_bytes());
+        header.extend(self.size.to_le_bytes());
+        header.extend(since.as_secs().to_le_bytes());
+        header.extend(u64::from(since.subsec_nanos()).to_le_bytes());
+        header.extend(self.digest.as_u128().to_le_bytes());
+        header.extend(self.check.to_le_bytes());
+        header.extend(header_check(&header, &labels, salt).to_le_bytes());
+        header.extend(labels);
+        header
+    }
+
+    /// Reads a header from the first block of a record; `None` if it is none of this segment's.
+    pub(super) fn decode(block: &[u8], salt: u64) -> Option<Self> {
+        let fixed = block.get(..RECORD_LEN)?;
+        if fixed[..8] != RECORD_MAGIC || u16_at(fixed, 8) != VERSION {
+            return None;
+        }
+        let labels = block.get(RECORD_LEN..)?.get(..u32_at(fixed, 12) as usize)?;
+        if u64_at(fixed, 88) != header_check(&fixed[..88], labels, salt) {
+            return None;
+        }
+        let kind = match fixed[10] {
+            0 => Kind::Full,
+            1 => Kind::Delta,
+            2 => Kind::Close,
+            _ => return None,
+        };
+        let since = Duration::new(u64_at(fixed, 48), u32_at(fixed, 56).min(999_999_999));
+        Some(Self {
+            kind,
+            revision: u64_at(fixed, 16),
+            previous: u64_at(fixed, 24),
+            stored: u64_at(fixed, 32),
+            size: u64_at(fixed, 40),
+            saved: UNIX_EPOCH.checked_add(since)?,
+            digest: Digest::from_u128(u128_at(fixed, 64)),
+            check: u64_at(fixed, 80),
+            labels: decode_labels(labels)?,
+        })
+    }
+
+    /// Where the stored bytes begin, counted from the record's beginning.
+    pub(super) fn stored_at(&self) -> u64 {
+        (RECORD_LEN + encoded_labels_len(&self.labels)) as u64
+    }
+
+    /// How much of the segment it takes; `None` if it is longer than any file.
+    pub(super) fn len(&self) -> Option<u64> {
+        self.stored_at().checked_add(self.stored)?.checked_next_multiple_of(BLOCK)
+    }
+}
+
+/// The checksum of a delta's stored bytes.
+pub(super) fn stored_check(stored: &[u8], salt: u64) -> u64 {
+    xxh3_64_with_seed(stored, salt)
+}
+
+fn header_check(fixed: &[u8], labels: &[u8], salt: u64) -> u64 {
+    xxh3_64_with_seed(fixed, salt ^ xxh3_64_with_seed(labels, salt))
+}
+
+/// Each name and value as its length in two bytes and its text.
+fn encode_labels(labels: &Labels) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(encoded_labels_len(labels));
+    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend((text.len() as u16).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    bytes
+}
+
+pub(super) fn encoded_labels_len(labels: &Labels) -> usize {
+    labels.iter().map(|(name, value)| 4 + name.len() + value.len()).sum()
+}
+
+fn decode_labels(mut bytes: &[u8]) -> Option<Labels> {
+    let mut labels = Labels::new();
+    while !bytes.is_empty() {
+        let name = take_text(&mut bytes)?;
+        labels.insert(name, take_text(&mut bytes)?);
+    }
+    Some(labels)
+}
+
+fn take_text(bytes: &mut &[u8]) -> Option<String> {
+    let (len, rest) = bytes.split_at_checked(2)?;
+    let (text, rest) = rest.split_at_checked(usize::from(u16_at(len, 0)))?;
+    *bytes = rest;
+    String::from_utf8(text.to_vec()).ok()
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}
+
+fn u128_at(bytes: &[u8], at: usize) -> u128 {
+    u128::from(u64_at(bytes, at)) | u128::from(u64_at(bytes, at + 8)) << 64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> RecordHeader {
+        RecordHeader {
+            kind: Kind::Delta,
+            revision: 7,
+            previous: 6,
+            stored: 100,
+            size: 5000,
+            saved: UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789),
+            digest: Digest::of(b"payload"),
+            check: 99,
+            labels: [("step", "7"), ("", "größe")].map(|(a, b)| (a.into(), b.into())).into(),
+        }
+    }
+
+    #[test]
+    fn headers_read_back_as_they_were_written() {
+        let header = SegmentHeader { sequence: 3, salt: 4, journal: 5 };
+        assert_eq!(first_block(&header.encode()), FirstBlock::Segment(header));
+        let bytes = record().encode(11);
+        assert_eq!(RecordHeader::decode(&bytes, 11), Some(record()));
+        assert_eq!(record().stored_at(), bytes.len() as u64);
+    }
+
+    #[test]
+    fn no_bit_of_a_record_header_can_change_unseen() {
+        let bytes = record().encode(11);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(RecordHeader::decode(&flipped, 11).is_none(), "bit {bit}");
+        }
+        assert_eq!(RecordHeader::decode(&bytes, 12), None, "the salt of another segment");
+        for len in 0..bytes.len() {
+            assert_eq!(RecordHeader::decode(&bytes[..len], 11), None, "cut to {len}");
+        }
+    }
+
+    #[test]
+    fn a_segment_survives_the_loss_of_a_sector_of_its_header() {
+        let header = SegmentHeader { sequence: 3, salt: 4, journal: 5 };
+        for sector in 0..8 {
+            let mut block = header.encode();
+            block[sector * 512..][..512].fill(0);
+            assert_eq!(first_block(&block), FirstBlock::Segment(header));
+        }
+        assert_eq!(first_block(&[0; 4096]), FirstBlock::Blank);
+        assert_eq!(first_block(&[7; 4096]), FirstBlock::Damaged);
+        let mut newer = header.encode();
+        newer[8] = 9;
+        newer[2056] = 9;
+        assert_eq!(first_block(&newer), FirstBlock::Newer(9));
+    }
+}

@@ -1,0 +1,61 @@
+//! Pitstop's own format: a log of checksummed records in segments that are written again and again.
+//! docs/format.md describes the bytes and the rules.
+
+mod delta;
+mod deltas;
+mod format;
+mod read;
+mod retention;
+mod segment;
+mod state;
+mod write;
+
+use super::names;
+use crate::error::Result;
+use crate::sys::{Access, Directory, random};
+use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
+pub(super) use read::{history, load, load_revision, newest};
+pub(super) use write::JournalWriter;
+
+/// The first segment of a journal: small, for there may be a hundred thousand.
+const FIRST_SEGMENT: u64 = 32 * 1024;
+
+/// Whether a session keeps a journal.
+pub(super) fn is_there(session: &Directory) -> Result<bool> {
+    Ok(session.metadata(names::JOURNAL)?.is_some())
+}
+
+/// Makes an empty journal; its names are durable once the session's directory is flushed.
+pub(super) fn create(session: &Directory) -> Result<()> {
+    let header = SegmentHeader { sequence: 1, salt: number(), journal: number() };
+    let mut bytes = header.encode();
+    bytes.extend(close_record(0, header.salt));
+    bytes.resize(FIRST_SEGMENT as usize, 0);
+    let file = session.open_file(names::segment(0), Access::CreateNew)?;
+    file.write_all(&bytes)?;
+    file.sync()?;
+    session.open_file(names::JOURNAL, Access::CreateNew)?;
+    Ok(())
+}
+
+/// Says that the writer ended in order after this revision.
+fn close_record(revision: u64, salt: u64) -> Vec<u8> {
+    let header = RecordHeader {
+        kind: Kind::Close,
+        revision,
+        previous: revision,
+        stored: 0,
+        size: 0,
+        saved: std::time::UNIX_EPOCH,
+        digest: crate::Digest::of(&[]),
+        check: 0,
+        labels: crate::Labels::new(),
+    };
+    let mut bytes = header.encode(salt);
+    bytes.resize(BLOCK as usize, 0);
+    bytes
+}
+
+fn number() -> u64 {
+    u64::from_le_bytes(random())
+}

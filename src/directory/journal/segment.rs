@@ -1,0 +1,194 @@
+//! One file of a journal, and what is in it.
+
+use super::format::{BLOCK, FirstBlock, Kind, RecordHeader, SegmentHeader, first_block};
+use crate::error::{Error, Result};
+use crate::sys::{File, Outcome};
+
+/// A segment up to this length is read in one piece.
+const SMALL: u64 = 64 * 1024;
+/// How much is read at once where the end of a segment has to be looked for.
+const STRIDE: u64 = 1 << 20;
+
+/// A segment and the records that are in it.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub file: File,
+    pub name: String,
+    pub header: SegmentHeader,
+    /// The length of the file: what was written once and can be written again for one flush.
+    pub capacity: u64,
+    /// Those whose headers are good, the oldest first.
+    pub records: Vec<Record>,
+    /// Where the next record goes.
+    pub end: u64,
+    /// The last revision of this segment, if its writer ended in order after it.
+    pub closed: Option<u64>,
+    /// Whether records are missing that later ones prove: then nothing is written here any more.
+    pub gaps: bool,
+}
+
+/// A record whose header is good. Its stored bytes may still turn out not to be.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub header: RecordHeader,
+    /// Where it begins.
+    pub at: u64,
+    pub len: u64,
+}
+
+/// What a file that should be a segment is.
+#[derive(Debug)]
+pub(super) enum Found {
+    Segment(Segment),
+    /// Made, but never used.
+    Blank(File),
+    /// Its header is lost, and all in it. It has this length.
+    Damaged(u64),
+}
+
+/// Opens a segment and reads the headers of its records.
+pub(super) fn open(file: File, name: String) -> Result<Found> {
+    let capacity = file.metadata()?.size;
+    let head = file.read_up_to(0, if capacity <= SMALL { capacity } else { BLOCK } as usize)?;
+    if (head.len() as u64) < BLOCK {
+        // One that is shorter was being made: nothing in it was acknowledged.
+        let blank = head.iter().all(|&byte| byte == 0);
+        return Ok(if blank { Found::Blank(file) } else { Found::Damaged(capacity) });
+    }
+    let header = match first_block(&head[..BLOCK as usize]) {
+        FirstBlock::Segment(header) => header,
+        FirstBlock::Blank if is_blank(&file, capacity)? => return Ok(Found::Blank(file)),
+        FirstBlock::Blank | FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
+        FirstBlock::Newer(version) => {
+            return Err(Error::Unsupported {
+                what: "a journal of a newer format",
+                place: format!("this Pitstop: {} has {version}", file.path().display()),
+            });
+        }
+    };
+    let mut segment = Segment {
+        file,
+        name,
+        header,
+        capacity,
+        records: Vec::new(),
+        end: BLOCK,
+        closed: None,
+        gaps: false,
+    };
+    segment.scan(&head)?;
+    Ok(Found::Segment(segment))
+}
+
+fn is_blank(file: &File, capacity: u64) -> Outcome<bool> {
+    let mut at = 0;
+    while at < capacity {
+        let chunk = file.read_up_to(at, STRIDE as usize)?;
+        if chunk.is_empty() || chunk.iter().any(|&byte| byte != 0) {
+            return Ok(chunk.is_empty());
+        }
+        at += chunk.len() as u64;
+    }
+    Ok(true)
+}
+
+impl Segment {
+    /// A segment that begins a new use, with nothing in it.
+    pub(super) fn fresh(file: File, name: String, header: SegmentHeader, capacity: u64) -> Self {
+        let (records, end) = (Vec::new(), BLOCK);
+        Self { file, name, header, capacity, records, end, closed: None, gaps: false }
+    }
+
+    /// Whether a record of this length can be appended.
+    pub(super) fn fits(&self, len: u64) -> bool {
+        !self.gaps && len <= self.capacity - self.end
+    }
+
+    pub(super) fn newest(&self) -> Option<&Record> {
+        self.records.last()
+    }
+
+    pub(super) fn newest_revision(&self) -> u64 {
+        self.newest().map_or(0, |record| record.header.revision)
+    }
+
+    /// The highest revision that is proved to have been acknowledged: another record or the writer's
+    /// end followed it.
+    pub(super) fn proven(&self) -> u64 {
+        let followed = self.records.iter().map(|record| record.header.previous).max();
+        followed.max(self.closed).unwrap_or(0)
+    }
+
+    /// Reads record after record. Where there is none, it is the end, unless a later good one shows that
+    /// there was one: then what lies between is damaged, and reading goes on behind it.
+    fn scan(&mut self, head: &[u8]) -> Result<()> {
+        while let Some(header) = self.header_at(self.end, head)? {
+            if !self.take(header, self.end) {
+                return Ok(());
+            }
+        }
+        let mut at = self.end + BLOCK;
+        while let Some((header, found)) = self.next_header(at)? {
+            self.gaps = true;
+            let go_on = self.take(header, found);
+            at = self.end.max(found + BLOCK);
+            if !go_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a record that was found; `false` if it says that there are no more.
+    fn take(&mut self, header: RecordHeader, at: u64) -> bool {
+        let Some(len) = header.len().filter(|len| *len <= self.capacity - at) else { return false };
+        if header.kind == Kind::Close {
+            self.closed = Some(header.revision);
+            self.end = at;
+            return false;
+        }
+        self.end = at + len;
+        self.records.push(Record { header, at, len });
+        true
+    }
+
+    /// The header at this place, if there is one that comes after those we have. `head` is what has been
+    /// read from the beginning of the file.
+    fn header_at(&self, at: u64, head: &[u8]) -> Result<Option<RecordHeader>> {
+        if at + BLOCK > self.capacity {
+            return Ok(None);
+        }
+        if let Some(block) = head.get(at as usize..(at + BLOCK) as usize) {
+            return Ok(self.decode(block));
+        }
+        let block = self.file.read_up_to(at, BLOCK as usize)?;
+        Ok(self.decode(&block))
+    }
+
+    fn decode(&self, block: &[u8]) -> Option<RecordHeader> {
+        let newest = self.newest_revision();
+        let header = RecordHeader::decode(block, self.header.salt)?;
+        let follows = match header.kind {
+            Kind::Close => header.revision >= newest,
+            Kind::Full | Kind::Delta => header.revision > newest,
+        };
+        follows.then_some(header)
+    }
+
+    /// The first header at or behind this place.
+    fn next_header(&self, mut at: u64) -> Result<Option<(RecordHeader, u64)>> {
+        while at < self.capacity {
+            let chunk = self.file.read_up_to(at, STRIDE as usize)?;
+            for (n, block) in chunk.chunks_exact(BLOCK as usize).enumerate() {
+                if let Some(header) = self.decode(block) {
+                    return Ok(Some((header, at + n as u64 * BLOCK)));
+                }
+            }
+            if (chunk.len() as u64) < STRIDE {
+                break;
+            }
+            at += STRIDE;
+        }
+        Ok(None)
+    }
+}

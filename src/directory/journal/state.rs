@@ -1,0 +1,197 @@
+//! A whole journal: its segments, and which revisions stand.
+
+use std::cmp::Reverse;
+
+use super::delta::Rope;
+use super::format::{Kind, RecordHeader, stored_check};
+use super::segment::{self, Found, Record, Segment};
+use crate::backend::Kept;
+use crate::checkpoint::{CheckpointInfo, Digest, Revision};
+use crate::directory::names;
+use crate::error::Result;
+use crate::sys::{Access, Directory, File, found};
+
+/// The segments of a journal, the oldest first.
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub segments: Vec<Segment>,
+    /// Files that were made, but never used.
+    pub blank: Vec<(String, File)>,
+    /// Files whose headers are lost, and the segments of other journals, with their lengths.
+    pub damaged: Vec<(String, u64)>,
+}
+
+/// A record by its place: the segment's and its own.
+pub(super) type Place = (usize, usize);
+
+impl Journal {
+    /// Reads the headers of all segments and records.
+    pub(super) fn open(session: &Directory, access: Access) -> Result<Self> {
+        let mut journal = Self { segments: Vec::new(), blank: Vec::new(), damaged: Vec::new() };
+        for (name, _) in session.entries()? {
+            let Some(name) = name.to_str().filter(|it| names::segment_number(it).is_some()) else {
+                continue;
+            };
+            // The writer may take one away while we look.
+            let Some(file) = found(session.open_file(name, access))? else { continue };
+            match segment::open(file, name.to_owned())? {
+                Found::Segment(segment) => journal.segments.push(segment),
+                Found::Blank(file) => journal.blank.push((name.to_owned(), file)),
+                Found::Damaged(capacity) => journal.damaged.push((name.to_owned(), capacity)),
+            }
+        }
+        journal.segments.sort_by_key(|segment| segment.header.sequence);
+        journal.turn_out_foreign_segments();
+        Ok(journal)
+    }
+
+    /// The first file says which journal this is.
+    fn turn_out_foreign_segments(&mut self) {
+        let first = self.segments.iter().min_by_key(|it| names::segment_number(&it.name));
+        let Some(journal) = first.map(|segment| segment.header.journal) else { return };
+        for foreign in self.segments.extract_if(.., |it| it.header.journal != journal) {
+            self.damaged.push((foreign.name, foreign.capacity));
+        }
+    }
+
+    /// Every record whose header is good, the newest first.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        let in_segment =
+            |(s, segment): (usize, &Segment)| (0..segment.records.len()).map(move |r| (s, r));
+        let mut places: Vec<Place> =
+            self.segments.iter().enumerate().flat_map(in_segment).collect();
+        places.sort_by_key(|&place| Reverse(self.record(place).header.revision));
+        places.into_iter()
+    }
+
+    pub(super) fn record(&self, (s, r): Place) -> &Record {
+        &self.segments[s].records[r]
+    }
+
+    /// The highest revision that is proved to have been acknowledged.
+    pub(super) fn proven(&self) -> u64 {
+        self.segments.iter().map(Segment::proven).max().unwrap_or(0)
+    }
+
+    /// The revisions that were acknowledged, as what follows them shows, and that are not there. What was
+    /// before the oldest segment, or between two that did not follow each other, was given back.
+    pub(super) fn lost(&self) -> Vec<u64> {
+        let mut lost = Vec::new();
+        let mut before: Option<&Segment> = None;
+        for segment in &self.segments {
+            let next_to = |it: &&Segment| it.header.sequence + 1 == segment.header.sequence;
+            let mut known = before.filter(next_to).map(|it| it.newest_revision());
+            for record in &segment.records {
+                lost.extend(
+                    known.filter(|it| *it < record.header.previous).map(|_| record.header.previous),
+                );
+                known = Some(record.header.revision);
+            }
+            lost.extend(segment.closed.filter(|it| *it > known.unwrap_or(0)));
+            before = Some(segment);
+        }
+        lost.sort_unstable_by_key(|&revision| Reverse(revision));
+        lost
+    }
+
+    /// What a change of which shows that a writer was at work while this was read.
+    pub(super) fn fingerprint(&self) -> Vec<(u64, u64)> {
+        self.segments.iter().map(|it| (it.header.sequence, it.end)).collect()
+    }
+
+    /// The newest checkpoint that is whole.
+    pub(super) fn newest_good(&self) -> Result<Option<(Place, Vec<u8>)>> {
+        for place in self.places() {
+            if let Some(data) = self.read(place)? {
+                return Ok(Some((place, data)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The checkpoint of a record; `None` if it, or what it is made of, is damaged.
+    pub(super) fn read(&self, (s, r): Place) -> Result<Option<Vec<u8>>> {
+        let segment = &self.segments[s];
+        let full = segment.records[..=r].iter().rposition(|it| it.header.kind == Kind::Full);
+        let Some(full) = full else { return Ok(None) };
+        let base = &segment.records[full];
+        let Some(whole) = segment.stored(base, full == r)? else { return Ok(None) };
+        if full == r {
+            return Ok(Some(whole));
+        }
+        let mut deltas = Vec::new();
+        for record in &segment.records[full + 1..=r] {
+            match segment.stored(record, true)? {
+                Some(stored) => deltas.push((stored, &record.header)),
+                None => return Ok(None),
+            }
+        }
+        let mut rope = Rope::new(&whole);
+        let mut revision = base.header.revision;
+        for (stored, header) in &deltas {
+            let made = usize::try_from(header.size).ok().and_then(|size| rope.apply(stored, size));
+            match made.filter(|_| header.previous == revision) {
+                Some(next) => rope = next,
+                None => return Ok(None),
+            }
+            revision = header.revision;
+        }
+        let digest = segment.records[r].header.digest;
+        Ok(rope.join().filter(|data| Digest::of(data) == digest))
+    }
+
+    pub(super) fn kept(&self, place: Place) -> Kept {
+        let record = self.record(place);
+        Kept { info: info(&record.header), stored: record.len }
+    }
+}
+
+pub(super) fn info(header: &RecordHeader) -> CheckpointInfo {
+    CheckpointInfo {
+        revision: Revision::from_number(header.revision),
+        saved: header.saved,
+        size: header.size,
+        digest: header.digest,
+        labels: header.labels.clone(),
+    }
+}
+
+impl Segment {
+    /// The stored bytes of a record; `None` if they are damaged. A base need not be checked by itself:
+    /// the digest of what is made of it tells.
+    fn stored(&self, record: &Record, check: bool) -> Result<Option<Vec<u8>>> {
+        let header = &record.header;
+        let (mut data, at) = (Vec::new(), record.at + header.stored_at());
+        let Ok(len) = usize::try_from(header.stored) else { return Ok(None) };
+        if data.try_reserve_exact(len).is_err() {
+            return Err(self.out_of_memory());
+        }
+        data.resize(len, 0);
+        let mut digest = xxhash_rust::xxh3::Xxh3Default::new();
+        // In pieces that stay in the processor's cache between being read and being summed.
+        for (n, piece) in data.chunks_mut(PIECE).enumerate() {
+            if self.file.read_into(piece, at + (n * PIECE) as u64)? < piece.len() {
+                return Ok(None);
+            }
+            if check && header.kind == Kind::Full {
+                digest.update(piece);
+            }
+        }
+        let sound = !check
+            || match header.kind {
+                Kind::Full => Digest::from_u128(digest.digest128()) == header.digest,
+                _ => stored_check(&data, self.header.salt) == header.check,
+            };
+        Ok(sound.then_some(data))
+    }
+
+    fn out_of_memory(&self) -> crate::Error {
+        crate::Error::Storage {
+            step: "read",
+            place: self.file.path().to_owned(),
+            source: std::io::ErrorKind::OutOfMemory.into(),
+        }
+    }
+}
+
+const PIECE: usize = 256 * 1024;

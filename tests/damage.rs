@@ -1,0 +1,176 @@
+//! Damage to a journal is seen: never wrong bytes, never a panic, and the newest good revision is
+//! offered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pitstop::{Error, Repository, Revision, Session};
+
+const SECTOR: usize = 512;
+
+/// A journal of three revisions in its first segment: a small one, one of several blocks and a delta.
+struct Journal {
+    _scratch: tempfile::TempDir,
+    session: Session,
+    segment: PathBuf,
+    bytes: Vec<u8>,
+    payloads: [Vec<u8>; 3],
+}
+
+fn journal() -> Journal {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let session = repository.get_or_create("job").unwrap();
+    let noise: Vec<u8> = (0..9000_u32).map(|n| ((n * n * 31) >> 7) as u8).collect();
+    let mut changed = noise.clone();
+    changed[5000] ^= 1;
+    let payloads = [b"one".to_vec(), noise, changed];
+    let mut writer = session.writer().unwrap();
+    for payload in &payloads {
+        writer.save(payload).unwrap();
+    }
+    drop(writer);
+    let history = session.history().unwrap().revisions;
+    assert!(history[0].stored < history[1].stored, "the last one is a delta: {history:?}");
+    let segment = session.location().unwrap().join("session.journal-0");
+    let bytes = fs::read(&segment).unwrap();
+    Journal { _scratch: scratch, session, segment, bytes, payloads }
+}
+
+impl Journal {
+    /// Judges what is loaded from a segment that was tampered with: a payload that was saved, with its
+    /// own number; and if it is not the newest, an error that says so.
+    fn judge(&self, tampered: &[u8], what: &str) {
+        fs::write(&self.segment, tampered).unwrap();
+        match self.session.load() {
+            Ok(newest) => assert!(newest.data == self.payloads[2], "{what}"),
+            Err(Error::Corrupt { newest_good: Some(good), .. }) => {
+                let number = good.number().unwrap();
+                assert!((1..=3).contains(&number), "{what}");
+                let loaded = self.session.load_revision(good).unwrap();
+                assert!(loaded.data == self.payloads[number as usize - 1], "{what}");
+            }
+            Err(Error::Corrupt { newest_good: None, .. }) => (),
+            other => panic!("{what}: {other:?}"),
+        }
+        for number in 1..=3 {
+            match self.session.load_revision(Revision::from_number(number)) {
+                Ok(it) => assert!(it.data == self.payloads[number as usize - 1], "{what}"),
+                Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
+                other => panic!("{what}: {other:?}"),
+            }
+        }
+        let _ = self.session.history().unwrap();
+    }
+
+    /// After whatever damage, the next save works, and its number was not given before.
+    fn judge_next_save(&self, tampered: &[u8], what: &str) {
+        fs::write(&self.segment, tampered).unwrap();
+        let saved = self.session.save(b"after the damage").unwrap();
+        assert!(saved.revision.number() > Some(3), "{what}: {}", saved.revision);
+        assert_eq!(self.session.load().unwrap().data, b"after the damage", "{what}");
+        clear(self.segment.parent().unwrap());
+    }
+
+    /// Where what is in use ends: the end of the mark that its writer left.
+    fn used(&self) -> usize {
+        self.bytes.iter().rposition(|&byte| byte != 0).unwrap().next_multiple_of(4096)
+    }
+}
+
+/// Puts the session back to one segment.
+fn clear(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !["session.journal", "session.journal-0", "session.writer"].contains(&name.as_str()) {
+            fs::remove_file(directory.join(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn no_bit_flips_unseen() {
+    let journal = journal();
+    // Every bit of what may be a header, and of the rest one in every few bytes.
+    let header = |byte: usize| byte % 4096 < 104 || (2048..2096).contains(&byte);
+    for byte in (0..journal.used()).filter(|&byte| header(byte) || byte % 13 == 0) {
+        for bit in if header(byte) { 0..8 } else { byte % 8..byte % 8 + 1 } {
+            let mut tampered = journal.bytes.clone();
+            tampered[byte] ^= 1 << bit;
+            journal.judge(&tampered, &format!("bit {bit} of byte {byte}"));
+        }
+    }
+}
+
+#[test]
+fn no_sector_is_lost_unseen() {
+    let journal = journal();
+    for size in [SECTOR, 4096] {
+        for at in (0..journal.used()).step_by(size) {
+            for fill in [0, 0xff] {
+                let mut tampered = journal.bytes.clone();
+                tampered[at..at + size].fill(fill);
+                let what = format!("{size} bytes at {at} filled with {fill}");
+                journal.judge(&tampered, &what);
+                journal.judge_next_save(&tampered, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_cut_goes_unseen() {
+    let journal = journal();
+    for len in (0..journal.used()).step_by(97).chain([0, 1, 4095, 4096, 4097]) {
+        // Without its end a journal cannot know what it held: anything but what was saved is refused.
+        fs::write(&journal.segment, &journal.bytes[..len]).unwrap();
+        match journal.session.load() {
+            Ok(it) => assert!(journal.payloads.contains(&it.data), "cut to {len}"),
+            Err(Error::Corrupt { .. } | Error::NoCheckpoint { .. }) => (),
+            other => panic!("cut to {len}: {other:?}"),
+        }
+        let saved = journal.session.save(b"goes on").unwrap();
+        assert_eq!(journal.session.load().unwrap().info, saved);
+        clear(journal.segment.parent().unwrap());
+    }
+}
+
+#[test]
+fn records_of_other_places_are_not_taken() {
+    let (ours, theirs) = (journal(), journal());
+    for at in (0..ours.used()).step_by(4096) {
+        for from in (0..theirs.used()).step_by(4096) {
+            let mut tampered = ours.bytes.clone();
+            tampered[at..at + 4096].copy_from_slice(&theirs.bytes[from..from + 4096]);
+            fs::write(&ours.segment, &tampered).unwrap();
+            match ours.session.load() {
+                Ok(it) => assert!(ours.payloads.contains(&it.data)),
+                Err(Error::Corrupt { .. } | Error::NoCheckpoint { .. }) => (),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    // A whole segment of another session, beside ours.
+    fs::write(&ours.segment, &ours.bytes).unwrap();
+    fs::copy(&theirs.segment, ours.segment.with_file_name("session.journal-1")).unwrap();
+    let error = ours.session.load().unwrap_err();
+    let Error::Corrupt { newest_good: Some(good), .. } = error else { panic!("{error:?}") };
+    assert_eq!(ours.session.load_revision(good).unwrap().data, ours.payloads[2]);
+    ours.session.save(b"goes on").unwrap();
+    assert_eq!(ours.session.load().unwrap().data, b"goes on");
+    let kept = ours.segment.with_file_name("session.journal.aside-1");
+    assert_eq!(fs::read(kept).unwrap(), theirs.bytes);
+}
+
+#[test]
+fn a_newer_format_is_refused_and_left_alone() {
+    let journal = journal();
+    let mut newer = journal.bytes.clone();
+    for copy in [8, 2048 + 8] {
+        newer[copy] = 2;
+    }
+    fs::write(&journal.segment, &newer).unwrap();
+    assert!(matches!(journal.session.load(), Err(Error::Unsupported { .. })));
+    assert!(matches!(journal.session.save(b"x"), Err(Error::Unsupported { .. })));
+    assert_eq!(fs::read(&journal.segment).unwrap(), newer);
+}
