@@ -36,7 +36,7 @@ pub type Place = (String, u32, u32);
 #[non_exhaustive]
 pub struct FaultVerdict {
     /// Its name.
-    pub scenario: &'static str,
+    pub scenario: String,
     /// How many calls it makes.
     pub calls: usize,
     /// How many faults were injected, one in each run.
@@ -52,7 +52,7 @@ pub struct FaultVerdict {
 impl fmt::Display for FaultVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, calls, faults, errors, .. } = self;
-        write!(f, "{scenario:16} {calls:4} calls {faults:5} faults {errors:5} errors")?;
+        write!(f, "{scenario:23} {calls:4} calls {faults:5} faults {errors:5} errors")?;
         self.failures.iter().take(10).try_for_each(|failure| write!(f, "\n  BROKEN: {failure}"))
     }
 }
@@ -211,7 +211,7 @@ fn lock(injector: &Mutex<Injector>) -> std::sync::MutexGuard<'_, Injector> {
 /// Runs a scenario with every fault in every call.
 pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
     let mut verdict = FaultVerdict {
-        scenario: scenario.name,
+        scenario: scenario.to_string(),
         calls: 0,
         faults: 0,
         errors: 0,

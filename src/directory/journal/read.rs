@@ -58,10 +58,19 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
     Ok(place.map(|place| journal.kept(place)))
 }
 
-/// Every revision that is kept, the newest first, by their headers alone.
+/// Every revision that is kept, the newest first, by their headers alone. What is not proved to have
+/// been acknowledged is read, for it may be a part of one only.
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
     undisturbed(session, |journal| {
-        let revisions: Vec<Kept> = journal.places().map(|place| journal.kept(place)).collect();
+        let proven = journal.proven();
+        let mut revisions: Vec<Kept> = Vec::new();
+        for place in journal.places() {
+            let kept = journal.kept(place);
+            let is_proven = journal.record(place).header.revision <= proven;
+            if is_proven || journal.read(place)?.is_some() {
+                revisions.push(kept);
+            }
+        }
         let oldest = journal.places().last().map(|place| journal.record(place).header.revision);
         let lost = |number: &u64| Some(*number) > oldest && is_lost(journal, *number);
         let mut damaged: Vec<Revision> =
@@ -83,7 +92,10 @@ fn named(journal: &Journal) -> impl Iterator<Item = u64> {
 
 fn is_lost(journal: &Journal, number: u64) -> bool {
     let there = |place| journal.record(place).header.revision == number;
-    number > 0 && named(journal).any(|it| it == number) && !journal.places().any(there)
+    number > 0
+        && number >= journal.oldest_kept()
+        && named(journal).any(|it| it == number)
+        && !journal.places().any(there)
 }
 
 /// Looks again as long as a writer was at work while something seemed to be damaged or missing:

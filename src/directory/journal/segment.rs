@@ -2,7 +2,7 @@
 
 use super::format::{BLOCK, FirstBlock, Kind, RecordHeader, SegmentHeader, first_block};
 use crate::error::{Error, Result};
-use crate::sys::{File, Outcome};
+use crate::sys::File;
 
 /// How much is read at once where the end of a segment has to be looked for.
 const STRIDE: u64 = 1 << 20;
@@ -38,8 +38,6 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) enum Found {
     Segment(Segment),
-    /// Made, but never used.
-    Blank(File),
     /// Its header is lost, and all in it. It has this length.
     Damaged(u64),
 }
@@ -48,23 +46,15 @@ pub(super) enum Found {
 pub(super) fn open(file: File, name: String) -> Result<Found> {
     let capacity = file.metadata()?.size;
     let block = file.read_up_to(0, BLOCK as usize)?;
-    let header = match block.len() {
-        len if (len as u64) < BLOCK => {
-            // One that is shorter was being made: nothing in it was acknowledged.
-            let blank = block.iter().all(|&byte| byte == 0);
-            return Ok(if blank { Found::Blank(file) } else { Found::Damaged(capacity) });
+    let header = match first_block(&block) {
+        FirstBlock::Segment(header) => header,
+        FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
+        FirstBlock::Newer(version) => {
+            return Err(Error::Unsupported {
+                what: "a journal of a newer format",
+                place: format!("this Pitstop: {} has {version}", file.path().display()),
+            });
         }
-        _ => match first_block(&block) {
-            FirstBlock::Segment(header) => header,
-            FirstBlock::Blank if is_blank(&file, capacity)? => return Ok(Found::Blank(file)),
-            FirstBlock::Blank | FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
-            FirstBlock::Newer(version) => {
-                return Err(Error::Unsupported {
-                    what: "a journal of a newer format",
-                    place: format!("this Pitstop: {} has {version}", file.path().display()),
-                });
-            }
-        },
     };
     let mut segment = Segment {
         file,
@@ -78,18 +68,6 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
     };
     segment.scan()?;
     Ok(Found::Segment(segment))
-}
-
-fn is_blank(file: &File, capacity: u64) -> Outcome<bool> {
-    let mut at = 0;
-    while at < capacity {
-        let chunk = file.read_up_to(at, STRIDE as usize)?;
-        if chunk.is_empty() || chunk.iter().any(|&byte| byte != 0) {
-            return Ok(chunk.is_empty());
-        }
-        at += chunk.len() as u64;
-    }
-    Ok(true)
 }
 
 impl Segment {
@@ -170,7 +148,7 @@ impl Segment {
     /// The first header at or behind this place.
     fn next_header(&self, mut at: u64) -> Result<Option<(RecordHeader, u64)>> {
         while at < self.capacity {
-            let chunk = self.file.read_up_to(at, STRIDE as usize)?;
+            let chunk = self.file.read_up_to(at, STRIDE.min(self.capacity - at) as usize)?;
             for (n, block) in chunk.chunks_exact(BLOCK as usize).enumerate() {
                 if let Some(header) = self.decode(block) {
                     return Ok(Some((header, at + n as u64 * BLOCK)));

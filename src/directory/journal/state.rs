@@ -7,14 +7,14 @@ use crate::backend::Kept;
 use crate::checkpoint::{CheckpointInfo, Digest, Revision};
 use crate::directory::names;
 use crate::error::Result;
-use crate::sys::{Access, Directory, File, found};
+use crate::sys::{Access, Directory, found};
 
 /// The segments of a journal, the oldest first.
 #[derive(Debug)]
 pub(super) struct Journal {
     pub segments: Vec<Segment>,
-    /// Files that were made, but never used.
-    pub blank: Vec<(String, File)>,
+    /// Whether a new segment was being made.
+    pub is_unfinished: bool,
     /// Files whose headers are lost, and the segments of other journals, with their lengths.
     pub damaged: Vec<(String, u64)>,
 }
@@ -25,8 +25,9 @@ pub(super) type Place = (usize, usize);
 impl Journal {
     /// Reads the headers of all segments and records.
     pub(super) fn open(session: &Directory, access: Access) -> Result<Self> {
-        let mut journal = Self { segments: Vec::new(), blank: Vec::new(), damaged: Vec::new() };
+        let mut journal = Self { segments: Vec::new(), is_unfinished: false, damaged: Vec::new() };
         for (name, _) in session.entries()? {
+            journal.is_unfinished |= name == names::NEW_SEGMENT;
             let Some(name) = name.to_str().filter(|it| names::segment_number(it).is_some()) else {
                 continue;
             };
@@ -34,7 +35,6 @@ impl Journal {
             let Some(file) = found(session.open_file(name, access))? else { continue };
             match segment::open(file, name.to_owned())? {
                 Found::Segment(segment) => journal.segments.push(segment),
-                Found::Blank(file) => journal.blank.push((name.to_owned(), file)),
                 Found::Damaged(capacity) => journal.damaged.push((name.to_owned(), capacity)),
             }
         }
@@ -52,12 +52,20 @@ impl Journal {
         }
     }
 
-    /// Every record whose header is good, the newest first.
+    /// Every record that is kept and whose header is good, the newest first.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         let in_segment = |(s, segment): (usize, &Segment)| {
             (0..segment.records.len()).rev().map(move |r| (s, r)).collect::<Vec<_>>()
         };
-        self.segments.iter().enumerate().rev().flat_map(in_segment)
+        let kept = self.oldest_kept();
+        let places = self.segments.iter().enumerate().rev().flat_map(in_segment);
+        places.filter(move |place| self.record(*place).header.revision >= kept)
+    }
+
+    /// The oldest revision that is kept. What is left of older ones may be half written over.
+    pub(super) fn oldest_kept(&self) -> u64 {
+        let records = self.segments.iter().flat_map(|segment| &segment.records);
+        records.map(|record| record.header.kept).max().unwrap_or(0)
     }
 
     pub(super) fn record(&self, (s, r): Place) -> &Record {
