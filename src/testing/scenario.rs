@@ -226,6 +226,16 @@ fn of_journals() -> Vec<Scenario> {
     let all = |parts: [&[Step]; 2]| parts.concat();
     vec![
         scenario("rotation", &held, &saves(NOISE..NOISE + 45).collect::<Vec<_>>()),
+        scenario(
+            "new-segment",
+            &all([&held, &saves(NOISE..NOISE + 3).collect::<Vec<_>>()]),
+            &saves(NOISE + 3..NOISE + 6).collect::<Vec<_>>(),
+        ),
+        scenario(
+            "used-segment",
+            &all([&held, &saves(NOISE..NOISE + 20).collect::<Vec<_>>()]),
+            &saves(NOISE + 20..NOISE + 28).collect::<Vec<_>>(),
+        ),
         scenario("single-rotation", &made, &saves(NOISE..NOISE + 14).collect::<Vec<_>>()),
         scenario("deltas", &held, &saves(STATE..STATE + 25).collect::<Vec<_>>()),
         scenario(
@@ -233,7 +243,7 @@ fn of_journals() -> Vec<Scenario> {
             &all([&made, &saves(STATE..STATE + 7).collect::<Vec<_>>()]),
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
-        scenario("large", &made, &saves(LARGE..LARGE + 3).collect::<Vec<_>>()),
+        scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
         scenario(
             "takeovers",
             &held,

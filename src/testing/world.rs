@@ -103,6 +103,14 @@ impl World {
         }
     }
 
+    /// The numbers that were told.
+    pub(crate) fn tell(&mut self, done: &Self) {
+        self.saw(done);
+        for (id, session) in &mut self.sessions {
+            session.told = done.sessions.get(id).map_or(0, |it| it.told);
+        }
+    }
+
     fn has_checkpoint(&self, id: Id) -> bool {
         self.sessions.get(id).is_some_and(|it| !it.payloads.contains(&None))
     }

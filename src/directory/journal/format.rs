@@ -73,9 +73,6 @@ impl SegmentHeader {
 /// Reads the first block of a segment. A write that was cut short may leave one copy of each of two
 /// uses; the newer one counts.
 pub(super) fn first_block(block: &[u8]) -> FirstBlock {
-    if (block.len() as u64) < BLOCK {
-        return FirstBlock::Damaged;
-    }
     let copies = COPIES.map(|at| &block[at..at + SEGMENT_LEN]);
     let newest =
         copies.iter().filter_map(|copy| SegmentHeader::decode(copy)).max_by_key(|h| h.sequence);

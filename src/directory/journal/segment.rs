@@ -45,7 +45,10 @@ pub(super) enum Found {
 /// Opens a segment and reads the headers of its records.
 pub(super) fn open(file: File, name: String) -> Result<Found> {
     let capacity = file.metadata()?.size;
-    let block = file.read_up_to(0, BLOCK as usize)?;
+    if capacity < BLOCK {
+        return Ok(Found::Damaged(capacity));
+    }
+    let block = file.read_at(0, BLOCK as usize)?;
     let header = match first_block(&block) {
         FirstBlock::Segment(header) => header,
         FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
@@ -131,7 +134,7 @@ impl Segment {
         if at + BLOCK > self.capacity {
             return Ok(None);
         }
-        let block = self.file.read_up_to(at, BLOCK as usize)?;
+        let block = self.file.read_at(at, BLOCK as usize)?;
         Ok(self.decode(&block))
     }
 
@@ -148,7 +151,7 @@ impl Segment {
     /// The first header at or behind this place.
     fn next_header(&self, mut at: u64) -> Result<Option<(RecordHeader, u64)>> {
         while at < self.capacity {
-            let chunk = self.file.read_up_to(at, STRIDE.min(self.capacity - at) as usize)?;
+            let chunk = self.file.read_at(at, STRIDE.min(self.capacity - at) as usize)?;
             for (n, block) in chunk.chunks_exact(BLOCK as usize).enumerate() {
                 if let Some(header) = self.decode(block) {
                     return Ok(Some((header, at + n as u64 * BLOCK)));

@@ -327,12 +327,12 @@ impl Tail {
 /// Makes a record durable by writing it again, since the flush of it may have failed.
 fn settle(segment: &Segment, r: usize) -> Outcome<()> {
     let record = &segment.records[r];
-    let len = record.len.min(MOST_AT_ONCE) as usize;
     let mut done = 0;
     while done < record.len {
-        let bytes = segment.file.read_up_to(record.at + done, len)?;
+        let len = MOST_AT_ONCE.min(record.len - done);
+        let bytes = segment.file.read_at(record.at + done, len as usize)?;
         segment.file.write_all_at(&[&bytes], record.at + done)?;
-        done += len as u64;
+        done += len;
     }
     segment.file.write_all_at(&[&segment.header.encode()], 0)?;
     segment.file.sync()
