@@ -25,6 +25,8 @@ pub(super) const LOCK_ASIDE: &str = "session.aside";
 
 /// An empty file that says that a session keeps a journal.
 pub(super) const JOURNAL: &str = "session.journal";
+/// A segment of the journal that is being made.
+pub(super) const NEW_SEGMENT: &str = "session.journal.new";
 /// What was found where a segment of the journal belongs, with a number.
 pub(super) const SEGMENT_ASIDE: &str = "session.journal.aside";
 

@@ -364,19 +364,21 @@ impl File {
         Ok((data, metadata))
     }
 
-    /// Up to so many bytes from there on; fewer only where the file ends.
+    /// So many bytes from there on.
     #[track_caller]
-    pub(crate) fn read_up_to(&self, offset: u64, len: usize) -> Outcome<Vec<u8>> {
+    pub(crate) fn read_at(&self, offset: u64, len: usize) -> Outcome<Vec<u8>> {
         let mut data = vec![0; len];
-        let done = self.here("read", || self.fill(&mut data, offset))?;
-        data.truncate(done);
+        self.read_into(&mut data, offset)?;
         Ok(data)
     }
 
-    /// Reads until the buffer is full or the file ends.
+    /// Fills the buffer. That the file ends before it is full is an error.
     #[track_caller]
-    pub(crate) fn read_into(&self, buffer: &mut [u8], offset: u64) -> Outcome<usize> {
-        self.here("read", || self.fill(buffer, offset))
+    pub(crate) fn read_into(&self, buffer: &mut [u8], offset: u64) -> Outcome<()> {
+        self.here("read", || match self.fill(buffer, offset)? {
+            done if done < buffer.len() => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        })
     }
 
     fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

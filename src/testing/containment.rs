@@ -218,7 +218,7 @@ fn race(scenario: &Scenario, wrap: &Wrap, number: usize) -> std::result::Result<
             Action::Pass
         }))
     });
-    let wrong = |what: String| format!("{}, a link before call {number}: {what}", scenario.name);
+    let wrong = |what: String| format!("{scenario}, a link before call {number}: {what}");
     let mut run = Run::of(scenario, &wrap).map_err(|error| wrong(format!("{error:?}")))?;
     let disk = run.disk.clone();
     let outside = disk.digest_below(Path::new(OUTSIDE));
@@ -255,11 +255,11 @@ pub(crate) fn plainbox_is_kept_out(wrap: &Wrap) -> std::result::Result<(), Strin
                 Action::Pass
             }))
         });
-        let wrong = |error| format!("{}: {error:?}", scenario.name);
+        let wrong = |error| format!("{scenario}: {error:?}");
         let mut run = Run::of(&scenario, &wrap).map_err(wrong)?;
         scenario.steps.iter().try_for_each(|step| run.step(*step)).map_err(wrong)?;
         if is_open.load(Ordering::Relaxed) {
-            return Err(format!("{}: PlainBox is not kept out of a save", scenario.name));
+            return Err(format!("{scenario}: PlainBox is not kept out of a save"));
         }
     }
     Ok(())

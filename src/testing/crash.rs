@@ -5,7 +5,7 @@
 //! killed, and nothing is lost but their locks. Then a new program looks whether all that was
 //! promised is there, goes on with its work, and is hit by a power cut in its turn.
 //!
-//! A state that breaks a promise is named by a text such as `saves/17/2c`: the scenario, the moment,
+//! A state that breaks a promise is named by a text such as `plain/saves/17/2c`: the scenario, the moment,
 //! and the changes that survived (hexadecimal, or `kill`), and again a moment and changes if it took
 //! a second power cut. With `PITSTOP_REPLAY` set to that text, the suite judges that state alone.
 
@@ -20,8 +20,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::disk::{Moment, SimulatedDisk, Survivors};
 use super::random::Random;
 use super::run::{Run, Wrap};
-use super::scenario::{Id, Scenario, Step, scenarios};
+use super::scenario::{Id, LARGE, STATE, Scenario, Step, scenarios};
 use super::world::World;
+use crate::backend::Format;
 
 /// How much of it is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +43,27 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// A journal has many more sectors than a plain session, most of which mean the same.
+    fn of(self, scenario: &Scenario) -> Self {
+        match scenario.format {
+            Format::Journal => Self {
+                all_subsets_of: self.all_subsets_of.min(4),
+                samples: self.samples / 50,
+                second_crashes: self.second_crashes / 3,
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
 /// What became of one scenario.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Verdict {
     /// Its name.
-    pub scenario: &'static str,
+    pub scenario: String,
     /// How many moments it has.
     pub moments: usize,
     /// How many different states were judged after one power cut or kill, and after two.
@@ -59,8 +75,8 @@ pub struct Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (first, second) = self.states;
-        let name = self.scenario;
-        write!(f, "{name:16} {:4} moments {first:7} + {second:7} states", self.moments)?;
+        let name = &self.scenario;
+        write!(f, "{name:23} {:4} moments {first:7} + {second:7} states", self.moments)?;
         match &self.failure {
             Some(failure) => write!(f, "  BROKEN: {failure}"),
             None => Ok(()),
@@ -73,7 +89,7 @@ pub fn crashes(budget: Budget) -> Vec<Verdict> {
     if let Ok(spec) = std::env::var("PITSTOP_REPLAY") {
         return vec![replay(&spec)];
     }
-    scenarios().iter().map(|scenario| crash(scenario, &plain(), budget)).collect()
+    scenarios().iter().map(|scenario| crash(scenario, &plain(), budget.of(scenario))).collect()
 }
 
 /// Nothing between the library and the disk.
@@ -84,7 +100,7 @@ pub(crate) fn plain() -> Wrap {
 /// Runs one scenario.
 pub(crate) fn crash(scenario: &Scenario, wrap: &Wrap, budget: Budget) -> Verdict {
     let mut verdict =
-        Verdict { scenario: scenario.name, moments: 0, states: (0, 0), failure: None };
+        Verdict { scenario: scenario.to_string(), moments: 0, states: (0, 0), failure: None };
     let (moments, worlds) = match record(scenario, wrap) {
         Ok(recorded) => recorded,
         Err(failure) => {
@@ -123,12 +139,12 @@ type Recorded = (Vec<Moment>, Vec<World>);
 
 /// Every moment of a scenario without a crash, and what was promised at each.
 fn record(scenario: &Scenario, wrap: &Wrap) -> Result<Recorded, String> {
-    let wrong = |error| format!("{}: {error:?}", scenario.name);
+    let wrong = |error| format!("{scenario}: {error:?}");
     let mut run = Run::of(scenario, wrap).map_err(wrong)?;
     run.disk.record();
     for step in &scenario.steps {
         run.step(*step).map_err(wrong)?;
-        run.observe().map_err(|text| format!("{} after {step:?}: {text}", scenario.name))?;
+        run.observe().map_err(|text| format!("{scenario} after {step:?}: {text}"))?;
     }
     Ok((run.disk.take_history(), run.worlds))
 }
@@ -172,7 +188,7 @@ impl Shared<'_> {
             }
         }
         self.first.fetch_add(1, Ordering::Relaxed);
-        let spec = format!("{}/{number}/{end}", self.scenario.name);
+        let spec = format!("{}/{number}/{end}", self.scenario);
         let world = &self.worlds[moment.mark];
         let (moments, worlds) = judge(self.scenario, self.wrap, disk, end, world)
             .map_err(|text| format!("{spec}: {text}"))?;
@@ -240,7 +256,8 @@ fn ends(moment: &Moment, number: usize, budget: Budget) -> Vec<End> {
     let mut add = |bits: u128| ends.push(End::Crash(Survivors(bits)));
     add(0);
     add(all);
-    for one in 0..count {
+    // One alone survives, or is lost.
+    for one in (0..count).step_by(count / (2 * budget.samples).max(1) + 1) {
         add(1 << one);
         add(all & !(1 << one));
     }
@@ -259,7 +276,7 @@ pub(crate) fn judge(
     world: &World,
 ) -> Result<Recorded, String> {
     let outside = disk.digest_without(Path::new(scenario.location));
-    let mut run = Run::on(disk.clone(), wrap, scenario.location, world.clone())
+    let mut run = Run::on(disk.clone(), wrap, scenario, world.clone())
         .map_err(|error| format!("open: {error:?}"))?;
     disk.record();
     let found = run.observe()?;
@@ -267,8 +284,10 @@ pub(crate) fn judge(
     if let End::Crash(_) = end {
         // What was found is on the disk now. After a kill it may be in the kernel's memory only.
         run.world = found;
-        run.worlds = vec![run.world.clone()];
+    } else {
+        run.world.saw(&found);
     }
+    run.worlds = vec![run.world.clone()];
     for step in &next {
         run.step(*step).map_err(|error| format!("then {step:?}: {error:?}"))?;
         run.observe().map_err(|text| format!("then {step:?}: {text}"))?;
@@ -307,7 +326,12 @@ fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
     }
     let is_mentioned = |id: Id| steps.contains(&Step::Save(id, 10));
     let others = found.sessions.keys().copied().filter(|id| is_there(id) && !is_mentioned(id));
-    let saves: Vec<Step> = others.map(|id| Step::Save(id, 11)).collect();
+    let next = |id: Id| match found.sessions[id].payloads.last() {
+        // A delta pays.
+        Some(Some(newest @ STATE..LARGE)) => newest + 1,
+        _ => 11,
+    };
+    let saves: Vec<Step> = others.map(|id| Step::Save(id, next(id))).collect();
     steps.extend(saves);
     steps
 }
@@ -315,10 +339,12 @@ fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
 /// Judges one state.
 fn replay(spec: &str) -> Verdict {
     let mut parts = spec.split('/');
-    let name = parts.next().unwrap_or_default();
+    let name: Vec<&str> = parts.by_ref().take(2).collect();
+    let name = name.join("/");
     let all = scenarios();
-    let scenario = all.iter().find(|scenario| scenario.name == name);
-    let mut verdict = Verdict { scenario: "replay", moments: 1, states: (1, 0), failure: None };
+    let scenario = all.iter().find(|scenario| scenario.to_string() == name);
+    let mut verdict =
+        Verdict { scenario: "replay".to_owned(), moments: 1, states: (1, 0), failure: None };
     let outcome = scenario.ok_or_else(|| format!("there is no scenario '{name}'")).and_then(|it| {
         let wrap = plain();
         let (mut moments, mut worlds) = record(it, &wrap)?;

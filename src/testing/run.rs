@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::SimulatedDisk;
-use super::scenario::{Id, NEAR, OUTSIDE, Scenario, Step, payload};
+use super::scenario::{Id, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
 use super::world::{Expected, Presence, World};
-use crate::checkpoint::{Revision, SaveOptions};
+use crate::backend::Format;
+use crate::checkpoint::{Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::repository::{CreateOptions, Repository};
 use crate::session::{Session, Writer};
 use crate::sys::Disk;
+
+/// What 16 revisions of the payloads here take, and one to go on in.
+const MOST_SEGMENTS: usize = 5;
 
 /// Puts something between the library and the disk.
 pub(crate) type Wrap = Arc<dyn Fn(SimulatedDisk) -> Arc<dyn Disk> + Send + Sync>;
@@ -24,6 +28,7 @@ pub(crate) struct Run {
     pub disk: SimulatedDisk,
     wrap: Wrap,
     location: PathBuf,
+    format: Format,
     repository: Repository,
     writers: BTreeMap<Id, Writer>,
     pub world: World,
@@ -36,13 +41,13 @@ impl Run {
     pub(crate) fn on(
         disk: SimulatedDisk,
         wrap: &Wrap,
-        location: &str,
+        scenario: &Scenario,
         world: World,
     ) -> Result<Self, Error> {
-        let location = PathBuf::from(location);
-        let repository = open(&disk, wrap, &location)?;
-        let (writers, worlds) = (BTreeMap::new(), vec![world.clone()]);
-        Ok(Self { disk, wrap: wrap.clone(), location, repository, writers, world, worlds })
+        let (location, format) = (PathBuf::from(scenario.location), scenario.format);
+        let repository = open(&disk, wrap, &location, format)?;
+        let (wrap, writers, worlds) = (wrap.clone(), BTreeMap::new(), vec![world.clone()]);
+        Ok(Self { disk, wrap, location, format, repository, writers, world, worlds })
     }
 
     /// A program that is about to begin with a scenario's steps.
@@ -54,7 +59,7 @@ impl Run {
         disk.put_file(format!("{OUTSIDE}/file"), b"outside");
         disk.put_link(format!("{OUTSIDE}/link"), NEAR);
         disk.sync_all();
-        let mut run = Self::on(disk, wrap, scenario.location, World::default())?;
+        let mut run = Self::on(disk, wrap, scenario, World::default())?;
         for step in &scenario.given {
             run.step(*step)?;
         }
@@ -78,7 +83,7 @@ impl Run {
     /// What the next of its calls finds is found by a new program.
     pub(crate) fn restart(&mut self) -> Result<(), Error> {
         self.writers.clear();
-        self.repository = open(&self.disk, &self.wrap, &self.location)?;
+        self.repository = open(&self.disk, &self.wrap, &self.location, self.format)?;
         Ok(())
     }
 
@@ -90,12 +95,17 @@ impl Run {
         self.location.join(format!("{id}.session"))
     }
 
-    fn save(&mut self, id: Id, number: u32, options: &SaveOptions) -> Result<(), Error> {
-        let data = payload(number);
-        match self.writers.get_mut(id) {
-            Some(writer) => writer.save_with(&data, options).map(drop),
-            None => self.session(id)?.save_with(&data, options).map(drop),
+    fn save(&mut self, id: Id, number: u32, mut options: SaveOptions) -> Result<(), Error> {
+        if (NOISE..STATE).contains(&number) {
+            options = options.keep(Retention::Revisions(2));
         }
+        let data = payload(number);
+        let info = match self.writers.get_mut(id) {
+            Some(writer) => writer.save_with(&data, &options)?,
+            None => self.session(id)?.save_with(&data, &options)?,
+        };
+        self.world.give(id, info.revision, number);
+        Ok(())
     }
 
     pub(crate) fn perform(&mut self, step: Step) -> Result<(), Error> {
@@ -107,14 +117,14 @@ impl Run {
                 let options = CreateOptions::new().id(SessionId::new(id)?).replace_last();
                 self.repository.create(&options).map(drop)
             }
-            Step::Save(id, number) => self.save(id, number, &SaveOptions::new()),
+            Step::Save(id, number) => self.save(id, number, SaveOptions::new()),
             Step::Follow(id, number) => {
                 let revision = match self.session(id)?.load() {
                     Ok(checkpoint) => checkpoint.info.revision,
                     Err(Error::NoCheckpoint { .. }) => Revision::NONE,
                     Err(error) => return Err(error),
                 };
-                self.save(id, number, &SaveOptions::new().follows(revision))
+                self.save(id, number, SaveOptions::new().follows(revision))
             }
             Step::Hold(id) => {
                 let writer = self.session(id)?.writer()?;
@@ -171,6 +181,9 @@ impl Run {
         }
         let listed: Vec<&str> = listing.sessions.iter().map(|it| it.id.as_str()).collect();
         let mut found = self.world.clone();
+        if let Some((id, revision)) = found.given_twice {
+            return Err(format!("{id} has two checkpoints of the number {revision}"));
+        }
         if let Some(other) = listed.iter().find(|id| !found.sessions.contains_key(**id)) {
             return Err(format!("{other} is listed, and was never made"));
         }
@@ -214,6 +227,13 @@ impl Run {
             }
             Err(error) => return Err(format!("{id} does not load: {error:?}")),
         };
+        if listed && self.format == Format::Journal {
+            self.observe_history(id, found)?;
+        }
+        if payloads == [None] {
+            // It was made anew, or nothing was ever saved.
+            (found.told, found.given) = (0, BTreeMap::new());
+        }
         match payloads.last() {
             Some(newest) => found.payloads = vec![*newest],
             None => return Err(format!("{id} holds none of {:?}", found.payloads)),
@@ -225,21 +245,75 @@ impl Run {
         Ok(())
     }
 
+    /// Every revision that is listed is there, and is what it was when its number was given.
+    fn observe_history(&self, id: Id, found: &mut Expected) -> Result<(), String> {
+        let is_journal = self.disk.names(self.place(id)).contains(&"session.journal".into());
+        if !is_journal && (found.given.is_empty() || found.payloads.contains(&None)) {
+            // PlainBox made it, or a power cut left its name alone: that is a plain session.
+            return Ok(());
+        }
+        let session = self.session(id).map_err(|error| format!("{error:?}"))?;
+        let history = session.history().map_err(|error| format!("history: {error:?}"))?;
+        if !history.damaged.is_empty() {
+            return Err(format!("{id} reports damage: {:?}", history.damaged));
+        }
+        for kept in &history.revisions {
+            let revision = kept.info.revision;
+            let wrong = |what: &str| format!("revision {revision} of {id} {what}");
+            let loaded = session
+                .load_revision(revision)
+                .map_err(|error| wrong(&format!("does not load: {error:?}")))?;
+            let number = revision.number().unwrap_or_default();
+            let is_it = |payload_number: &u32| payload(*payload_number) == loaded.data;
+            match found.given.get(&number) {
+                Some(given) if is_it(given) => (),
+                Some(_) if number <= found.told => return Err(wrong("is not what it was")),
+                _ => match found.payloads.iter().flatten().copied().find(is_it) {
+                    Some(in_flight) => drop(found.given.insert(number, in_flight)),
+                    None => return Err(wrong("was never saved")),
+                },
+            }
+            if loaded.info != kept.info {
+                return Err(wrong("is listed as something else"));
+            }
+        }
+        let newest = history.revisions.first().and_then(|kept| kept.info.revision.number());
+        found.told = newest.unwrap_or(0).max(found.told);
+        Ok(())
+    }
+
     /// Nothing is left in a session's directory that nobody will ever clear away.
     pub(crate) fn check_tidy(&self, id: Id) -> Result<(), String> {
-        const KNOWN: [&str; 4] = ["session", "session.writer", "session.replaces", "own"];
-        for name in self.disk.names(self.place(id)) {
-            let name = name.to_string_lossy();
-            if !KNOWN.contains(&&*name) && !name.starts_with("session.aside-") {
+        const KNOWN: [&str; 3] = ["session.writer", "session.replaces", "own"];
+        let names = self.disk.names(self.place(id));
+        let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+        let is_journal = names.iter().any(|name| name == "session.journal");
+        let mut segments = 0;
+        for name in &names {
+            let is_segment = name.starts_with("session.journal-");
+            segments += usize::from(is_segment);
+            let is_known = match is_journal {
+                true => is_segment || name == "session.journal",
+                false => name == "session" || name.starts_with("session.aside-"),
+            };
+            if !is_known && !KNOWN.contains(&&**name) {
                 return Err(format!("{name} is left in {id}"));
             }
         }
-        Ok(())
+        match segments {
+            0..=MOST_SEGMENTS => Ok(()),
+            _ => Err(format!("{segments} segments are in {id}")),
+        }
     }
 }
 
-fn open(disk: &SimulatedDisk, wrap: &Wrap, location: &Path) -> Result<Repository, Error> {
+fn open(
+    disk: &SimulatedDisk,
+    wrap: &Wrap,
+    location: &Path,
+    format: Format,
+) -> Result<Repository, Error> {
     let disk = wrap(disk.clone());
     let backend = DirectoryBackend::on_disk(location, disk)?;
-    Ok(Repository::with_backend(backend).with_format(crate::Format::Plain))
+    Ok(Repository::with_backend(backend).with_format(format))
 }

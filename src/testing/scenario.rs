@@ -1,5 +1,9 @@
 //! What a program does with a repository, step by step, and what was promised to it at each.
 
+use std::fmt;
+
+use crate::backend::Format;
+
 pub(crate) type Id = &'static str;
 
 /// One call of the library, or something that happens.
@@ -47,12 +51,20 @@ impl Step {
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub name: &'static str,
+    /// Of the sessions that Pitstop makes in it.
+    pub format: Format,
     /// Where the repository is.
     pub location: &'static str,
     /// What was done before.
     pub given: Vec<Step>,
     pub steps: Vec<Step>,
     pub has_hard_links: bool,
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.format, self.name)
+    }
 }
 
 /// What lies beside the repository, and must stay as it is.
@@ -63,20 +75,65 @@ const FAR: &str = "/home/user/.local/state/pitstop/sessions";
 /// The payload of this number. Each sector of each is unlike any other.
 pub(crate) fn payload(number: u32) -> Vec<u8> {
     const SIZES: [u32; 4] = [0, 1, 600, 5000];
-    let size = SIZES[number as usize % SIZES.len()];
-    (0..size).map(|at| (number.wrapping_mul(31) + at / 512 * 7 + at) as u8 | 1).collect()
+    let noise = |seed: u32, size: u32| {
+        let mut x = seed;
+        (0..size).map(move |_| {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (x >> 24) as u8 | 1
+        })
+    };
+    match number {
+        NOISE..STATE => noise(number, 4000 + number * 1237 % 5000).collect(),
+        STATE..LARGE => {
+            let nth = number - STATE;
+            let mut state: Vec<u8> = noise(0, 6000 + 300 * nth).collect();
+            state[nth as usize * 97..][..30].copy_from_slice(&[nth as u8; 30]);
+            state
+        }
+        LARGE.. => noise(number, 150_000).collect(),
+        _ => {
+            let size = SIZES[number as usize % SIZES.len()];
+            (0..size).map(|at| (number.wrapping_mul(31) + at / 512 * 7 + at) as u8 | 1).collect()
+        }
+    }
 }
 
+/// From here on, payloads that have nothing in common, of which few are kept.
+pub(crate) const NOISE: u32 = 100;
+/// From here on, one that grows and changes a little.
+pub(crate) const STATE: u32 = 200;
+/// From here on, so large that a segment for them is not filled with zeros.
+pub(crate) const LARGE: u32 = 300;
+
+/// Those of both formats.
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    use Step::*;
-    let scenario = |name, location, given: &[Step], steps: &[Step]| Scenario {
-        name,
-        location,
-        given: given.to_vec(),
-        steps: steps.to_vec(),
-        has_hard_links: true,
+    let mut all = of_both(Format::Plain);
+    all.extend(of_plain());
+    all.extend(of_both(Format::Journal));
+    all.extend(of_journals());
+    all
+}
+
+fn scenario(
+    format: Format,
+    name: &'static str,
+    location: &'static str,
+    given: &[Step],
+    steps: &[Step],
+) -> Scenario {
+    let (given, steps) = (given.to_vec(), steps.to_vec());
+    Scenario { name, format, location, given, steps, has_hard_links: true }
+}
+
+use Step::*;
+
+const SAVED: [Step; 4] = [Create("a"), Save("a", 3), Create("b"), Save("b", 6)];
+
+fn of_both(format: Format) -> Vec<Scenario> {
+    let scenario = |name, location, given: &[Step], steps: &[Step]| {
+        scenario(format, name, location, given, steps)
     };
-    let saved = [Create("a"), Save("a", 3), Create("b"), Save("b", 6)];
+    let saved = SAVED;
     let last = [saved.as_slice(), &[MakeLast("a")]].concat();
     vec![
         scenario("create", FAR, &[], &[Create("a"), Create("b")]),
@@ -89,12 +146,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[Save("a", 2), Save("a", 3), Save("a", 4), Save("a", 6), Save("a", 7), Release("a")],
         ),
         scenario("single-saves", NEAR, &saved, &[Save("a", 2), Save("a", 7), Save("a", 5)]),
-        scenario(
-            "unfinished",
-            NEAR,
-            &[saved.as_slice(), &[Unfinished("a")]].concat(),
-            &[Save("a", 2), Unfinished("a"), Save("a", 7)],
-        ),
         scenario("conditional", NEAR, &saved, &[Follow("a", 2), Follow("a", 7)]),
         scenario("look", NEAR, &last, &[Look("a"), Look("b")]),
         scenario("replace", NEAR, &last, &[Replace("n"), Save("n", 1), Save("n", 2)]),
@@ -124,6 +175,22 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             &[Create("a"), Save("a", 1), Hold("a")],
             &[Save("a", 2), Kill, Save("a", 3), Hold("a"), Kill, Remove("a"), Kill, Create("a")],
         ),
+    ]
+}
+
+/// What PlainBox does, and what only a plain session has.
+fn of_plain() -> Vec<Scenario> {
+    let scenario = |name, location, given: &[Step], steps: &[Step]| {
+        scenario(Format::Plain, name, location, given, steps)
+    };
+    let saved = SAVED;
+    vec![
+        scenario(
+            "unfinished",
+            NEAR,
+            &[saved.as_slice(), &[Unfinished("a")]].concat(),
+            &[Save("a", 2), Unfinished("a"), Save("a", 7)],
+        ),
         scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
         scenario(
             "leftover",
@@ -147,5 +214,56 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             has_hard_links: false,
             ..scenario("no-hard-links", NEAR, &saved, &[Save("a", 2), Save("a", 7)])
         },
+    ]
+}
+
+fn of_journals() -> Vec<Scenario> {
+    let scenario =
+        |name, given: &[Step], steps: &[Step]| scenario(Format::Journal, name, NEAR, given, steps);
+    let made = [Create("a"), Save("a", 3)];
+    let held = [made.as_slice(), &[Hold("a")]].concat();
+    let saves = |numbers: std::ops::Range<u32>| numbers.map(|number| Save("a", number));
+    let all = |parts: [&[Step]; 2]| parts.concat();
+    vec![
+        scenario("rotation", &held, &saves(NOISE..NOISE + 45).collect::<Vec<_>>()),
+        scenario(
+            "new-segment",
+            &all([&held, &saves(NOISE..NOISE + 3).collect::<Vec<_>>()]),
+            &saves(NOISE + 3..NOISE + 6).collect::<Vec<_>>(),
+        ),
+        scenario(
+            "used-segment",
+            &all([&held, &saves(NOISE..NOISE + 20).collect::<Vec<_>>()]),
+            &saves(NOISE + 20..NOISE + 28).collect::<Vec<_>>(),
+        ),
+        scenario("single-rotation", &made, &saves(NOISE..NOISE + 14).collect::<Vec<_>>()),
+        scenario("deltas", &held, &saves(STATE..STATE + 25).collect::<Vec<_>>()),
+        scenario(
+            "single-deltas",
+            &all([&made, &saves(STATE..STATE + 7).collect::<Vec<_>>()]),
+            &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
+        ),
+        scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
+        scenario(
+            "takeovers",
+            &held,
+            &[
+                [Save("a", STATE), Save("a", STATE + 1), Kill, Hold("a"), Save("a", STATE + 2)],
+                [Kill, Save("a", STATE + 3), Hold("a"), Kill, Save("a", NOISE)],
+                [Hold("a"), Save("a", NOISE + 1), Save("a", 2), Kill, Save("a", NOISE + 2)],
+                [Hold("a"), Save("a", NOISE + 3), Kill, Hold("a"), Save("a", NOISE + 4)],
+            ]
+            .concat(),
+        ),
+        scenario(
+            "in-order",
+            &held,
+            &[
+                [Save("a", 2), Release("a"), Hold("a"), Save("a", STATE), Save("a", STATE + 1)],
+                [Release("a"), Hold("a"), Release("a"), Hold("a"), Save("a", NOISE)],
+                [Release("a"), Save("a", NOISE + 1), Save("a", 1), Hold("a"), Save("a", 7)],
+            ]
+            .concat(),
+        ),
     ]
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::scenario::{Id, Step};
+use crate::checkpoint::Revision;
 
 /// What must be found. Where something is in flight, more than one answer is right.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ pub(crate) struct World {
     /// Whether the last session must have a checkpoint to go on from.
     pub resumable: bool,
     pub in_flight: Option<Step>,
+    /// A number that was given to two checkpoints of a session.
+    pub given_twice: Option<(Id, Revision)>,
     removed_last: Option<Id>,
     /// The session that one replaces with its first checkpoint.
     replaces: BTreeMap<Id, Replaced>,
@@ -31,6 +34,10 @@ pub(crate) struct Expected {
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
     pub has_own_files: bool,
+    /// The payload of each number that was ever given, as far as anybody was told or saw it.
+    pub given: BTreeMap<u64, u32>,
+    /// The highest number that was told, or seen to be on the disk: no other may be so low again.
+    pub told: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +54,7 @@ impl Default for World {
             last: vec![None],
             resumable: false,
             in_flight: None,
+            given_twice: None,
             removed_last: None,
             replaces: BTreeMap::new(),
         }
@@ -68,7 +76,39 @@ impl World {
             presence: Presence::Gone,
             payloads: vec![None],
             has_own_files: false,
+            given: BTreeMap::new(),
+            told: 0,
         })
+    }
+
+    /// A checkpoint was saved, and its number told.
+    pub(crate) fn give(&mut self, id: Id, revision: Revision, payload: u32) {
+        let Some(number) = revision.number() else { return };
+        if number <= self.session(id).told {
+            self.given_twice = Some((id, revision));
+        }
+        let session = self.session(id);
+        session.given.insert(number, payload);
+        session.told = number;
+    }
+
+    /// Somebody saw what this holds, after a kill. It may not last. Where a power cut takes a save that
+    /// was killed, and leaves the mark which the writer before it made at its end, its number is given
+    /// again.
+    pub(crate) fn saw(&mut self, found: &Self) {
+        for (id, session) in &mut self.sessions {
+            if let Some(seen) = found.sessions.get(id) {
+                session.given.clone_from(&seen.given);
+            }
+        }
+    }
+
+    /// The numbers that were told.
+    pub(crate) fn tell(&mut self, done: &Self) {
+        self.saw(done);
+        for (id, session) in &mut self.sessions {
+            session.told = done.sessions.get(id).map_or(0, |it| it.told);
+        }
     }
 
     fn has_checkpoint(&self, id: Id) -> bool {
@@ -159,7 +199,10 @@ impl World {
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
         match was_present {
             true => session.payloads.push(None),
-            false => session.payloads = vec![None],
+            false => {
+                session.payloads = vec![None];
+                (session.told, session.given) = (0, BTreeMap::new());
+            }
         }
         // The link is a name: it comes to life again with a session of that name.
         if self.removed_last == Some(id) {
@@ -175,6 +218,7 @@ impl World {
     fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
+        (session.told, session.given) = (0, BTreeMap::new());
     }
 
     /// The step that began returned `Ok`: what it does must be found from now on.

@@ -36,8 +36,6 @@ pub(super) struct SegmentHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FirstBlock {
     Segment(SegmentHeader),
-    /// Nothing but zeros: it was never used.
-    Blank,
     /// Of a format that this version does not know.
     Newer(u16),
     Damaged,
@@ -84,7 +82,6 @@ pub(super) fn first_block(block: &[u8]) -> FirstBlock {
     let version = |copy: &&&[u8]| copy[..8] == SEGMENT_MAGIC && u16_at(copy, 8) > VERSION;
     match copies.iter().find(version) {
         Some(newer) => FirstBlock::Newer(u16_at(newer, 8)),
-        None if block.iter().all(|&byte| byte == 0) => FirstBlock::Blank,
         None => FirstBlock::Damaged,
     }
 }
@@ -107,6 +104,8 @@ pub(super) struct RecordHeader {
     pub revision: u64,
     /// The revision before it in this journal; 0 if it is the first.
     pub previous: u64,
+    /// The oldest revision that is kept. The space of those before it may be written over.
+    pub kept: u64,
     /// How many bytes are stored behind the header.
     pub stored: u64,
     /// How many bytes the checkpoint has.
@@ -134,7 +133,9 @@ impl RecordHeader {
         header.extend(self.stored.to_le_bytes());
         header.extend(self.size.to_le_bytes());
         header.extend(since.as_secs().to_le_bytes());
-        header.extend(u64::from(since.subsec_nanos()).to_le_bytes());
+        header.extend(since.subsec_nanos().to_le_bytes());
+        let kept = self.revision.saturating_sub(self.kept);
+        header.extend(u32::try_from(kept).unwrap_or(u32::MAX).to_le_bytes());
         header.extend(self.digest.as_u128().to_le_bytes());
         header.extend(self.check.to_le_bytes());
         header.extend(header_check(&header, &labels, salt).to_le_bytes());
@@ -163,6 +164,7 @@ impl RecordHeader {
             kind,
             revision: u64_at(fixed, 16),
             previous: u64_at(fixed, 24),
+            kept: u64_at(fixed, 16).saturating_sub(u32_at(fixed, 60).into()),
             stored: u64_at(fixed, 32),
             size: u64_at(fixed, 40),
             saved: UNIX_EPOCH.checked_add(since)?,
@@ -247,6 +249,7 @@ mod tests {
             kind: Kind::Delta,
             revision: 7,
             previous: 6,
+            kept: 2,
             stored: 100,
             size: 5000,
             saved: UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789),
@@ -287,7 +290,7 @@ mod tests {
             block[sector * 512..][..512].fill(0);
             assert_eq!(first_block(&block), FirstBlock::Segment(header));
         }
-        assert_eq!(first_block(&[0; 4096]), FirstBlock::Blank);
+        assert_eq!(first_block(&[0; 4096]), FirstBlock::Damaged);
         assert_eq!(first_block(&[7; 4096]), FirstBlock::Damaged);
         let mut newer = header.encode();
         newer[8] = 9;

@@ -44,6 +44,7 @@ fn close_record(revision: u64, salt: u64) -> Vec<u8> {
         kind: Kind::Close,
         revision,
         previous: revision,
+        kept: revision,
         stored: 0,
         size: 0,
         saved: std::time::UNIX_EPOCH,

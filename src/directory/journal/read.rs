@@ -64,10 +64,19 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
     })
 }
 
-/// Every revision that is kept, the newest first, by their headers alone.
+/// Every revision that is kept, the newest first, by their headers alone. What is not proved to have
+/// been acknowledged is read, for it may be a part of one only.
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
     undisturbed(session, |journal| {
-        let revisions: Vec<Kept> = journal.places().map(|place| journal.kept(place)).collect();
+        let proven = journal.proven();
+        let mut revisions: Vec<Kept> = Vec::new();
+        for place in journal.places() {
+            let kept = journal.kept(place);
+            let is_proven = journal.record(place).header.revision <= proven;
+            if is_proven || journal.read(place)?.is_some() {
+                revisions.push(kept);
+            }
+        }
         let damaged = journal.lost().into_iter().map(Revision::from_number).collect();
         Ok(History { revisions, damaged })
     })

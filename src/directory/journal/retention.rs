@@ -26,7 +26,7 @@ pub(super) fn oldest_kept(segments: &[Segment], retention: Retention, now: Syste
             Retention::Revisions(most) => count < most,
             Retention::Bytes(most) => bytes <= most,
             Retention::Age(most) => age(record.header.saved, now) <= most,
-            Retention::All => true,
+            Retention::All => return 0,
         };
         if !kept && count >= LEAST_REVISIONS {
             break;

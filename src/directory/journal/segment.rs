@@ -2,7 +2,7 @@
 
 use super::format::{BLOCK, FirstBlock, Kind, RecordHeader, SegmentHeader, first_block};
 use crate::error::{Error, Result};
-use crate::sys::{File, Outcome};
+use crate::sys::File;
 
 /// A segment up to this length is read in one piece.
 const SMALL: u64 = 64 * 1024;
@@ -40,8 +40,6 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) enum Found {
     Segment(Segment),
-    /// Made, but never used.
-    Blank(File),
     /// Its header is lost, and all in it. It has this length.
     Damaged(u64),
 }
@@ -49,16 +47,13 @@ pub(super) enum Found {
 /// Opens a segment and reads the headers of its records.
 pub(super) fn open(file: File, name: String) -> Result<Found> {
     let capacity = file.metadata()?.size;
-    let head = file.read_up_to(0, if capacity <= SMALL { capacity } else { BLOCK } as usize)?;
-    if (head.len() as u64) < BLOCK {
-        // One that is shorter was being made: nothing in it was acknowledged.
-        let blank = head.iter().all(|&byte| byte == 0);
-        return Ok(if blank { Found::Blank(file) } else { Found::Damaged(capacity) });
+    if capacity < BLOCK {
+        return Ok(Found::Damaged(capacity));
     }
+    let head = file.read_at(0, if capacity <= SMALL { capacity } else { BLOCK } as usize)?;
     let header = match first_block(&head[..BLOCK as usize]) {
         FirstBlock::Segment(header) => header,
-        FirstBlock::Blank if is_blank(&file, capacity)? => return Ok(Found::Blank(file)),
-        FirstBlock::Blank | FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
+        FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
         FirstBlock::Newer(version) => {
             return Err(Error::Unsupported {
                 what: "a journal of a newer format",
@@ -78,18 +73,6 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
     };
     segment.scan(&head)?;
     Ok(Found::Segment(segment))
-}
-
-fn is_blank(file: &File, capacity: u64) -> Outcome<bool> {
-    let mut at = 0;
-    while at < capacity {
-        let chunk = file.read_up_to(at, STRIDE as usize)?;
-        if chunk.is_empty() || chunk.iter().any(|&byte| byte != 0) {
-            return Ok(chunk.is_empty());
-        }
-        at += chunk.len() as u64;
-    }
-    Ok(true)
 }
 
 impl Segment {
@@ -161,7 +144,7 @@ impl Segment {
         if let Some(block) = head.get(at as usize..(at + BLOCK) as usize) {
             return Ok(self.decode(block));
         }
-        let block = self.file.read_up_to(at, BLOCK as usize)?;
+        let block = self.file.read_at(at, BLOCK as usize)?;
         Ok(self.decode(&block))
     }
 
@@ -178,7 +161,7 @@ impl Segment {
     /// The first header at or behind this place.
     fn next_header(&self, mut at: u64) -> Result<Option<(RecordHeader, u64)>> {
         while at < self.capacity {
-            let chunk = self.file.read_up_to(at, STRIDE as usize)?;
+            let chunk = self.file.read_at(at, STRIDE.min(self.capacity - at) as usize)?;
             for (n, block) in chunk.chunks_exact(BLOCK as usize).enumerate() {
                 if let Some(header) = self.decode(block) {
                     return Ok(Some((header, at + n as u64 * BLOCK)));

@@ -1,6 +1,6 @@
 //! A whole journal: its segments, and which revisions stand.
 
-use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
 
 use super::delta::Rope;
 use super::format::{Kind, RecordHeader, stored_check};
@@ -9,14 +9,14 @@ use crate::backend::Kept;
 use crate::checkpoint::{CheckpointInfo, Digest, Revision};
 use crate::directory::names;
 use crate::error::Result;
-use crate::sys::{Access, Directory, File, found};
+use crate::sys::{Access, Directory, found};
 
 /// The segments of a journal, the oldest first.
 #[derive(Debug)]
 pub(super) struct Journal {
     pub segments: Vec<Segment>,
-    /// Files that were made, but never used.
-    pub blank: Vec<(String, File)>,
+    /// Whether a new segment was being made.
+    pub is_unfinished: bool,
     /// Files whose headers are lost, and the segments of other journals, with their lengths.
     pub damaged: Vec<(String, u64)>,
 }
@@ -27,8 +27,9 @@ pub(super) type Place = (usize, usize);
 impl Journal {
     /// Reads the headers of all segments and records.
     pub(super) fn open(session: &Directory, access: Access) -> Result<Self> {
-        let mut journal = Self { segments: Vec::new(), blank: Vec::new(), damaged: Vec::new() };
+        let mut journal = Self { segments: Vec::new(), is_unfinished: false, damaged: Vec::new() };
         for (name, _) in session.entries()? {
+            journal.is_unfinished |= name == names::NEW_SEGMENT;
             let Some(name) = name.to_str().filter(|it| names::segment_number(it).is_some()) else {
                 continue;
             };
@@ -36,7 +37,6 @@ impl Journal {
             let Some(file) = found(session.open_file(name, access))? else { continue };
             match segment::open(file, name.to_owned())? {
                 Found::Segment(segment) => journal.segments.push(segment),
-                Found::Blank(file) => journal.blank.push((name.to_owned(), file)),
                 Found::Damaged(capacity) => journal.damaged.push((name.to_owned(), capacity)),
             }
         }
@@ -54,14 +54,20 @@ impl Journal {
         }
     }
 
-    /// Every record whose header is good, the newest first.
+    /// Every record that is kept and whose header is good, the newest first.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        let in_segment =
-            |(s, segment): (usize, &Segment)| (0..segment.records.len()).map(move |r| (s, r));
-        let mut places: Vec<Place> =
-            self.segments.iter().enumerate().flat_map(in_segment).collect();
-        places.sort_by_key(|&place| Reverse(self.record(place).header.revision));
-        places.into_iter()
+        let in_segment = |(s, segment): (usize, &Segment)| {
+            (0..segment.records.len()).rev().map(move |r| (s, r)).collect::<Vec<_>>()
+        };
+        let kept = self.oldest_kept();
+        let places = self.segments.iter().enumerate().rev().flat_map(in_segment);
+        places.filter(move |place| self.record(*place).header.revision >= kept)
+    }
+
+    /// The oldest revision that is kept. What is left of older ones may be half written over.
+    pub(super) fn oldest_kept(&self) -> u64 {
+        let records = self.segments.iter().flat_map(|segment| &segment.records);
+        records.map(|record| record.header.kept).max().unwrap_or(0)
     }
 
     pub(super) fn record(&self, (s, r): Place) -> &Record {
@@ -73,25 +79,18 @@ impl Journal {
         self.segments.iter().map(Segment::proven).max().unwrap_or(0)
     }
 
-    /// The revisions that were acknowledged, as what follows them shows, and that are not there. What was
-    /// before the oldest segment, or between two that did not follow each other, was given back.
+    /// The revisions that were acknowledged, as what follows them shows, and of which nothing is there;
+    /// the newest first.
     pub(super) fn lost(&self) -> Vec<u64> {
-        let mut lost = Vec::new();
-        let mut before: Option<&Segment> = None;
-        for segment in &self.segments {
-            let next_to = |it: &&Segment| it.header.sequence + 1 == segment.header.sequence;
-            let mut known = before.filter(next_to).map(|it| it.newest_revision());
-            for record in &segment.records {
-                lost.extend(
-                    known.filter(|it| *it < record.header.previous).map(|_| record.header.previous),
-                );
-                known = Some(record.header.revision);
-            }
-            lost.extend(segment.closed.filter(|it| *it > known.unwrap_or(0)));
-            before = Some(segment);
-        }
-        lost.sort_unstable_by_key(|&revision| Reverse(revision));
-        lost
+        let there: HashSet<u64> =
+            self.places().map(|place| self.record(place).header.revision).collect();
+        let named = self.segments.iter().flat_map(|segment| {
+            let previous = segment.records.iter().map(|record| record.header.previous);
+            previous.chain(segment.closed)
+        });
+        let oldest = self.oldest_kept().max(1);
+        let lost: BTreeSet<u64> = named.filter(|it| *it >= oldest && !there.contains(it)).collect();
+        lost.into_iter().rev().collect()
     }
 
     /// What a change of which shows that a writer was at work while this was read.
@@ -170,9 +169,7 @@ impl Segment {
         let mut digest = xxhash_rust::xxh3::Xxh3Default::new();
         // In pieces that stay in the processor's cache between being read and being summed.
         for (n, piece) in data.chunks_mut(PIECE).enumerate() {
-            if self.file.read_into(piece, at + (n * PIECE) as u64)? < piece.len() {
-                return Ok(None);
-            }
+            self.file.read_into(piece, at + (n * PIECE) as u64)?;
             if check && header.kind == Kind::Full {
                 digest.update(piece);
             }

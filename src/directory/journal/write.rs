@@ -34,6 +34,8 @@ pub(in crate::directory) struct JournalWriter {
     disk: Arc<dyn Disk>,
     /// `None` after a save that failed: the next one finds out what stands.
     tail: Option<Tail>,
+    /// Higher than any number that a save which failed may have shown to a reader.
+    least: u64,
 }
 
 /// Where the journal goes on.
@@ -46,6 +48,8 @@ struct Tail {
     newest: u64,
     /// The next one to be given.
     next: u64,
+    /// The oldest revision that is kept, as the newest record says.
+    kept: u64,
     deltas: Deltas,
 }
 
@@ -56,7 +60,7 @@ impl JournalWriter {
         disk: Arc<dyn Disk>,
     ) -> Result<Self> {
         let tail = Some(Tail::open(&session)?);
-        Ok(Self { session, id, disk, tail })
+        Ok(Self { session, id, disk, tail, least: 0 })
     }
 
     /// Makes `data` the newest checkpoint.
@@ -72,6 +76,8 @@ impl JournalWriter {
             Some(tail) => tail,
             None => Tail::open(&self.session)?,
         };
+        tail.next = tail.next.max(self.least);
+        self.least = tail.next + 1;
         let found = Revision::from_number(tail.newest);
         if let Some(expected) = options.follows.filter(|expected| *expected != found) {
             self.tail = Some(tail);
@@ -94,13 +100,15 @@ impl JournalWriter {
             Some(delta) => (Kind::Delta, delta.as_slice()),
             None => (Kind::Full, data),
         };
+        let saved = self.disk.now();
         let mut header = RecordHeader {
             kind,
             revision: tail.next,
             previous: tail.newest,
+            kept: tail.oldest_kept(options.retention, saved),
             stored: stored.len() as u64,
             size: data.len() as u64,
-            saved: self.disk.now(),
+            saved,
             digest: Digest::of(data),
             check: 0,
             labels: options.labels.clone(),
@@ -118,7 +126,7 @@ impl JournalWriter {
                 tail.deltas.previous = None;
                 return self.append(tail, data, options);
             }
-            _ => self.rotate(tail, &header, stored, len, options.retention)?,
+            _ => self.rotate(tail, &header, stored, len)?,
         }
         let info = info(&header);
         tail.acknowledge(header, len, data);
@@ -132,12 +140,11 @@ impl JournalWriter {
         header: &RecordHeader,
         stored: &[u8],
         len: u64,
-        retention: Retention,
     ) -> Result<()> {
         let sequence = tail.segments.last().map_or(0, |segment| segment.header.sequence) + 1;
         let fresh = SegmentHeader { sequence, salt: number(), journal: tail.journal };
         let wanted = wanted_capacity(len);
-        let free = tail.free(retention, header.saved);
+        let free = tail.free();
         let fits = |&n: &usize| {
             let capacity = tail.segments[n].capacity;
             (BLOCK + len..=wanted * TOO_LARGE).contains(&capacity)
@@ -155,16 +162,23 @@ impl JournalWriter {
             self.session.remove_file(&gone.name)?;
         }
         let name = self.free_name()?;
-        let file = self.session.open_file(&name, Access::CreateNew)?;
+        // It gets its name when it is whole: else a power cut could leave one that looks damaged.
+        let file = self.session.open_file(names::NEW_SEGMENT, Access::CreateNew)?;
         let segment = Segment::fresh(file, name, fresh, wanted);
-        self.make(&segment, header, stored, len).inspect_err(|_| {
-            let _ = self.session.remove_file(&segment.name);
-        })?;
-        self.session.sync().map_err(|failure| {
-            // A reader may have seen it. The name is made anew by the next save, and flushed again.
-            let _ = self.session.remove_file(&segment.name);
-            failure.indeterminate()
-        })?;
+        self.make(&segment, header, stored, len)
+            .and_then(|()| self.session.rename(names::NEW_SEGMENT, &segment.name))
+            .inspect_err(|_| {
+                let _ = self.session.remove_file(names::NEW_SEGMENT);
+            })?;
+        if let Err(failure) = self.session.sync() {
+            // A later flush may not make this name durable: what would be saved behind it would be lost.
+            let taken_back = (self.session.rename(&segment.name, names::NEW_SEGMENT))
+                .and_then(|()| self.session.sync());
+            return Err(match taken_back {
+                Ok(()) => failure.into(),
+                Err(_) => failure.indeterminate(),
+            });
+        }
         tail.segments.push(segment);
         Ok(())
     }
@@ -216,8 +230,8 @@ impl Tail {
     /// Finds out what stands, and makes it durable if the last writer did not end in order.
     fn open(session: &Directory) -> Result<Self> {
         let mut journal = Journal::open(session, Access::Write)?;
-        for (name, _) in journal.blank.drain(..) {
-            session.remove_file(name)?;
+        if journal.is_unfinished {
+            session.remove_file(names::NEW_SEGMENT)?;
         }
         let mut skipped = 0;
         for (name, capacity) in journal.damaged.drain(..) {
@@ -234,33 +248,39 @@ impl Tail {
             journal: journal.segments.last().map_or_else(number, |it| it.header.journal),
             segments: journal.segments,
             newest: proven,
+            kept: 0,
             next: seen.max(proven) + 1 + skipped,
             deltas: Deltas::default(),
         };
+        let good_records = tail.segments.iter().flat_map(|segment| &segment.records);
+        let good_records = good_records.filter(|record| record.header.revision <= good);
+        tail.kept = good_records.map(|record| record.header.kept).max().unwrap_or(0);
         let in_order = tail.segments.last().is_some_and(|it| it.closed == Some(good));
         if !in_order {
             // A reader may have seen the one that was being saved: its number is not given again.
             tail.next += 1;
         }
-        if let Some(((s, r), data)) = newest {
-            tail.drop_behind(s, r);
-            if !in_order {
-                settle(&tail.segments[s], r)?;
-                session.sync()?;
-            }
-            // A delta goes behind what it is made against, in the same segment.
-            if s + 1 == tail.segments.len() {
-                tail.deltas.resume(&tail.segments[s], data);
-            }
+        let Some(((s, r), data)) = newest else {
+            tail.drop_behind(0, 0);
+            return Ok(tail);
+        };
+        tail.drop_behind(s, r + 1);
+        if !in_order {
+            settle(&tail.segments[s], r)?;
+            // Nor may the name of its segment have been flushed.
+            session.sync()?;
+        }
+        if s + 1 == tail.segments.len() {
+            tail.deltas.resume(&tail.segments[s], data);
         }
         Ok(tail)
     }
 
-    /// What follows the newest good record was cut short when its writer was killed, and is written over;
+    /// What follows the newest good record, from this place on, was cut short when its writer was killed, and is written over;
     /// or it was acknowledged and is damaged: then that segment stays as it is.
     fn drop_behind(&mut self, s: usize, r: usize) {
         for (n, segment) in self.segments.iter_mut().enumerate().skip(s) {
-            let keep = if n == s { r + 1 } else { 0 };
+            let keep = if n == s { r } else { 0 };
             if segment.records.get(keep).is_some_and(|it| it.header.revision <= self.newest) {
                 segment.gaps = true;
             }
@@ -271,12 +291,16 @@ impl Tail {
         }
     }
 
-    /// The segments that hold nothing which has to be kept.
-    fn free(&self, retention: Retention, now: SystemTime) -> Vec<usize> {
-        let oldest = retention::oldest_kept(&self.segments, retention, now);
-        let free = |segment: &Segment| {
-            !segment.gaps && segment.newest().is_none_or(|it| it.header.revision < oldest)
-        };
+    /// The oldest revision that has to be kept from now on.
+    fn oldest_kept(&self, retention: Retention, now: SystemTime) -> u64 {
+        retention::oldest_kept(&self.segments, retention, now).min(self.next).max(self.kept)
+    }
+
+    /// The segments that hold nothing which is kept. Records that last say so: else a power cut in the
+    /// middle of writing them over would look like damage.
+    fn free(&self) -> Vec<usize> {
+        let free =
+            |segment: &Segment| segment.newest().is_none_or(|it| it.header.revision < self.kept);
         (0..self.segments.len()).filter(|&n| free(&self.segments[n])).collect()
     }
 
@@ -289,6 +313,7 @@ impl Tail {
 
     fn acknowledge(&mut self, header: RecordHeader, len: u64, data: &[u8]) {
         (self.newest, self.next) = (header.revision, header.revision + 1);
+        self.kept = header.kept;
         self.deltas.note(header.kind, len, data);
         if let Some(segment) = self.segments.last_mut() {
             let at = segment.end;
@@ -302,12 +327,12 @@ impl Tail {
 /// Makes a record durable by writing it again, since the flush of it may have failed.
 fn settle(segment: &Segment, r: usize) -> Outcome<()> {
     let record = &segment.records[r];
-    let len = record.len.min(MOST_AT_ONCE) as usize;
     let mut done = 0;
     while done < record.len {
-        let bytes = segment.file.read_up_to(record.at + done, len)?;
+        let len = MOST_AT_ONCE.min(record.len - done);
+        let bytes = segment.file.read_at(record.at + done, len as usize)?;
         segment.file.write_all_at(&[&bytes], record.at + done)?;
-        done += len as u64;
+        done += len;
     }
     segment.file.write_all_at(&[&segment.header.encode()], 0)?;
     segment.file.sync()
