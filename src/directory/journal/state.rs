@@ -142,19 +142,19 @@ impl Segment {
             return Err(self.out_of_memory());
         }
         data.resize(len, 0);
-        let mut digest = xxhash_rust::xxh3::Xxh3Default::new();
+        let mut digest = twox_hash::xxhash3_128::Hasher::new();
         // In pieces that stay in the processor's cache between being read and being summed.
         for (n, piece) in data.chunks_mut(PIECE).enumerate() {
             if self.file.read_into(piece, at + (n * PIECE) as u64)? < piece.len() {
                 return Ok(None);
             }
             if check && header.kind == Kind::Full {
-                digest.update(piece);
+                digest.write(piece);
             }
         }
         let sound = !check
             || match header.kind {
-                Kind::Full => Digest::from_u128(digest.digest128()) == header.digest,
+                Kind::Full => Digest::from_u128(digest.finish_128()) == header.digest,
                 _ => stored_check(&data, self.header.salt) == header.check,
             };
         Ok(sound.then_some(data))
