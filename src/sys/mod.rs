@@ -58,6 +58,14 @@ pub(crate) trait RawDirectory: Debug + Send + Sync {
 /// An open file. Reads and writes may be short.
 pub(crate) trait RawFile: Debug + Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Appends to `data` as much as it has memory for. A disk may do so without zeroing that first.
+    fn append_at(&self, data: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
+        let len = data.len();
+        data.resize(data.capacity(), 0);
+        let read = self.read_at(&mut data[len..], offset);
+        data.truncate(len + read.as_ref().unwrap_or(&0));
+        read
+    }
     /// Writes the buffers one behind the other.
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
@@ -339,10 +347,8 @@ impl File {
     fn read_raw(&self) -> io::Result<(Vec<u8>, Metadata)> {
         let metadata = self.raw.metadata()?;
         let size = usize::try_from(metadata.size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut data = Vec::new();
-        data.try_reserve_exact(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        data.resize(size, 0);
-        if self.fill(&mut data, 0)? < size {
+        let data = self.up_to(0, size)?;
+        if data.len() < size {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok((data, metadata))
@@ -351,27 +357,21 @@ impl File {
     /// Up to so many bytes from there on; fewer only where the file ends.
     #[track_caller]
     pub(crate) fn read_up_to(&self, offset: u64, len: usize) -> Outcome<Vec<u8>> {
-        let mut data = vec![0; len];
-        let done = self.here("read", || self.fill(&mut data, offset))?;
-        data.truncate(done);
-        Ok(data)
+        self.here("read", || self.up_to(offset, len))
     }
 
-    /// Reads until the buffer is full or the file ends.
-    #[track_caller]
-    pub(crate) fn read_into(&self, buffer: &mut [u8], offset: u64) -> Outcome<usize> {
-        self.here("read", || self.fill(buffer, offset))
-    }
-
-    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut done = 0;
-        while done < buffer.len() {
-            match self.raw.read_at(&mut buffer[done..], offset + done as u64)? {
+    fn up_to(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut data = Vec::new();
+        data.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut at = offset;
+        while data.len() < len {
+            match self.raw.append_at(&mut data, at)? {
                 0 => break,
-                n => done += n,
+                n => at += n as u64,
             }
         }
-        Ok(done)
+        data.truncate(len);
+        Ok(data)
     }
 
     #[track_caller]

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::sys::{File, Outcome};
 
 /// How much is read at once where the end of a segment has to be looked for.
-const STRIDE: u64 = 1 << 20;
+const STRIDE: u64 = 64 * 1024;
 
 /// A segment and the records that are in it.
 #[derive(Debug)]

@@ -136,37 +136,14 @@ impl Segment {
     /// the digest of what is made of it tells.
     fn stored(&self, record: &Record, check: bool) -> Result<Option<Vec<u8>>> {
         let header = &record.header;
-        let (mut data, at) = (Vec::new(), record.at + header.stored_at());
         let Ok(len) = usize::try_from(header.stored) else { return Ok(None) };
-        if data.try_reserve_exact(len).is_err() {
-            return Err(self.out_of_memory());
-        }
-        data.resize(len, 0);
-        let mut digest = twox_hash::xxhash3_128::Hasher::new();
-        // In pieces that stay in the processor's cache between being read and being summed.
-        for (n, piece) in data.chunks_mut(PIECE).enumerate() {
-            if self.file.read_into(piece, at + (n * PIECE) as u64)? < piece.len() {
-                return Ok(None);
-            }
-            if check && header.kind == Kind::Full {
-                digest.write(piece);
-            }
-        }
-        let sound = !check
-            || match header.kind {
-                Kind::Full => Digest::from_u128(digest.finish_128()) == header.digest,
-                _ => stored_check(&data, self.header.salt) == header.check,
-            };
+        let data = self.file.read_up_to(record.at + header.stored_at(), len)?;
+        let sound = data.len() == len
+            && (!check
+                || match header.kind {
+                    Kind::Full => Digest::of(&data) == header.digest,
+                    _ => stored_check(&data, self.header.salt) == header.check,
+                });
         Ok(sound.then_some(data))
     }
-
-    fn out_of_memory(&self) -> crate::Error {
-        crate::Error::Storage {
-            step: "read",
-            place: self.file.path().to_owned(),
-            source: std::io::ErrorKind::OutOfMemory.into(),
-        }
-    }
 }
-
-const PIECE: usize = 256 * 1024;
