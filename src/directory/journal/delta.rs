@@ -155,14 +155,25 @@ fn number(bytes: &mut &[u8]) -> Option<u64> {
 
 /// The nearest pair of places, each at most [`SHIFT`] away, from where [`RUN`] bytes are equal.
 fn resynchronise(old: &[u8], new: &[u8]) -> Option<(usize, usize)> {
+    // Almost always the first bytes tell.
+    let (old_firsts, new_firsts) = (firsts(old), firsts(new));
     (1..=2 * SHIFT).find_map(|distance| {
         let least = distance.saturating_sub(SHIFT);
         (least..=distance.min(SHIFT)).find_map(|skip_old| {
             let skip_new = distance - skip_old;
+            if old_firsts[skip_old] != new_firsts[skip_new] {
+                return None;
+            }
             let (a, b) = (old.get(skip_old..skip_old + RUN)?, new.get(skip_new..skip_new + RUN)?);
             (a == b).then_some((skip_old, skip_new))
         })
     })
+}
+
+/// The first eight bytes of what is so far behind the beginning, each as a number.
+fn firsts(bytes: &[u8]) -> [u64; SHIFT + 1] {
+    let first = |at: usize| bytes.get(at..)?.first_chunk().map(|first| u64::from_le_bytes(*first));
+    std::array::from_fn(|at| first(at).unwrap_or_default())
 }
 
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
