@@ -17,6 +17,9 @@ use anyhow::Result;
 pub trait Peer: Send {
     fn save(&mut self, state: &[u8]) -> Result<()>;
 
+    /// Ends in order, but for loading.
+    fn end(&mut self) {}
+
     /// The state that was saved last, in memory of its own.
     fn load(&mut self) -> Result<Vec<u8>>;
 

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-use pitstop::{Format, Repository, Writer};
+use anyhow::{Context, Result};
+use pitstop::{Format, Repository, Session, Writer};
 
 use super::Peer;
 
-struct Pitstop(Writer);
+struct Pitstop {
+    session: Session,
+    writer: Option<Writer>,
+}
 
 pub fn journal(directory: &Path, _: usize) -> Result<Box<dyn Peer>> {
     open(directory, Format::Journal)
@@ -19,16 +22,22 @@ pub fn plain(directory: &Path, _: usize) -> Result<Box<dyn Peer>> {
 
 fn open(directory: &Path, format: Format) -> Result<Box<dyn Peer>> {
     let repository = Repository::open(directory)?.with_format(format);
-    Ok(Box::new(Pitstop(repository.get_or_create("state")?.writer()?)))
+    let session = repository.get_or_create("state")?;
+    let writer = Some(session.writer()?);
+    Ok(Box::new(Pitstop { session, writer }))
 }
 
 impl Peer for Pitstop {
     fn save(&mut self, state: &[u8]) -> Result<()> {
-        self.0.save(state)?;
+        self.writer.as_mut().context("it has ended")?.save(state)?;
         Ok(())
     }
 
+    fn end(&mut self) {
+        self.writer = None;
+    }
+
     fn load(&mut self) -> Result<Vec<u8>> {
-        Ok(self.0.session().load()?.data)
+        Ok(self.session.load()?.data)
     }
 }
