@@ -15,11 +15,11 @@ use crate::table::Table;
 const THREADS: usize = 16;
 const SIZE: usize = 4096;
 /// So many saves by each thread in each turn.
-const BATCH: usize = 20;
+const BATCH: usize = 60;
 
 pub fn threads(options: &Options) -> Result<Table> {
     let mut field = Field::open(options, THREADS, SIZE)?;
-    for round in 0..2 + options.times(30, 5) {
+    for round in 0..2 + options.times(15, 3) {
         if round == 2 {
             field.start();
         }
