@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 /// Small strings that a program attaches to a checkpoint, readable without its payload.
 pub type Labels = BTreeMap<String, String>;
@@ -48,7 +48,7 @@ pub struct Digest(u128);
 impl Digest {
     /// The digest of these bytes.
     pub fn of(data: &[u8]) -> Self {
-        Self(xxh3_128(data))
+        Self(XxHash3_128::oneshot(data))
     }
 
     pub(crate) const fn from_u128(digest: u128) -> Self {

@@ -61,6 +61,14 @@ pub(crate) trait RawDirectory: Debug + Send + Sync {
 /// An open file. Reads and writes may be short.
 pub(crate) trait RawFile: Debug + Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Appends to `data` as much as it has memory for. A disk may do so without zeroing that first.
+    fn append_at(&self, data: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
+        let len = data.len();
+        data.resize(data.capacity(), 0);
+        let read = self.read_at(&mut data[len..], offset);
+        data.truncate(len + read.as_ref().unwrap_or(&0));
+        read
+    }
     /// Writes the buffers one behind the other.
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
@@ -355,41 +363,27 @@ impl File {
     fn read_raw(&self) -> io::Result<(Vec<u8>, Metadata)> {
         let metadata = self.raw.metadata()?;
         let size = usize::try_from(metadata.size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut data = Vec::new();
-        data.try_reserve_exact(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        data.resize(size, 0);
-        if self.fill(&mut data, 0)? < size {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        let data = self.exactly(0, size)?;
         Ok((data, metadata))
     }
 
     /// So many bytes from there on.
     #[track_caller]
     pub(crate) fn read_at(&self, offset: u64, len: usize) -> Outcome<Vec<u8>> {
-        let mut data = vec![0; len];
-        self.read_into(&mut data, offset)?;
-        Ok(data)
+        self.here("read", || self.exactly(offset, len))
     }
 
-    /// Fills the buffer. That the file ends before it is full is an error.
-    #[track_caller]
-    pub(crate) fn read_into(&self, buffer: &mut [u8], offset: u64) -> Outcome<()> {
-        self.here("read", || match self.fill(buffer, offset)? {
-            done if done < buffer.len() => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
-        })
-    }
-
-    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut done = 0;
-        while done < buffer.len() {
-            match self.raw.read_at(&mut buffer[done..], offset + done as u64)? {
-                0 => break,
-                n => done += n,
+    /// That the file ends before is an error.
+    fn exactly(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut data = Vec::new();
+        data.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        while data.len() < len {
+            if self.raw.append_at(&mut data, offset + data.len() as u64)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        Ok(done)
+        data.truncate(len);
+        Ok(data)
     }
 
     #[track_caller]

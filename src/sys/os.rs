@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -193,6 +194,10 @@ struct OsFile(OwnedFd);
 impl RawFile for OsFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         Ok(retry_on_intr(|| rustix::io::pread(&self.0, &mut *buffer, offset))?)
+    }
+
+    fn append_at(&self, data: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| rustix::io::pread(&self.0, spare_capacity(data), offset))?)
     }
 
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {

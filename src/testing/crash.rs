@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::disk::{Moment, SimulatedDisk, Survivors};
 use super::random::Random;
@@ -192,7 +192,7 @@ impl Shared<'_> {
         let world = &self.worlds[moment.mark];
         let (moments, worlds) = judge(self.scenario, self.wrap, disk, end, world)
             .map_err(|text| format!("{spec}: {text}"))?;
-        let mut random = Random(xxh3_64(spec.as_bytes()));
+        let mut random = Random(XxHash3_64::oneshot(spec.as_bytes()));
         for _ in 0..self.budget.second_crashes {
             let number = random.below(moments.len());
             let moment = &moments[number];

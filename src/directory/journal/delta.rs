@@ -41,6 +41,15 @@ pub(super) fn encode(old: &[u8], new: &[u8], limit: usize) -> Option<Vec<u8>> {
     (delta.bytes.len() <= limit).then_some(delta.bytes)
 }
 
+/// How much of the old one the new one begins with.
+pub(super) fn same_start(mut delta: &[u8]) -> usize {
+    let numbers = [number(&mut delta), number(&mut delta), number(&mut delta)];
+    match numbers {
+        [Some(0), Some(0), Some(run)] => run as usize,
+        _ => 0,
+    }
+}
+
 /// A checkpoint in pieces of others: any number of deltas is replayed without copying it each time.
 pub(super) struct Rope<'a> {
     /// Each piece and where it ends.
@@ -155,29 +164,48 @@ fn number(bytes: &mut &[u8]) -> Option<u64> {
 
 /// The nearest pair of places, each at most [`SHIFT`] away, from where [`RUN`] bytes are equal.
 fn resynchronise(old: &[u8], new: &[u8]) -> Option<(usize, usize)> {
+    // Almost always the first bytes tell.
+    let (old_firsts, new_firsts) = (firsts(old), firsts(new));
     (1..=2 * SHIFT).find_map(|distance| {
         let least = distance.saturating_sub(SHIFT);
         (least..=distance.min(SHIFT)).find_map(|skip_old| {
             let skip_new = distance - skip_old;
+            if old_firsts[skip_old] != new_firsts[skip_new] {
+                return None;
+            }
             let (a, b) = (old.get(skip_old..skip_old + RUN)?, new.get(skip_new..skip_new + RUN)?);
             (a == b).then_some((skip_old, skip_new))
         })
     })
 }
 
+/// The first eight bytes of what is so far behind the beginning, each as a number.
+fn firsts(bytes: &[u8]) -> [u64; SHIFT + 1] {
+    let first = |at: usize| bytes.get(at..)?.first_chunk().map(|first| u64::from_le_bytes(*first));
+    std::array::from_fn(|at| first(at).unwrap_or_default())
+}
+
+/// Long stretches at once, then shorter ones: one comparison of much is faster than many of little.
+const STEPS: [usize; 2] = [4096, 64];
+
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    const STEP: usize = 64;
-    let whole = a.chunks_exact(STEP).zip(b.chunks_exact(STEP)).take_while(|(a, b)| a == b).count();
-    let done = whole * STEP;
+    let mut done = 0;
+    for step in STEPS {
+        let pairs = a[done..].chunks_exact(step).zip(b[done..].chunks_exact(step));
+        done += pairs.take_while(|(a, b)| a == b).count() * step;
+    }
     done + a[done..].iter().zip(&b[done..]).take_while(|(a, b)| a == b).count()
 }
 
 fn common_suffix(a: &[u8], b: &[u8]) -> usize {
-    const STEP: usize = 64;
-    let whole =
-        a.rchunks_exact(STEP).zip(b.rchunks_exact(STEP)).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[..a.len() - whole * STEP], &b[..b.len() - whole * STEP]);
-    whole * STEP + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
+    let mut done = 0;
+    for step in STEPS {
+        let pairs =
+            a[..a.len() - done].rchunks_exact(step).zip(b[..b.len() - done].rchunks_exact(step));
+        done += pairs.take_while(|(a, b)| a == b).count() * step;
+    }
+    let (a, b) = (&a[..a.len() - done], &b[..b.len() - done]);
+    done + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ const LONGEST_PAUSE: u32 = 31;
 pub(super) struct Deltas {
     /// The checkpoint before, if it is in the segment that is written now.
     pub previous: Option<Vec<u8>>,
+    /// How much of it the checkpoint that the last delta makes begins with.
+    same: usize,
     /// The length of the last full record, and of the deltas behind it: to replay them costs no more
     /// than to read it.
     whole: u64,
@@ -41,8 +43,8 @@ impl Deltas {
         let most = (whole - BLOCK).min(self.whole.saturating_sub(self.replayed));
         let limit = most.checked_sub(head).filter(|limit| *limit > 0)?;
         let delta = delta::encode(previous, data, limit as usize);
-        match delta {
-            Some(_) => self.failures = 0,
+        match &delta {
+            Some(delta) => (self.failures, self.same) = (0, delta::same_start(delta)),
             None if most < whole - BLOCK => (),
             None => {
                 self.failures = (self.failures + 1).min(5);
@@ -64,7 +66,8 @@ impl Deltas {
             return;
         }
         let previous = self.previous.get_or_insert_default();
-        previous.clear();
-        previous.extend_from_slice(data);
+        let same = if kind == Kind::Delta { self.same } else { 0 };
+        previous.truncate(same);
+        previous.extend_from_slice(&data[previous.len()..]);
     }
 }

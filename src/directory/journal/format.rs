@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::checkpoint::{Digest, Labels};
 
@@ -50,7 +50,7 @@ impl SegmentHeader {
         copy.extend(self.sequence.to_le_bytes());
         copy.extend(self.salt.to_le_bytes());
         copy.extend(self.journal.to_le_bytes());
-        copy.extend(xxh3_64_with_seed(&copy, 0).to_le_bytes());
+        copy.extend(XxHash3_64::oneshot(&copy).to_le_bytes());
         let mut block = vec![0; BLOCK as usize];
         for at in COPIES {
             block[at..at + SEGMENT_LEN].copy_from_slice(&copy);
@@ -61,7 +61,7 @@ impl SegmentHeader {
     fn decode(copy: &[u8]) -> Option<Self> {
         let sound = copy[..8] == SEGMENT_MAGIC
             && u16_at(copy, 8) == VERSION
-            && u64_at(copy, 40) == xxh3_64_with_seed(&copy[..40], 0);
+            && u64_at(copy, 40) == XxHash3_64::oneshot(&copy[..40]);
         sound.then(|| Self {
             sequence: u64_at(copy, 16),
             salt: u64_at(copy, 24),
@@ -187,11 +187,11 @@ impl RecordHeader {
 
 /// The checksum of a delta's stored bytes.
 pub(super) fn stored_check(stored: &[u8], salt: u64) -> u64 {
-    xxh3_64_with_seed(stored, salt)
+    XxHash3_64::oneshot_with_seed(salt, stored)
 }
 
 fn header_check(fixed: &[u8], labels: &[u8], salt: u64) -> u64 {
-    xxh3_64_with_seed(fixed, salt ^ xxh3_64_with_seed(labels, salt))
+    XxHash3_64::oneshot_with_seed(salt ^ XxHash3_64::oneshot_with_seed(salt, labels), fixed)
 }
 
 /// Each name and value as its length in two bytes and its text.

@@ -7,7 +7,7 @@ use crate::sys::File;
 /// A segment up to this length is read in one piece.
 const SMALL: u64 = 64 * 1024;
 /// How much is read at once where the end of a segment has to be looked for.
-const STRIDE: u64 = 1 << 20;
+const STRIDE: u64 = 64 * 1024;
 
 /// A segment and the records that are in it.
 #[derive(Debug)]

@@ -160,35 +160,13 @@ impl Segment {
     /// the digest of what is made of it tells.
     fn stored(&self, record: &Record, check: bool) -> Result<Option<Vec<u8>>> {
         let header = &record.header;
-        let (mut data, at) = (Vec::new(), record.at + header.stored_at());
         let Ok(len) = usize::try_from(header.stored) else { return Ok(None) };
-        if data.try_reserve_exact(len).is_err() {
-            return Err(self.out_of_memory());
-        }
-        data.resize(len, 0);
-        let mut digest = xxhash_rust::xxh3::Xxh3Default::new();
-        // In pieces that stay in the processor's cache between being read and being summed.
-        for (n, piece) in data.chunks_mut(PIECE).enumerate() {
-            self.file.read_into(piece, at + (n * PIECE) as u64)?;
-            if check && header.kind == Kind::Full {
-                digest.update(piece);
-            }
-        }
+        let data = self.file.read_at(record.at + header.stored_at(), len)?;
         let sound = !check
             || match header.kind {
-                Kind::Full => Digest::from_u128(digest.digest128()) == header.digest,
+                Kind::Full => Digest::of(&data) == header.digest,
                 _ => stored_check(&data, self.header.salt) == header.check,
             };
         Ok(sound.then_some(data))
     }
-
-    fn out_of_memory(&self) -> crate::Error {
-        crate::Error::Storage {
-            step: "read",
-            place: self.file.path().to_owned(),
-            source: std::io::ErrorKind::OutOfMemory.into(),
-        }
-    }
 }
-
-const PIECE: usize = 256 * 1024;

@@ -3,7 +3,7 @@
 pub(super) mod leftover;
 mod save;
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::names;
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Revision};
@@ -34,7 +34,7 @@ fn revision(digest: Digest, metadata: &Metadata) -> Revision {
     let mut identity = digest.as_u128().to_le_bytes().to_vec();
     identity.extend(metadata.inode.to_le_bytes());
     identity.extend(modified.as_nanos().to_le_bytes());
-    Revision::from_identity(xxh3_64(&identity))
+    Revision::from_identity(XxHash3_64::oneshot(&identity))
 }
 
 pub(super) fn unsupported(what: &'static str, id: &SessionId) -> Error {

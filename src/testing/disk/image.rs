@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_64;
 
 /// A disk writes so many bytes or none of them.
 const SECTOR: usize = 512;
@@ -233,32 +234,32 @@ fn walk(nodes: &mut [Node], from: Key, visit: &mut impl FnMut(&mut Node)) {
 
 /// A number for all that can be seen from `from` down, but for the part below `without`.
 pub(super) fn digest(nodes: &[Node], from: Key, without: Option<Key>) -> u64 {
-    let mut hash = Xxh3::new();
+    let mut hash = XxHash3_64::new();
     hash_below(nodes, from, without, &mut hash);
-    hash.digest()
+    hash.finish()
 }
 
-fn hash_below(nodes: &[Node], from: Key, without: Option<Key>, hash: &mut Xxh3) {
+fn hash_below(nodes: &[Node], from: Key, without: Option<Key>, hash: &mut XxHash3_64) {
     match &nodes[from].live {
         Content::File(bytes) => {
             // Two names of one file are not two files of the same content.
-            hash.update(b"file");
-            hash.update(&from.to_le_bytes());
-            hash.update(&bytes.size.to_le_bytes());
-            hash.update(&bytes.data);
+            hash.write(b"file");
+            hash.write(&from.to_le_bytes());
+            hash.write(&bytes.size.to_le_bytes());
+            hash.write(&bytes.data);
         }
         Content::Link(target) => {
-            hash.update(b"link");
-            hash.update(target.as_encoded_bytes());
+            hash.write(b"link");
+            hash.write(target.as_encoded_bytes());
         }
         Content::Directory(entries) => {
-            hash.update(b"directory");
+            hash.write(b"directory");
             for (name, key) in entries.iter().filter(|(_, key)| Some(**key) != without) {
-                hash.update(&name.len().to_le_bytes());
-                hash.update(name.as_encoded_bytes());
+                hash.write(&name.len().to_le_bytes());
+                hash.write(name.as_encoded_bytes());
                 hash_below(nodes, *key, without, hash);
             }
-            hash.update(b"end");
+            hash.write(b"end");
         }
     }
 }
