@@ -16,6 +16,7 @@ use super::faults::fail;
 use super::hook::{Action, Call, HookedDisk, Operation, Site};
 use super::run::Wrap;
 use super::scenario::scenarios;
+use crate::backend::Format;
 
 /// One precaution, and what broke without it.
 #[derive(Clone, Debug)]
@@ -128,7 +129,11 @@ fn kill(without: Precaution) -> Option<String> {
     if let Err(failure) = kept {
         return Some(failure);
     }
-    let all = scenarios();
+    let mut all = scenarios();
+    all.sort_by_key(|scenario| {
+        let is_journal = without.1.contains("journal");
+        (scenario.steps.len() > 20, is_journal != (scenario.format == Format::Journal))
+    });
     all.iter().find_map(|scenario| crash(scenario, &wrap, BUDGET).failure).or_else(|| {
         let mut some = all.iter().filter(|scenario| FAILING.contains(&scenario.name));
         some.find_map(|scenario| fail(scenario, &wrap).failures.into_iter().next())

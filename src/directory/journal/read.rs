@@ -42,7 +42,7 @@ pub(in crate::directory) fn load_revision(
                 Ok(None)
             };
         };
-        match journal.read(place)? {
+        match journal.checkpoint(place)? {
             Some(data) => Ok(Some(Checkpoint { info: info(&journal.record(place).header), data })),
             // Being written at this moment, or cut short when its writer was killed.
             None if number > journal.proven() => Ok(None),
@@ -73,7 +73,7 @@ pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
         for place in journal.places() {
             let kept = journal.kept(place);
             let is_proven = journal.record(place).header.revision <= proven;
-            if is_proven || journal.read(place)?.is_some() {
+            if is_proven || journal.checkpoint(place)?.is_some() {
                 revisions.push(kept);
             }
         }

@@ -101,7 +101,7 @@ impl Journal {
     /// The newest checkpoint that is whole.
     pub(super) fn newest_good(&self) -> Result<Option<(Place, Vec<u8>)>> {
         for place in self.places() {
-            if let Some(data) = self.read(place)? {
+            if let Some(data) = self.checkpoint(place)? {
                 return Ok(Some((place, data)));
             }
         }
@@ -109,7 +109,7 @@ impl Journal {
     }
 
     /// The checkpoint of a record; `None` if it, or what it is made of, is damaged.
-    pub(super) fn read(&self, (s, r): Place) -> Result<Option<Vec<u8>>> {
+    pub(super) fn checkpoint(&self, (s, r): Place) -> Result<Option<Vec<u8>>> {
         let segment = &self.segments[s];
         let full = segment.records[..=r].iter().rposition(|it| it.header.kind == Kind::Full);
         let Some(full) = full else { return Ok(None) };
