@@ -378,7 +378,8 @@ impl File {
         let mut data = Vec::new();
         data.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
         while data.len() < len {
-            if self.raw.append_at(&mut data, offset + data.len() as u64)? == 0 {
+            let at = offset + data.len() as u64;
+            if self.raw.append_at(&mut data, at)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
