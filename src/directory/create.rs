@@ -77,7 +77,6 @@ fn publish(repository: &Directory, staged: &str, id: &SessionId) -> Result<()> {
         }
         // Under its other name it can be cleared away.
         let _ = repository.rename(names::session(id), staged);
-        let _ = repository.sync();
         return Err(failure.into());
     }
     Ok(())

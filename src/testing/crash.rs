@@ -193,10 +193,13 @@ impl Shared<'_> {
         let (moments, worlds) = judge(self.scenario, self.wrap, disk, end, world)
             .map_err(|text| format!("{spec}: {text}"))?;
         let mut random = Random(XxHash3_64::oneshot(spec.as_bytes()));
-        for _ in 0..self.budget.second_crashes {
-            let number = random.below(moments.len());
+        // Behind a kill: what was only in the kernel's memory, and what came after it, in the end.
+        let last = (moments.len() - 1, End::crash(0));
+        let drawn = (0..self.budget.second_crashes)
+            .map(|_| (random.below(moments.len()), End::Crash(random.survivors())));
+        let behind_a_kill = matches!(end, End::Kill).then_some(last);
+        for (number, end) in drawn.chain(behind_a_kill).collect::<Vec<_>>() {
             let moment = &moments[number];
-            let end = End::Crash(random.survivors());
             self.second.fetch_add(1, Ordering::Relaxed);
             let world = &worlds[moment.mark];
             judge(self.scenario, self.wrap, end.of(moment), end, world)
