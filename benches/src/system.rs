@@ -36,7 +36,9 @@ fn processor() -> String {
 /// Its kind, and whether the device has a cache that flushes have to empty.
 fn file_system(place: &Path) -> String {
     let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(place).output();
-    let kind = kind.map_or(String::new(), |it| String::from_utf8_lossy(&it.stdout).trim().into());
+    let kind = kind.map_or(String::new(), |it| {
+        String::from_utf8_lossy(&it.stdout).trim().replace("ext2/ext3", "ext4")
+    });
     let device = rustix::fs::stat(place).map_or(0, |stat| stat.st_dev);
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let cache = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/queue/write_cache"));

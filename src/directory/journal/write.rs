@@ -19,7 +19,9 @@ use crate::sys::{Access, Directory, Disk, Failure, Outcome};
 
 /// Segments up to this size are filled with zeros when they are made, so that each save costs one
 /// flush. Larger ones grow with what is saved, for there the data costs more than the flush.
-const PREFILLED: u64 = 1 << 20;
+const PREFILLED: u64 = 8 << 20;
+/// Segments up to this size hold several checkpoints.
+const SEVERAL: u64 = 1 << 20;
 /// A segment this many times larger than what is wanted is given back.
 const TOO_LARGE: u64 = 16;
 /// How much of a record is in memory while it is written again.
@@ -372,5 +374,5 @@ fn write_unflushed(
 /// Small checkpoints get room for several; large ones for two, or for one and its deltas.
 fn wanted_capacity(len: u64) -> u64 {
     let several = (BLOCK + 7 * len).next_power_of_two().max(2 * FIRST_SEGMENT);
-    if several <= PREFILLED { several } else { (BLOCK + 2 * len).next_multiple_of(1 << 20) }
+    if several <= SEVERAL { several } else { (BLOCK + 2 * len).next_multiple_of(1 << 20) }
 }
