@@ -88,7 +88,7 @@ fn safe(prefix: &str) -> String {
 
 fn random_letters() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    crate::sys::random().map(|byte| LETTERS[usize::from(byte % 32)] as char).iter().collect()
+    crate::random::bytes().map(|byte| LETTERS[usize::from(byte % 32)] as char).iter().collect()
 }
 
 impl fmt::Display for SessionId {

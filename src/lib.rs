@@ -35,10 +35,12 @@
 //!
 //! # How it works
 //!
-//! On a local disk a session is a directory `<id>.session` with a file `session` in it, the layout
-//! of PlainBox, whose sessions Pitstop reads and writes. A save writes a new file beside it, flushes
-//! it, puts it in place by a rename and flushes the directory. A kernel lock that dies with its owner
-//! tells whether a writer lives; nothing that a killed program leaves behind has to be broken by hand.
+//! On a local disk a session is a directory `<id>.session`. It keeps a **journal**: checksummed records
+//! in files that were written before, so that a save is one write and one flush, and the newest
+//! revisions stay. Or it is **plain**, the layout of PlainBox, whose sessions Pitstop reads and writes:
+//! a save writes a new file, flushes it, puts it in place by a rename and flushes the directory.
+//! A kernel lock that dies with its owner tells whether a writer lives; nothing that a killed program
+//! leaves behind has to be broken by hand.
 //!
 //! # Limitations
 //!
@@ -57,6 +59,7 @@ mod error;
 mod id;
 mod memory;
 mod owner;
+mod random;
 mod repository;
 mod session;
 mod sys;

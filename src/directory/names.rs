@@ -49,7 +49,7 @@ pub(super) fn session(id: &SessionId) -> String {
 
 /// A name for a session's directory while it is being made.
 pub(super) fn staged(id: &SessionId) -> String {
-    let number = u64::from_le_bytes(crate::sys::random());
+    let number = u64::from_le_bytes(crate::random::bytes());
     format!(".{id}.new-{number:016x}")
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-pub(crate) use host::{current_owner, random};
+pub(crate) use host::current_owner;
 pub(crate) use os::Os;
 
 use crate::error::Error;

@@ -12,7 +12,8 @@ mod write;
 
 use super::names;
 use crate::error::Result;
-use crate::sys::{Access, Directory, random};
+use crate::random;
+use crate::sys::{Access, Directory};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
 pub(super) use read::{history, load, load_revision, newest};
 pub(super) use write::JournalWriter;
@@ -58,5 +59,5 @@ fn close_record(revision: u64, salt: u64) -> Vec<u8> {
 }
 
 fn number() -> u64 {
-    u64::from_le_bytes(random())
+    u64::from_le_bytes(random::bytes())
 }
