@@ -6,6 +6,7 @@ mod conformance;
 mod crashes;
 mod damage;
 mod faults;
+mod formats;
 mod hostile_bytes;
 mod interleaved;
 mod killed;
