@@ -135,6 +135,25 @@ fn no_cut_goes_unseen() {
     }
 }
 
+/// A save that was cut short with its writer: everything agrees on the one before.
+#[test]
+fn what_was_cut_short_is_nowhere_to_be_seen() {
+    let journal = journal();
+    let mut tampered = journal.bytes.clone();
+    // Without the mark of its writer's end, and with a stored byte that did not get to the disk.
+    let end = journal.used() - 4096;
+    tampered[end..end + 4096].fill(0);
+    tampered[end - 4096 + 100] ^= 0xff;
+    fs::write(&journal.segment, &tampered).unwrap();
+    let loaded = journal.session.load().unwrap();
+    assert_eq!((loaded.info.revision.number(), loaded.data.len()), (Some(2), 9000));
+    let newest = journal.session.history().unwrap().revisions.remove(0);
+    assert_eq!(newest.info, loaded.info);
+    let summary = journal.session.status().unwrap().summary;
+    assert_eq!((summary.size, summary.saved), (Some(9000), Some(loaded.info.saved)));
+    assert_eq!(journal.session.save(b"next").unwrap().revision.number(), Some(5));
+}
+
 #[test]
 fn records_of_other_places_are_not_taken() {
     let (ours, theirs) = (journal(), journal());

@@ -1,6 +1,6 @@
 //! Reading, beside a writer that may be at work.
 
-use super::state::{Journal, info};
+use super::state::{Journal, Place, info};
 use crate::backend::{History, Kept};
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::directory::names;
@@ -51,11 +51,10 @@ pub(in crate::directory) fn load_revision(
     })
 }
 
-/// The newest record, by its header alone; `None` if nothing was ever saved. Fails as [`load`] does if
-/// a newer one is lost.
+/// The newest revision; `None` if nothing was ever saved. Fails as [`load`] does if a newer one is lost.
 pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> {
     undisturbed(session, |journal| {
-        let place = journal.places().next();
+        let place = standing(journal).next().transpose()?;
         let revision = place.map_or(0, |place| journal.record(place).header.revision);
         if journal.proven() > revision || !journal.damaged.is_empty() {
             return Err(damaged(session, journal, journal.proven(), 0));
@@ -64,21 +63,25 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
     })
 }
 
-/// Every revision that is kept, the newest first, by their headers alone. What is not proved to have
-/// been acknowledged is read, for it may be a part of one only.
+/// Every revision that is kept, the newest first.
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
     undisturbed(session, |journal| {
-        let proven = journal.proven();
-        let mut revisions: Vec<Kept> = Vec::new();
-        for place in journal.places() {
-            let kept = journal.kept(place);
-            let is_proven = journal.record(place).header.revision <= proven;
-            if is_proven || journal.checkpoint(place)?.is_some() {
-                revisions.push(kept);
-            }
-        }
+        let revisions = standing(journal).map(|place| Ok(journal.kept(place?)));
+        let revisions = revisions.collect::<Result<Vec<Kept>>>()?;
         let damaged = journal.lost().into_iter().map(Revision::from_number).collect();
         Ok(History { revisions, damaged })
+    })
+}
+
+/// The revisions that are kept, the newest first, by their headers alone. Only what is not proved to
+/// have been acknowledged is read, for it may be a part of one.
+fn standing(journal: &Journal) -> impl Iterator<Item = Result<Place>> {
+    let proven = journal.proven();
+    journal.places().filter_map(move |place| {
+        if journal.record(place).header.revision <= proven {
+            return Some(Ok(place));
+        }
+        journal.checkpoint(place).map(|data| data.map(|_| place)).transpose()
     })
 }
 
