@@ -280,8 +280,9 @@ impl Tail {
         Ok(tail)
     }
 
-    /// What follows the newest good record, from this place on, was cut short when its writer was killed, and is written over;
-    /// or it was acknowledged and is damaged: then that segment stays as it is.
+    /// What follows the newest good record, from this place on, was cut short when its writer was
+    /// killed, and is written over; or it was acknowledged and is damaged: then that segment stays as
+    /// it is.
     fn drop_behind(&mut self, s: usize, r: usize) {
         for (n, segment) in self.segments.iter_mut().enumerate().skip(s) {
             let keep = if n == s { r } else { 0 };
