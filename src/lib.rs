@@ -60,6 +60,8 @@ mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
 mod owner;
 mod random;
 mod repository;
@@ -79,6 +81,8 @@ pub use directory::DirectoryBackend;
 pub use error::{Error, Result};
 pub use id::SessionId;
 pub use memory::MemoryBackend;
+#[cfg(feature = "object-store")]
+pub use object::ObjectBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};

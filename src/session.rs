@@ -82,7 +82,8 @@ impl Session {
     /// # Errors
     /// Those of [`writer`](Self::writer) and [`Writer::save_with`].
     pub fn save_with(&self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        self.writer()?.save_with(data, options)
+        let inner = self.backend.writer_for_one_save(&self.id)?;
+        Writer { session: self.clone(), inner }.save_with(data, options)
     }
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
