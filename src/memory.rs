@@ -196,6 +196,7 @@ fn summary(id: &SessionId, slot: &Slot) -> Summary {
         id: id.clone(),
         saved: newest.map(|info| info.saved),
         size: newest.map(|info| info.size),
+        labels: newest.map(|info| info.labels.clone()).unwrap_or_default(),
         changed: newest.map_or(slot.made, |info| info.saved),
         format: Format::Memory,
         live: slot.writer.is_some(),
@@ -215,11 +216,13 @@ impl BackendWriter for MemoryWriter {
         self.backend.with(&self.id, |slot| {
             let newest = slot.checkpoints.last();
             let found = newest.map_or(Revision::NONE, |checkpoint| checkpoint.info.revision);
-            if let Some(expected) = options.follows.filter(|expected| *expected != found) {
+            if let Some(expected) = options.conflicts(found) {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
-            let next = Revision::from_number(found.number().unwrap_or(0) + 1);
-            let info = CheckpointInfo::new(next, SystemTime::now(), data, options.labels.clone());
+            let next = options.number.unwrap_or(found.number().unwrap_or(0) + 1);
+            let saved = options.saved.unwrap_or_else(SystemTime::now);
+            let (next, labels) = (Revision::from_number(next), options.labels.clone());
+            let info = CheckpointInfo::new(next, saved, data, labels);
             slot.checkpoints.push(Checkpoint { info: info.clone(), data: data.to_owned() });
             slot.forget(options.retention);
             Ok(info)

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 
@@ -13,7 +13,7 @@ use crate::id::SessionId;
 /// at the next call that the session was removed.
 #[derive(Clone)]
 pub struct Session {
-    backend: Arc<dyn Backend>,
+    pub(crate) backend: Arc<dyn Backend>,
     id: SessionId,
 }
 
@@ -31,6 +31,11 @@ impl Session {
     /// with `session` are not free. It is removed with the session.
     pub fn location(&self) -> Option<PathBuf> {
         self.backend.directory(&self.id)
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> PathBuf {
+        self.location().unwrap_or_else(|| self.backend.location().join(self.id.as_str()))
     }
 
     /// The file that holds the newest checkpoint of a plain session, whether or not it was saved.
@@ -83,6 +88,18 @@ impl Session {
     /// Those of [`writer`](Self::writer) and [`Writer::save_with`].
     pub fn save_with(&self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
         self.writer()?.save_with(data, options)
+    }
+
+    /// Makes an older revision the newest: its payload and its labels are saved again, as a new revision.
+    /// None is given up for it.
+    ///
+    /// # Durability
+    /// That of [`save`](Self::save).
+    ///
+    /// # Errors
+    /// Those of [`writer`](Self::writer) and [`Writer::restore`].
+    pub fn restore(&self, revision: Revision) -> Result<CheckpointInfo> {
+        self.writer()?.restore(revision)
     }
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
@@ -181,6 +198,15 @@ impl Writer {
             }
         }
         Ok(info)
+    }
+
+    /// [`Session::restore`], by the writer that is held.
+    ///
+    /// # Errors
+    /// Those of [`Session::load_revision`] and of [`save`](Self::save).
+    pub fn restore(&mut self, revision: Revision) -> Result<CheckpointInfo> {
+        let Checkpoint { info, data } = self.session.load_revision(revision)?;
+        self.save_with(&data, &SaveOptions::new().labels_of(&info).keep(Retention::All))
     }
 
     /// The link first, and only then the old session: at every moment there is one to resume.

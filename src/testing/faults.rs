@@ -109,6 +109,7 @@ fn faults_of(operation: Operation) -> Vec<Fault> {
         }
         Write => &[Errno::NOSPC, Errno::DQUOT, Errno::STALE],
         SetLen => &[Errno::NOSPC, Errno::ROFS],
+        SetModified => &[Errno::ROFS, Errno::STALE],
         TryLock | Unlock | IsLocked => &[Errno::NOLCK, Errno::NOTSUP],
         BootTime | ReadLink | Metadata | OwnMetadata | FileMetadata | Entries | IsLocal | Read => {
             &[Errno::ACCESS, Errno::STALE]

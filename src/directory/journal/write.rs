@@ -78,10 +78,10 @@ impl JournalWriter {
             Some(tail) => tail,
             None => Tail::open(&self.session)?,
         };
-        tail.next = tail.next.max(self.least);
-        self.least = tail.next + 1;
+        tail.next = options.number.unwrap_or_else(|| tail.next.max(self.least));
+        self.least = self.least.max(tail.next + 1);
         let found = Revision::from_number(tail.newest);
-        if let Some(expected) = options.follows.filter(|expected| *expected != found) {
+        if let Some(expected) = options.conflicts(found) {
             self.tail = Some(tail);
             return Err(Error::Conflict { id: self.id.clone(), expected, found });
         }
@@ -102,7 +102,7 @@ impl JournalWriter {
             Some(delta) => (Kind::Delta, delta.as_slice()),
             None => (Kind::Full, data),
         };
-        let saved = self.disk.now();
+        let saved = options.saved.unwrap_or_else(|| self.disk.now());
         let mut header = RecordHeader {
             kind,
             revision: tail.next,

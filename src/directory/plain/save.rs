@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{info, leftover, load, names, unsupported};
 use crate::checkpoint::{CheckpointInfo, Revision, SaveOptions};
@@ -37,14 +38,14 @@ impl PlainWriter {
         if !options.labels.is_empty() {
             return Err(unsupported("a label", &self.id));
         }
-        if let Some(expected) = options.follows {
+        if options.follows.is_some() {
             let found = self.revision()?;
-            if found != expected {
+            if let Some(expected) = options.conflicts(found) {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
         }
         let new = self
-            .write(data)
+            .write(data, options.saved)
             .and_then(|new| self.lock_out_plainbox().map(|()| new))
             .and_then(|new| self.install(&new).map(|()| new))
             .inspect_err(|_| self.clear())?;
@@ -63,7 +64,7 @@ impl PlainWriter {
     }
 
     /// Writes the new checkpoint beside the old one, and flushes it.
-    fn write(&self, data: &[u8]) -> Result<Metadata> {
+    fn write(&self, data: &[u8], saved: Option<SystemTime>) -> Result<Metadata> {
         let file = match self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew) {
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
                 // A save that failed could not clear it away, nor its second name perhaps.
@@ -74,6 +75,9 @@ impl PlainWriter {
             outcome => outcome?,
         };
         file.write_all(data)?;
+        if let Some(saved) = saved {
+            file.set_modified(saved)?;
+        }
         let metadata = file.metadata()?;
         file.sync()?;
         Ok(metadata)

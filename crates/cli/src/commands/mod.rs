@@ -1,12 +1,15 @@
 //! The commands, one in each file.
 
 mod completions;
+mod copy;
 mod create;
+mod fork;
 mod history;
 mod last;
 mod list;
 mod load;
 mod remove;
+mod restore;
 mod save;
 mod show;
 mod status;
@@ -21,6 +24,7 @@ use crate::error::Outcome;
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create"]),
     ("See what is there", &["list", "show", "history", "status", "last"]),
+    ("Go back, move on", &["restore", "fork", "copy"]),
     ("Clean up", &["remove", "unlock"]),
     ("Set up", &["completions"]),
 ];
@@ -33,6 +37,9 @@ pub(crate) enum Command {
     List(list::ListArgs),
     Show(show::ShowArgs),
     History(history::HistoryArgs),
+    Restore(restore::RestoreArgs),
+    Fork(fork::ForkArgs),
+    Copy(copy::CopyArgs),
     Last(last::LastArgs),
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
@@ -49,6 +56,9 @@ impl Command {
             Self::List(_) => "list",
             Self::Show(_) => "show",
             Self::History(_) => "history",
+            Self::Restore(_) => "restore",
+            Self::Fork(_) => "fork",
+            Self::Copy(_) => "copy",
             Self::Last(_) => "last",
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
@@ -65,6 +75,9 @@ impl Command {
             Self::List(args) => list::run(args, context),
             Self::Show(args) => show::run(args, context),
             Self::History(args) => history::run(args, context),
+            Self::Restore(args) => restore::run(args, context),
+            Self::Fork(args) => fork::run(args, context),
+            Self::Copy(args) => copy::run(args, context),
             Self::Last(args) => last::run(args, context),
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),

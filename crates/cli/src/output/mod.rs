@@ -3,6 +3,7 @@
 mod history;
 mod human;
 mod json;
+mod progress;
 mod table;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use crate::error::{CommandError, Exit, Outcome};
 pub(crate) use history::history;
 pub(crate) use human::{absolute, age, relative, size};
 pub(crate) use json::{Time, WriterJson};
+pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.
