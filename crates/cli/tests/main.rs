@@ -8,6 +8,7 @@ mod cli {
     mod errors;
     mod history;
     mod json;
+    mod moving;
     mod output;
     mod storage;
     mod story;

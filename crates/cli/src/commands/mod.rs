@@ -8,6 +8,7 @@ mod history;
 mod last;
 mod list;
 mod load;
+mod man;
 mod remove;
 mod restore;
 mod save;
@@ -20,13 +21,14 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::error::Outcome;
 
-/// The commands as help shows them.
+/// The commands as help shows them, by the question that each answers.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create"]),
-    ("See what is there", &["list", "show", "history", "status", "last"]),
-    ("Go back, move on", &["restore", "fork", "copy"]),
-    ("Clean up", &["remove", "unlock"]),
-    ("Set up", &["completions"]),
+    ("What ran here, and what did it leave?", &["list", "show", "history"]),
+    ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
+    ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy"]),
+    ("What can go?", &["remove"]),
+    ("Set up", &["completions", "man"]),
 ];
 
 #[derive(Subcommand)]
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     Unlock(unlock::UnlockArgs),
     Remove(remove::RemoveArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -64,6 +67,7 @@ impl Command {
             Self::Unlock(_) => "unlock",
             Self::Remove(_) => "remove",
             Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 
@@ -83,6 +87,7 @@ impl Command {
             Self::Unlock(args) => unlock::run(args, context),
             Self::Remove(args) => remove::run(args, context),
             Self::Completions(args) => completions::run(args),
+            Self::Man(args) => man::run(args, context),
         }
     }
 }
