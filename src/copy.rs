@@ -231,8 +231,11 @@ fn copy(
     let mut writer = copy.writer()?;
     let standing = Standing::of(&copy)?;
     let begin = standing.follows(&copy, &revisions)?;
-    let all = &revisions.sound[begin..];
-    let wanted = if standing.has_history { all } else { &all[all.len().saturating_sub(1)..] };
+    let wanted = match standing.has_history {
+        true => &revisions.sound[begin..],
+        // Also if it is there: the flush of its name may have failed.
+        false => &revisions.sound[revisions.sound.len().saturating_sub(1)..],
+    };
 
     let files = match source.backend.files(source.id())? {
         Some(files) => files.size()?,
@@ -248,7 +251,7 @@ fn copy(
         session: copy.clone(),
         revisions: 0,
         files,
-        damaged: revisions.damaged,
+        damaged: revisions.damaged.clone(),
         without_history: if standing.has_history { 0 } else { revisions.sound.len().max(1) - 1 },
         without_labels: Labels::new(),
         passed_over,
@@ -258,7 +261,7 @@ fn copy(
         match load(source, info) {
             Ok(checkpoint) => {
                 put(&mut writer, &checkpoint, standing.has_history)?;
-                copied.revisions += 1;
+                copied.revisions += usize::from(begin < revisions.sound.len());
                 if !standing.has_history {
                     copied.without_labels = checkpoint.info.labels;
                 }

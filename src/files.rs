@@ -239,9 +239,8 @@ impl Receiver {
             }
             at += here.len() as u64;
         }
-        // It may be there because the flush of it failed.
-        there.sync()?;
-        Ok(true)
+        // It may be there unflushed. Where that cannot be mended it is written anew.
+        Ok(there.sync().is_ok())
     }
 
     /// Makes the names durable.
