@@ -59,6 +59,8 @@ mod directory;
 mod error;
 mod files;
 mod id;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 mod memory;
 mod owner;
 mod random;
