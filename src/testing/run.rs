@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::crash::plain;
 use super::disk::SimulatedDisk;
 use super::scenario::{
-    COPIED, Id, NEAR, NOISE, OUTSIDE, OWN_FILE, SOURCE, STATE, Scenario, Step, payload,
+    COPIED, Id, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step, payload,
 };
 use super::world::{Expected, Presence, World};
 use crate::backend::Format;
@@ -170,7 +170,7 @@ impl Run {
                 }
                 let directory = Path::new(SOURCE).join(format!("{id}.session"));
                 self.disk.put_file(directory.join(OWN_FILE), b"own");
-                self.disk.put_link(directory.join("own/newest"), "files/report");
+                self.disk.put_link(directory.join(OWN_LINK.0), OWN_LINK.1);
                 self.disk.sync_all();
                 Ok(())
             }
@@ -195,6 +195,10 @@ impl Run {
             Step::OwnFiles(id) => {
                 self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
                 self.disk.sync_all();
+                Ok(())
+            }
+            Step::UnflushedFile(id) => {
+                self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
                 Ok(())
             }
             Step::Foreign(id) => {
@@ -289,7 +293,11 @@ impl Run {
         let must_have_own_files = found.has_own_files
             || found.own_files_come_with.is_some_and(|it| found.payloads == [Some(it)]);
         let own_file = self.disk.read(self.place(id).join(OWN_FILE));
-        if must_have_own_files && own_file.as_deref() != Some(b"own") {
+        let own_link = self.disk.link_target(self.place(id).join(OWN_LINK.0));
+        let must_have_link = must_have_own_files && found.own_files_come_with.is_some();
+        if must_have_own_files && own_file.as_deref() != Some(b"own")
+            || must_have_link && own_link.is_none_or(|it| it != OWN_LINK.1)
+        {
             return Err(format!("{id} is there, and the program's files in it are not"));
         }
         Ok(())

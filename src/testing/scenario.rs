@@ -34,6 +34,8 @@ pub(crate) enum Step {
     Look(Id),
     /// The program puts files of its own into the session's directory.
     OwnFiles(Id),
+    /// The same file, which nobody flushed.
+    UnflushedFile(Id),
     /// A program keeps a session in [`SOURCE`], with files of its own.
     Source(Id),
     /// PlainBox makes a session.
@@ -53,6 +55,7 @@ impl Step {
         matches!(
             self,
             Self::OwnFiles(_)
+                | Self::UnflushedFile(_)
                 | Self::Source(_)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
@@ -95,8 +98,9 @@ pub(crate) const NEAR: &str = "/home/user/sessions";
 pub(crate) const SOURCE: &str = "/home/source";
 /// The numbers and payloads of the session in it.
 pub(crate) const COPIED: [(u64, u32); 3] = [(1, 3), (2, 2), (4, 6)];
-/// A file that a program keeps in its session's directory.
+/// A file that a program keeps in its session's directory, and in [`SOURCE`] a link to it.
 pub(crate) const OWN_FILE: &str = "own/files/report";
+pub(crate) const OWN_LINK: (&str, &str) = ("own/newest", "files/report");
 const FAR: &str = "/home/user/.local/state/pitstop/sessions";
 
 /// The payload of this number. Each sector of each is unlike any other.
@@ -222,7 +226,12 @@ fn moving(format: Format) -> Vec<Scenario> {
     };
     vec![
         scenario("copy", FAR, &[Source("a")], &[Copy("a"), Copy("a"), Save("a", 7)]),
-        scenario("copy-to-empty", NEAR, &[Source("a"), Create("a")], &[Copy("a")]),
+        scenario(
+            "copy-to-empty",
+            NEAR,
+            &[Source("a"), Create("a"), UnflushedFile("a")],
+            &[Copy("a")],
+        ),
         scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
     ]
 }

@@ -235,6 +235,7 @@ impl World {
     fn begin_create(&mut self, id: Id) {
         let was_present = self.is_present(id);
         let session = self.session(id);
+        session.own_files_come_with = None;
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
         match was_present {
             true => session.payloads.push(None),
