@@ -3,12 +3,13 @@
 use std::fmt;
 
 use crate::backend::{Format, Listing, Problem};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Labels, Retention, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Labels, Retention, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::files::PassedOver;
 use crate::id::SessionId;
 use crate::repository::{CreateOptions, Repository};
 use crate::session::{Session, Writer};
+use crate::stream::CheckpointReader;
 
 /// How a session is copied.
 ///
@@ -155,26 +156,27 @@ impl Session {
     /// [`save`](Self::save). After any there is no new session.
     pub fn fork(&self, revision: Option<Revision>, options: &CreateOptions) -> Result<Session> {
         let checkpoint = match revision {
-            Some(revision) => self.load_revision(revision)?,
-            None => self.load()?,
+            Some(revision) => self.open_revision(revision)?,
+            None => self.open_checkpoint()?,
         };
         let format = self.status()?.summary.format;
         let repository = Repository { backend: self.backend.clone(), format: Some(format) };
         let fork = repository.create(options)?;
-        let Err(error) = fill_fork(self, &fork, &checkpoint) else { return Ok(fork) };
+        let Err(error) = fill_fork(self, &fork, checkpoint) else { return Ok(fork) };
         // Nobody was told of it.
         let _ = fork.remove();
         Err(error)
     }
 }
 
-fn fill_fork(session: &Session, fork: &Session, checkpoint: &Checkpoint) -> Result<()> {
+fn fill_fork(session: &Session, fork: &Session, checkpoint: CheckpointReader) -> Result<()> {
     let mut writer = fork.writer()?;
     let (_, passed_over) = copy_files(session, fork, &mut |_| ())?;
     for it in passed_over {
         tracing::warn!(place = %it.place.display(), reason = it.reason, "a file was not copied");
     }
-    writer.save_with(&checkpoint.data, &SaveOptions::new().labels_of(&checkpoint.info)).map(drop)
+    let options = SaveOptions::new().labels_of(checkpoint.info());
+    writer.save_checkpoint(checkpoint, &options).map(drop)
 }
 
 impl Repository {
@@ -258,12 +260,12 @@ fn copy(
     };
     for (n, info) in wanted.iter().enumerate() {
         let is_newest = n + 1 == wanted.len();
-        match load(source, info) {
+        match open(source, info) {
             Ok(checkpoint) => {
-                put(&mut writer, &checkpoint, standing.has_history)?;
+                put(&mut writer, checkpoint, standing.has_history)?;
                 copied.revisions += usize::from(begin < revisions.sound.len());
                 if !standing.has_history {
-                    copied.without_labels = checkpoint.info.labels;
+                    copied.without_labels = info.labels.clone();
                 }
             }
             Err(Error::Corrupt { .. }) if !is_newest => copied.damaged.push(info.revision),
@@ -287,8 +289,8 @@ fn revisions(source: &Session) -> Result<Revisions> {
     let history = match source.history() {
         Ok(history) => history,
         Err(Error::Unsupported { .. }) => {
-            let sound = match source.load() {
-                Ok(checkpoint) => vec![checkpoint.info],
+            let sound = match source.open_checkpoint() {
+                Ok(checkpoint) => vec![checkpoint.info().clone()],
                 Err(Error::NoCheckpoint { .. }) => Vec::new(),
                 Err(error) => return Err(error),
             };
@@ -299,7 +301,7 @@ fn revisions(source: &Session) -> Result<Revisions> {
     let newest = history.revisions.first().map_or(Revision::NONE, |it| it.info.revision);
     if history.damaged.first().is_some_and(|it| it.number() > newest.number()) {
         // This says what is damaged, and what is good.
-        source.load()?;
+        source.open_checkpoint()?;
     }
     let sound = history.revisions.into_iter().rev().map(|it| it.info).collect();
     Ok(Revisions { sound, damaged: history.damaged })
@@ -348,8 +350,8 @@ impl Standing {
                 Ok(Self { has_history: true, revisions })
             }
             Err(Error::Unsupported { .. }) => {
-                let revisions = match copy.load() {
-                    Ok(checkpoint) => vec![checkpoint.info],
+                let revisions = match copy.open_checkpoint() {
+                    Ok(checkpoint) => vec![checkpoint.info().clone()],
                     Err(Error::NoCheckpoint { .. }) => Vec::new(),
                     Err(error) => return Err(error),
                 };
@@ -401,23 +403,23 @@ fn copy_files(
     }
 }
 
-fn load(source: &Session, info: &CheckpointInfo) -> Result<Checkpoint> {
+fn open(session: &Session, info: &CheckpointInfo) -> Result<CheckpointReader> {
     match info.revision.number() {
-        Some(_) => source.load_revision(info.revision),
-        None => source.load(),
+        Some(_) => session.open_revision(info.revision),
+        None => session.open_checkpoint(),
     }
 }
 
 /// Saves a checkpoint as what it was, and reads it back.
-fn put(writer: &mut Writer, checkpoint: &Checkpoint, has_history: bool) -> Result<()> {
-    let Checkpoint { info, data } = checkpoint;
-    let mut options = SaveOptions::new().copy_of(info).keep(Retention::All);
-    if !has_history {
-        (options.number, options.labels) = (None, Labels::new());
-    }
-    let saved = writer.save_with(data, &options)?;
-    let read = load(writer.session(), &saved)?.info;
-    match (read.size, read.digest) == (info.size, info.digest) {
+fn put(writer: &mut Writer, checkpoint: CheckpointReader, has_history: bool) -> Result<()> {
+    let info = checkpoint.info().clone();
+    let options = match has_history {
+        true => SaveOptions::new().copy_of(&info).keep(Retention::All),
+        false => SaveOptions { saved: Some(info.saved), ..SaveOptions::new() },
+    };
+    let saved = writer.save_checkpoint(checkpoint, &options)?;
+    let there = open(writer.session(), &saved)?;
+    match (there.info().size, there.info().digest) == (info.size, info.digest) {
         true => Ok(()),
         false => Err(Error::Corrupt {
             place: writer.session().place(),

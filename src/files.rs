@@ -5,8 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-use twox_hash::XxHash3_128;
-
+use crate::checkpoint::Digester;
 use crate::error::{Error, Result};
 use crate::sys::{Access, Directory, File, Kind, found};
 
@@ -104,7 +103,7 @@ impl Files {
         let mut files = 0;
         let passed_over = self.walk(&mut |path, entry| match entry {
             Entry::Directory => receiver.directory(path),
-            Entry::Link(target) => receiver.link(path, &target),
+            Entry::Link(target) => receiver.symlink(path, &target),
             Entry::File(file) => {
                 let metadata = file.metadata()?;
                 files += 1;
@@ -214,7 +213,7 @@ impl Receiver {
         )
     }
 
-    pub(crate) fn link(&mut self, path: &Path, target: &OsStr) -> Result<()> {
+    pub(crate) fn symlink(&mut self, path: &Path, target: &OsStr) -> Result<()> {
         let (parent, name) = self.parent(path)?;
         found(parent.remove_file(INCOMING))?;
         parent.make_symlink(target, INCOMING)?;
@@ -286,7 +285,7 @@ fn fill(
     modified: SystemTime,
     next: &mut dyn FnMut() -> Result<Vec<u8>>,
 ) -> Result<()> {
-    let (mut written, mut read) = (XxHash3_128::new(), XxHash3_128::new());
+    let (mut written, mut read) = (Digester::default(), Digester::default());
     let mut size = 0;
     loop {
         let piece = next()?;
@@ -294,7 +293,7 @@ fn fill(
             break;
         }
         file.write_all_at(&[&piece], size)?;
-        written.write(&piece);
+        written.add(&piece);
         size += piece.len() as u64;
     }
     file.set_modified(modified)?;
@@ -302,10 +301,10 @@ fn fill(
     let mut at = 0;
     while at < size {
         let piece = piece(file, at, size)?;
-        read.write(&piece);
+        read.add(&piece);
         at += piece.len() as u64;
     }
-    match written.finish_128() == read.finish_128() {
+    match written.digest() == read.digest() {
         true => Ok(()),
         false => Err(Error::Corrupt {
             place: file.path().to_owned(),

@@ -66,6 +66,7 @@ mod owner;
 mod random;
 mod repository;
 mod session;
+mod stream;
 mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -86,3 +87,4 @@ pub use memory::MemoryBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
+pub use stream::CheckpointReader;

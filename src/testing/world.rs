@@ -162,7 +162,10 @@ impl World {
                     _ => self.begin_last(id),
                 }
             }
-            Step::Save(id, payload) | Step::Follow(id, payload) | Step::Restore(id, payload) => {
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload) => {
                 self.session(id).payloads.push(Some(payload));
                 if let Some(Replaced { old, .. }) = self.replaces.get(id).copied() {
                     if self.is_present(old) {
@@ -191,9 +194,9 @@ impl World {
     /// put off to the next save then.
     pub(crate) fn acknowledge_in_spite(&mut self) {
         match self.in_flight {
-            Some(Step::Save(id, payload) | Step::Follow(id, payload))
-                if self.replaces.contains_key(id) =>
-            {
+            Some(
+                Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload),
+            ) if self.replaces.contains_key(id) => {
                 self.in_flight = None;
                 self.session(id).payloads = vec![Some(payload)];
             }
@@ -205,7 +208,10 @@ impl World {
     pub(crate) fn indeterminate(&self, step: Step) -> (Self, Self) {
         let (mut now, mut later) = (self.clone(), self.clone());
         match step {
-            Step::Save(id, payload) | Step::Follow(id, payload) | Step::Restore(id, payload) => {
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload) => {
                 now.session(id).payloads = vec![Some(payload)];
                 later.session(id).payloads.push(Some(payload));
             }
@@ -289,7 +295,10 @@ impl World {
                     COPIED.last().map(|(_, payload)| Some(*payload)).into_iter().collect();
                 session.has_own_files = true;
             }
-            Step::Save(id, payload) | Step::Follow(id, payload) | Step::Restore(id, payload) => {
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload) => {
                 let session = self.session(id);
                 session.presence = Presence::Sure;
                 session.payloads = vec![Some(payload)];
