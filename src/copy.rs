@@ -34,8 +34,10 @@ use crate::stream::CheckpointReader;
 pub struct CopyOptions<'a> {
     id: Option<SessionId>,
     format: Option<Format>,
-    progress: Option<Box<dyn FnMut(&Progress) + 'a>>,
+    progress: Option<Tell<'a>>,
 }
+
+type Tell<'a> = Box<dyn FnMut(&Progress) + 'a>;
 
 impl<'a> CopyOptions<'a> {
     /// The same name and, where the destination has it, the same format.

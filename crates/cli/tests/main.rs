@@ -9,6 +9,7 @@ mod cli {
     mod history;
     mod inspect;
     mod json;
+    mod large;
     mod moving;
     mod output;
     mod storage;
