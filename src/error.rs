@@ -84,6 +84,18 @@ pub enum Error {
         found: Revision,
     },
 
+    /// The session that something is copied to holds something else: its newest checkpoint is none of
+    /// those that are copied.
+    #[error("session '{id}' in {} is another one: its revision {revision} is none of those to be copied", repository.display())]
+    Diverged {
+        /// The session that is there.
+        id: SessionId,
+        /// Where it is.
+        repository: PathBuf,
+        /// The revision that is not the same.
+        revision: Revision,
+    },
+
     /// What lies there is not what Pitstop or PlainBox wrote. It was left as it is.
     #[error("{} is damaged: {problem}", place.display())]
     Corrupt {
@@ -117,6 +129,13 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// What was to be saved could not be read from its source. Nothing was saved.
+    #[error("cannot read what is to be saved")]
+    Input {
+        /// What the source said.
+        source: io::Error,
+    },
+
     /// A name that no session can have.
     #[error("'{id}' cannot be the name of a session: {problem}")]
     InvalidId {
@@ -124,6 +143,15 @@ pub enum Error {
         id: String,
         /// What is wrong with it.
         problem: &'static str,
+    },
+
+    /// More labels than are kept with a checkpoint.
+    #[error("the labels take {size} bytes, and at most {most} are kept with a checkpoint")]
+    LabelsTooLong {
+        /// What they take, in bytes.
+        size: usize,
+        /// What they may take.
+        most: usize,
     },
 
     /// A place that cannot be a repository.
@@ -161,10 +189,24 @@ fn conflict(id: &SessionId, expected: Revision, found: Revision) -> String {
         _ if found == expected => {
             format!("another writer took the place of this one in session '{id}'")
         }
-        Revision::NONE => format!("session '{id}' was removed, and with it revision {expected}"),
+        Revision::NONE => format!(
+            "session '{id}' has no checkpoint, and so not revision {expected}: it was removed, or made anew"
+        ),
         _ => format!(
             "session '{id}' is at revision {found}, not at {expected}: somebody saved in between"
         ),
+    }
+}
+
+/// For who reads or writes through [`std::io`]: [`io::Error::downcast`] gives the error back.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Storage { source, .. } | Error::Input { source } => source.kind(),
+            Error::Corrupt { .. } => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }
 

@@ -9,6 +9,7 @@ use super::head::Glimpse;
 use super::names;
 use super::store::Store;
 use crate::backend::{Format, Listing, Problem, Summary};
+use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
 
 pub(super) fn list(store: &Store) -> Result<Listing> {
@@ -39,6 +40,7 @@ fn summarize(object: &ObjectMeta) -> Result<Option<Summary>, String> {
         id,
         saved: glimpse.saved.then_some(changed),
         size: None,
+        labels: Labels::new(),
         changed,
         format: Format::Object,
         live: glimpse.live,

@@ -12,6 +12,7 @@ mod nonce;
 mod place;
 mod probe;
 mod read;
+mod record;
 mod remove;
 mod runtime;
 mod store;
@@ -34,6 +35,7 @@ use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
 use head::Head;
 use place::{Life, Place};
@@ -212,6 +214,7 @@ impl Backend for ObjectBackend {
             id: id.clone(),
             saved,
             size: head.newest().map(|newest| newest.size),
+            labels: head.newest().map(|newest| newest.labels.clone()).unwrap_or_default(),
             changed: saved.unwrap_or(head.created.into()),
             format: Format::Object,
             live: matches!(writer, WriterState::Live(_)),
@@ -225,6 +228,14 @@ impl Backend for ObjectBackend {
 
     fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
         self.inner.load_revision(id, revision)
+    }
+
+    fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader> {
+        self.inner.open_checkpoint(id, revision)
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {

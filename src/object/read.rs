@@ -1,15 +1,19 @@
 //! Reading what a head stands for. Readers take no part in who may write.
 
-use bytes::{Bytes, BytesMut};
+use std::io::{Cursor, Read};
+
+use bytes::Bytes;
 
 use super::Inner;
 use super::container::Unreadable;
 use super::head::{Entry, Head, START, Table};
 use super::names;
+use super::record::Reader;
 use super::store::{Object, PIECE, Version};
 use crate::checkpoint::{Checkpoint, Digest, Revision};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::stream::CheckpointReader;
 
 impl Inner {
     /// A session's head, with the payloads in it.
@@ -140,28 +144,60 @@ impl Inner {
             (None, payload) => (names::head(id), payload.clone().unwrap_or_default()),
         };
         if data.len() as u64 != entry.size || Digest::of(&data) != entry.digest() {
-            let problem = format!("revision {} is not what was saved", entry.revision);
-            return Err(self.corrupt(&key, problem, None));
+            return Err(self.not_what_was_saved(&key, entry));
         }
         Ok(Ok(Checkpoint { info: entry.info(), data: data.into() }))
     }
 
     /// A record that is to be of this size; `None` if there is none.
     fn record(&self, key: &str, size: u64) -> Result<Option<Bytes>> {
-        let Some(first) = self.store.get_start(key, PIECE as u64)? else { return Ok(None) };
-        if first.bytes.len() as u64 == first.len || first.len != size {
-            return Ok(Some(first.bytes));
-        }
-        let mut data = BytesMut::from(first.bytes);
-        while (data.len() as u64) < size {
-            let start = data.len() as u64;
-            let piece = start..size.min(start + PIECE as u64);
-            let Some(piece) = self.store.get_part(key, piece, Some(&first.version))? else {
-                return Ok(None);
+        let Some(mut reader) = Reader::open(&self.store, key, size)? else { return Ok(None) };
+        let mut data = Vec::with_capacity(size as usize);
+        reader.read_to_end(&mut data).map_err(|source| Error::Storage {
+            step: "read",
+            place: self.store.place(key),
+            source,
+        })?;
+        Ok(Some(data.into()))
+    }
+
+    /// A checkpoint to be read in pieces.
+    pub(super) fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader> {
+        let number = revision.map(|it| it.number().unwrap_or(0));
+        let large = self.as_it_stands(id, false, |head| {
+            let newest = head.newest().ok_or_else(|| Error::NoCheckpoint { id: id.clone() });
+            let found = match number {
+                None => Found::Entry(newest?.clone()),
+                Some(number) => self.find(id, head, &head.table, number)?,
             };
-            data.extend_from_slice(&piece.bytes);
-        }
-        Ok(Some(data.freeze()))
+            let entry = match found {
+                Found::Entry(entry) if entry.size > PIECE as u64 => entry,
+                Found::Missing(key) => return Ok(Err(key)),
+                _ => return Ok(Ok(None)),
+            };
+            let name = entry.record.clone().unwrap_or_default();
+            let key = format!("{}/{name}", names::records(id, head.made));
+            let Some(reader) = Reader::open(&self.store, &key, entry.size)? else {
+                return Ok(Err(key));
+            };
+            if reader.digest()? != Some(entry.digest()) {
+                return Err(self.not_what_was_saved(&key, &entry));
+            }
+            let reader = Reader::open(&self.store, &key, entry.size)?;
+            Ok(reader.map(|it| Some(CheckpointReader::new(entry.info(), it))).ok_or(key))
+        });
+        let loaded = match (large, revision) {
+            (Ok(Some(reader)), _) => return Ok(reader),
+            // With what is still good.
+            (Ok(None) | Err(Error::Corrupt { .. }), None) => self.load(id)?,
+            (Ok(None), Some(revision)) => self.load_revision(id, revision)?,
+            (Err(error), _) => return Err(error),
+        };
+        Ok(CheckpointReader::new(loaded.info, Cursor::new(loaded.data)))
     }
 
     /// Reads what a head names. An object that it names may go while that is read, as the history moves on:
@@ -181,10 +217,19 @@ impl Inner {
             };
             let (now, _) = get()?;
             if now.nonce == head.nonce {
-                return Err(self.corrupt(&missing, "it is gone".to_owned(), None));
+                return Err(self.corrupt(
+                    &missing,
+                    "it is gone, or has another length".to_owned(),
+                    None,
+                ));
             }
             head = now;
         }
+    }
+
+    fn not_what_was_saved(&self, key: &str, entry: &Entry) -> Error {
+        let problem = format!("revision {} is not what was saved", entry.revision);
+        self.corrupt(key, problem, None)
     }
 
     fn unreadable(&self, key: &str, problem: Unreadable) -> Error {

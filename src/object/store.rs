@@ -13,7 +13,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
-    UpdateVersion, WriteMultipart,
+    UpdateVersion,
 };
 
 use super::failure::{Failure, Kind};
@@ -25,9 +25,6 @@ pub(super) type Version = UpdateVersion;
 
 /// The largest piece of an object that one request carries.
 pub(super) const PIECE: usize = 8 * 1024 * 1024;
-
-/// How many pieces of an object are on their way at once.
-const PIECES_AT_ONCE: usize = 4;
 
 /// How many objects are removed by one request, where the store can do so.
 const REMOVED_AT_ONCE: usize = 1000;
@@ -138,24 +135,12 @@ impl Store {
         }
     }
 
-    /// Puts an object that is the same whenever it is put. One longer than [`PIECE`] goes in pieces.
+    /// Puts an object that is the same whenever it is put.
     pub(super) fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
         let path = self.path(key)?;
         let put = |store: Arc<dyn ObjectStore>| {
             let (path, bytes) = (path.clone(), bytes.clone());
-            async move {
-                if bytes.len() <= PIECE {
-                    return store.put(&path, bytes.into()).await.map(drop);
-                }
-                let mut upload =
-                    WriteMultipart::new_with_chunk_size(store.put_multipart(&path).await?, PIECE);
-                for start in (0..bytes.len()).step_by(PIECE) {
-                    upload.wait_for_capacity(PIECES_AT_ONCE).await?;
-                    upload.put(bytes.slice(start..bytes.len().min(start + PIECE)));
-                }
-                upload.finish().await.map(drop)
-            }
-            .boxed()
+            async move { store.put(&path, bytes.into()).await.map(drop) }.boxed()
         };
         self.retry(put).map_err(|failure| failure.at("write", self.place(key)))
     }
@@ -218,7 +203,7 @@ impl Store {
     }
 
     /// Does what may be done again, until it works or there is no more patience.
-    fn retry<T: Send + 'static>(
+    pub(super) fn retry<T: Send + 'static>(
         &self,
         request: impl Fn(Arc<dyn ObjectStore>) -> BoxFuture<'static, object_store::Result<T>>,
     ) -> Result<T, Failure> {
@@ -239,7 +224,7 @@ impl Store {
         }
     }
 
-    fn attempt<T: Send + 'static>(
+    pub(super) fn attempt<T: Send + 'static>(
         &self,
         request: impl FnOnce(Arc<dyn ObjectStore>) -> BoxFuture<'static, object_store::Result<T>>,
     ) -> Result<T, Failure> {

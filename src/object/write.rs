@@ -1,5 +1,6 @@
 //! The one writer of a session, and saving.
 
+use std::io::{Cursor, Read};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,13 +9,14 @@ use bytes::Bytes;
 use super::head::{Entry, Head, INLINE, Table};
 use super::nonce::Nonce;
 use super::place::Held;
-use super::store::Version;
+use super::store::{PIECE, Version};
 use super::swap::{Expected, Swapped};
-use super::{Inner, names};
+use super::{Inner, names, record};
 use crate::backend::BackendWriter;
 use crate::checkpoint::{CheckpointInfo, Digest, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::stream::input_failed;
 
 /// Whoever may save now.
 #[derive(Debug)]
@@ -30,6 +32,13 @@ pub(super) struct ObjectWriter {
     /// An outcome was indeterminate: another head than this may stand.
     is_unsure: bool,
     process: u32,
+}
+
+/// What is to be saved.
+enum Payload {
+    Here(Bytes),
+    /// An object that was put already.
+    Record(String, record::Put),
 }
 
 impl ObjectWriter {
@@ -137,42 +146,38 @@ impl ObjectWriter {
         }
     }
 
-    /// The payload as an entry has it. A longer one is written first, under a name that says with which
+    /// Makes a payload the newest checkpoint. A longer one is put first, under a name that says with which
     /// revision it came: whoever clears away what an older head does not name leaves newer ones alone.
-    fn entry(&self, info: &CheckpointInfo, data: &Bytes) -> Result<Entry> {
-        let mut entry = Entry::new(info, Nonce::fresh());
-        if data.len() <= INLINE {
-            entry.payload = Some(data.clone());
-        } else {
-            let name = names::record(entry.revision, entry.nonce);
-            self.inner.store.put(&self.key(&name), data.clone())?;
-            entry.record = Some(name);
-        }
-        Ok(entry)
-    }
-
-    fn key(&self, name: &str) -> String {
-        format!("{}/{name}", names::records(&self.id, self.head.made))
-    }
-}
-
-impl BackendWriter for ObjectWriter {
-    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        let (data, digest) = (Bytes::copy_from_slice(data), Digest::of(data));
+    fn save_payload(&mut self, payload: &Payload, options: &SaveOptions) -> Result<CheckpointInfo> {
+        options.check_labels()?;
         let is_in = |there: &Head, (entry, _): &(Entry, Table)| there.table.has(entry.nonce);
         let change = |writer: &Self| {
             let newest = writer.head.revision();
-            if let Some(expected) = options.follows.filter(|expected| *expected != newest) {
+            if let Some(expected) = options.conflicts(newest) {
                 return Err(writer.conflict(expected, newest));
             }
+            let number = options.number.unwrap_or(newest.number().unwrap_or(0) + 1);
+            let (size, digest) = match payload {
+                Payload::Here(data) => (data.len() as u64, Digest::of(data)),
+                Payload::Record(_, put) => (put.size, put.digest),
+            };
             let info = CheckpointInfo {
-                revision: Revision::from_number(newest.number().unwrap_or(0) + 1),
-                saved: SystemTime::now(),
-                size: data.len() as u64,
+                revision: Revision::from_number(number),
+                saved: options.saved.unwrap_or_else(SystemTime::now),
+                size,
                 digest,
                 labels: options.labels.clone(),
             };
-            let entry = writer.entry(&info, &data)?;
+            let mut entry = Entry::new(&info, Nonce::fresh());
+            match payload {
+                Payload::Here(data) if data.len() <= INLINE => entry.payload = Some(data.clone()),
+                Payload::Here(data) => {
+                    let name = names::record(number, entry.nonce);
+                    record::put(&writer.inner.store, &writer.key(&name), &mut data.as_ref())?;
+                    entry.record = Some(name);
+                }
+                Payload::Record(name, _) => entry.record = Some(name.clone()),
+            }
             let mut next = writer.head.next();
             if writer.place.is_none() {
                 // Whoever had the place is gone.
@@ -188,6 +193,41 @@ impl BackendWriter for ObjectWriter {
         let (entry, dropped) = self.change(change, is_in)?;
         self.inner.delete_dropped(&self.id, &self.head, &dropped);
         Ok(entry.info())
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}/{name}", names::records(&self.id, self.head.made))
+    }
+}
+
+impl BackendWriter for ObjectWriter {
+    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        self.save_payload(&Payload::Here(Bytes::copy_from_slice(data)), options)
+    }
+
+    fn save_from(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        let mut first = Vec::new();
+        source.take(PIECE as u64).read_to_end(&mut first).map_err(input_failed)?;
+        if first.len() < PIECE {
+            return self.save_payload(&Payload::Here(first.into()), options);
+        }
+        if self.place.is_none() {
+            // A source gives its bytes once: nobody may come between.
+            *self = Self::take(&self.inner, &self.id)?;
+        }
+        let newest = self.head.revision();
+        if let Some(expected) = options.conflicts(newest) {
+            return Err(self.conflict(expected, newest));
+        }
+        let number = options.number.unwrap_or(newest.number().unwrap_or(0) + 1);
+        let name = names::record(number, Nonce::fresh());
+        let mut source = Cursor::new(first).chain(source);
+        let put = record::put(&self.inner.store, &self.key(&name), &mut source)?;
+        self.save_payload(&Payload::Record(name, put), options)
     }
 
     fn replaces(&self) -> Option<&SessionId> {
