@@ -38,7 +38,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { all_subsets_of: 8, samples: 80, second_crashes: 6, threads: 2 }
+        Self { all_subsets_of: 8, samples: 60, second_crashes: 5, threads: 2 }
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::disk::SimulatedDisk;
 use super::scenario::{Id, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
 use super::world::{Expected, Presence, World};
-use crate::backend::Format;
-use crate::checkpoint::{Retention, Revision, SaveOptions};
+use crate::backend::{Format, Status, Summary};
+use crate::checkpoint::{Checkpoint, Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
@@ -188,7 +188,8 @@ impl Run {
             return Err(format!("{other} is listed, and was never made"));
         }
         for (id, expected) in &mut found.sessions {
-            self.observe_session(id, listed.contains(id), expected)?;
+            let summary = listing.sessions.iter().find(|it| it.id.as_str() == *id);
+            self.observe_session(id, summary, expected)?;
         }
         let last = self.repository.last().map_err(|error| wrong("last", error))?;
         let last_id = last.as_ref().map(|session| session.id().as_str());
@@ -206,17 +207,29 @@ impl Run {
         Ok(found)
     }
 
-    fn observe_session(&self, id: Id, listed: bool, found: &mut Expected) -> Result<(), String> {
+    fn observe_session(
+        &self,
+        id: Id,
+        summary: Option<&Summary>,
+        found: &mut Expected,
+    ) -> Result<(), String> {
+        let listed = summary.is_some();
         match (found.presence, listed) {
             (Presence::Sure, false) => return Err(format!("{id} is not listed")),
             (Presence::Gone, true) => return Err(format!("{id} is listed, and was removed")),
             _ => (),
         }
+        match summary.filter(|_| found.is_complete) {
+            Some(it) if it.format != self.format => return Err(format!("{id} is {}", it.format)),
+            _ => (),
+        }
         found.presence = if listed { Presence::Sure } else { Presence::Gone };
-        let loaded = self.session(id).and_then(|session| {
-            session.status()?;
-            session.load()
-        });
+        let status = self.session(id).and_then(|session| session.status());
+        let loaded = self.session(id).and_then(|session| session.load());
+        self.check_agreement(id, summary, &status, &loaded)?;
+        if summary.is_some_and(|it| it.format == Format::Journal) {
+            self.observe_history(id, loaded.as_ref().ok(), found)?;
+        }
         let payloads: Vec<Option<u32>> = match loaded {
             Err(Error::NotFound { .. }) if !listed => return Ok(()),
             Ok(loaded) => (found.payloads.iter().copied())
@@ -227,9 +240,6 @@ impl Run {
             }
             Err(error) => return Err(format!("{id} does not load: {error:?}")),
         };
-        if listed && self.format == Format::Journal {
-            self.observe_history(id, found)?;
-        }
         if payloads == [None] {
             // It was made anew, or nothing was ever saved.
             (found.told, found.given) = (0, BTreeMap::new());
@@ -245,17 +255,45 @@ impl Run {
         Ok(())
     }
 
-    /// Every revision that is listed is there, and is what it was when its number was given.
-    fn observe_history(&self, id: Id, found: &mut Expected) -> Result<(), String> {
-        let is_journal = self.disk.names(self.place(id)).contains(&"session.journal".into());
-        if !is_journal && (found.given.is_empty() || found.payloads.contains(&None)) {
-            // PlainBox made it, or a power cut left its name alone: that is a plain session.
-            return Ok(());
+    /// A list, a status and a load tell the same of a session.
+    fn check_agreement(
+        &self,
+        id: Id,
+        summary: Option<&Summary>,
+        status: &Result<Status, Error>,
+        loaded: &Result<Checkpoint, Error>,
+    ) -> Result<(), String> {
+        let told = |it: &Summary| (it.saved, it.size, it.format, it.live);
+        let of_status = status.as_ref().map(|status| told(&status.summary)).ok();
+        if summary.map(told) != of_status {
+            return Err(format!("{id} is listed as {summary:?}, and its status is {status:?}"));
         }
+        let of_load = match loaded {
+            Ok(checkpoint) => Some((checkpoint.info.saved, checkpoint.info.size)),
+            Err(_) => None,
+        };
+        if summary.and_then(|it| it.saved.zip(it.size)) != of_load {
+            return Err(format!("{id} is listed as {summary:?}, and loads as {of_load:?}"));
+        }
+        Ok(())
+    }
+
+    /// The history begins with what loads. Every revision that is listed is there, and is what it was
+    /// when its number was given.
+    fn observe_history(
+        &self,
+        id: Id,
+        loaded: Option<&Checkpoint>,
+        found: &mut Expected,
+    ) -> Result<(), String> {
         let session = self.session(id).map_err(|error| format!("{error:?}"))?;
         let history = session.history().map_err(|error| format!("history: {error:?}"))?;
         if !history.damaged.is_empty() {
             return Err(format!("{id} reports damage: {:?}", history.damaged));
+        }
+        let newest = history.revisions.first().map(|kept| &kept.info);
+        if newest != loaded.map(|checkpoint| &checkpoint.info) {
+            return Err(format!("the history of {id} begins with {newest:?}, and {loaded:?} loads"));
         }
         for kept in &history.revisions {
             let revision = kept.info.revision;

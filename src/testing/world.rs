@@ -33,6 +33,8 @@ struct Replaced {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Expected {
     pub presence: Presence,
+    /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
+    pub is_complete: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
@@ -84,6 +86,7 @@ impl World {
     fn session(&mut self, id: Id) -> &mut Expected {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
+            is_complete: false,
             payloads: vec![None],
             has_own_files: false,
             given: BTreeMap::new(),
@@ -207,6 +210,7 @@ impl World {
         let was_present = self.is_present(id);
         let session = self.session(id);
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
+        session.is_complete = false;
         match was_present {
             true => session.payloads.push(None),
             false => {
@@ -228,6 +232,7 @@ impl World {
     fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
+        session.is_complete = true;
         (session.told, session.given) = (0, BTreeMap::new());
     }
 
