@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::disk::SimulatedDisk;
-use super::scenario::{Id, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
-use super::world::{Expected, Presence, World};
+use super::hook::{Action, HookedDisk};
+use super::scenario::{Id, Meanwhile, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
+use super::world::{Expected, NO_LINK, Presence, World};
 use crate::backend::{Format, Status, Summary};
 use crate::checkpoint::{Checkpoint, Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
@@ -45,6 +47,7 @@ impl Run {
         world: World,
     ) -> Result<Self, Error> {
         let (location, format) = (PathBuf::from(scenario.location), scenario.format);
+        let wrap = &between(wrap, scenario.meanwhile);
         let repository = open(&disk, wrap, &location, format)?;
         let (wrap, writers, worlds) = (wrap.clone(), BTreeMap::new(), vec![world.clone()]);
         Ok(Self { disk, wrap, location, format, repository, writers, world, worlds })
@@ -53,7 +56,7 @@ impl Run {
     /// A program that is about to begin with a scenario's steps.
     pub(crate) fn of(scenario: &Scenario, wrap: &Wrap) -> Result<Self, Error> {
         let disk = SimulatedDisk::new();
-        disk.set_hard_links(scenario.has_hard_links);
+        disk.set_traits(scenario.traits);
         disk.put_directory("/home/user");
         disk.put_file(format!("{OUTSIDE}/a.session/session"), b"outside");
         disk.put_file(format!("{OUTSIDE}/file"), b"outside");
@@ -154,11 +157,41 @@ impl Run {
                 Ok(())
             }
             Step::Unfinished(id) => {
-                self.disk.put_file(self.place(id).join("session.new"), b"half of a checkp");
+                let name = match self.format {
+                    Format::Journal => "session.journal.new",
+                    _ => "session.new",
+                };
+                self.disk.put_file(self.place(id).join(name), b"half of a checkp");
                 Ok(())
             }
             Step::Leftover(id) => {
                 self.disk.put_file(self.place(id).join("session.next"), b"half of a checkp");
+                Ok(())
+            }
+            Step::Locked(id, number) => match self.save(id, number, SaveOptions::new()) {
+                Err(Error::Locked { .. }) => Ok(()),
+                Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
+                Err(error) => Err(error),
+            },
+            Step::Contend(id, number) => match self.save(id, number, SaveOptions::new()) {
+                Err(Error::Locked { .. }) => Ok(()),
+                outcome => outcome,
+            },
+            Step::LeftLink(id) => {
+                let link = self.location.join(format!(".{id}.last"));
+                self.disk.put_link(link, format!("/where/it/was/{id}.session"));
+                Ok(())
+            }
+            Step::LastIsFile => {
+                self.disk.delete(self.location.join("last-session"));
+                self.disk.put_file(self.location.join("last-session"), b"evidence");
+                self.disk.sync_all();
+                Ok(())
+            }
+            Step::LastIsDirectory => {
+                self.disk.delete(self.location.join("last-session"));
+                self.disk.put_directory(self.location.join("last-session"));
+                self.disk.sync_all();
                 Ok(())
             }
             Step::Wait(seconds) => {
@@ -191,7 +224,13 @@ impl Run {
             let summary = listing.sessions.iter().find(|it| it.id.as_str() == *id);
             self.observe_session(id, summary, expected)?;
         }
-        let last = self.repository.last().map_err(|error| wrong("last", error))?;
+        let last = match self.repository.last() {
+            Err(Error::Corrupt { .. }) if found.last.contains(&Some(NO_LINK)) => {
+                found.last = vec![Some(NO_LINK)];
+                return Ok(found);
+            }
+            last => last.map_err(|error| wrong("last", error))?,
+        };
         let last_id = last.as_ref().map(|session| session.id().as_str());
         found.last.retain(|allowed| *allowed == last_id);
         found.last.truncate(1);
@@ -293,7 +332,9 @@ impl Run {
         }
         let newest = history.revisions.first().map(|kept| &kept.info);
         if newest != loaded.map(|checkpoint| &checkpoint.info) {
-            return Err(format!("the history of {id} begins with {newest:?}, and {loaded:?} loads"));
+            return Err(format!(
+                "the history of {id} begins with {newest:?}, and {loaded:?} loads"
+            ));
         }
         for kept in &history.revisions {
             let revision = kept.info.revision;
@@ -343,6 +384,24 @@ impl Run {
             _ => Err(format!("{segments} segments are in {id}")),
         }
     }
+}
+
+/// Lets somebody come in between.
+fn between(wrap: &Wrap, meanwhile: Option<Meanwhile>) -> Wrap {
+    let Some(Meanwhile { before: (operation, name, skip), act }) = meanwhile else {
+        return wrap.clone();
+    };
+    let (inner, seen) = (wrap.clone(), Arc::new(AtomicUsize::new(0)));
+    Arc::new(move |disk: SimulatedDisk| {
+        let seen = seen.clone();
+        Arc::new(HookedDisk::new(inner(disk.clone()), move |call| {
+            let is_it = call.operation == operation && call.name.is_some_and(|it| it == name);
+            if is_it && seen.fetch_add(1, Ordering::Relaxed) == skip {
+                act(&disk);
+            }
+            Action::Pass
+        }))
+    })
 }
 
 fn open(

@@ -8,6 +8,9 @@ use twox_hash::XxHash3_64;
 use super::scenario::{Id, Step};
 use crate::checkpoint::Revision;
 
+/// Stands for what is no link, where the link to the last session belongs.
+pub(crate) const NO_LINK: Id = "(no link)";
+
 /// What must be found. Where something is in flight, more than one answer is right.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct World {
@@ -162,7 +165,13 @@ impl World {
                     self.resumable = false;
                 }
             }
+            Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
+            // It is nothing to go on from, so that it is kept or moved away.
+            Step::LastIsFile | Step::LastIsDirectory => {
+                self.last.extend([None, Some(NO_LINK)]);
+                self.resumable = false;
+            }
             _ => (),
         }
     }
@@ -185,7 +194,7 @@ impl World {
     pub(crate) fn indeterminate(&self, step: Step) -> (Self, Self) {
         let (mut now, mut later) = (self.clone(), self.clone());
         match step {
-            Step::Save(id, payload) | Step::Follow(id, payload) => {
+            Step::Save(id, payload) | Step::Follow(id, payload) | Step::Contend(id, payload) => {
                 now.session(id).payloads = vec![Some(payload)];
                 later.session(id).payloads.push(Some(payload));
             }
