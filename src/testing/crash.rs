@@ -325,6 +325,7 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
             | Step::Replace(id)
             | Step::Foreign(id)
             | Step::Save(id, _)
+            | Step::Stream(id, _)
             | Step::Follow(id, _)
             | Step::Remove(id),
         ) if !is_there(id) => steps.extend([Step::Create(id), Step::Save(id, 10)]),

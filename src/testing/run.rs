@@ -1,6 +1,7 @@
 //! A program that goes through the steps of a scenario, and what it finds.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use super::hook::{Action, HookedDisk};
 use super::scenario::{Id, Meanwhile, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
 use super::world::{Expected, NO_LINK, Presence, World};
 use crate::backend::{Format, Status, Summary};
-use crate::checkpoint::{Checkpoint, Retention, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
@@ -98,14 +99,20 @@ impl Run {
         self.location.join(format!("{id}.session"))
     }
 
-    fn save(&mut self, id: Id, number: u32, mut options: SaveOptions) -> Result<(), Error> {
-        if (NOISE..STATE).contains(&number) {
+    fn save(
+        &mut self,
+        id: Id,
+        number: u32,
+        mut options: SaveOptions,
+        save: fn(&mut Writer, &[u8], &SaveOptions) -> Result<CheckpointInfo, Error>,
+    ) -> Result<(), Error> {
+        if (NOISE..STATE).contains(&number) && self.format == Format::Journal {
             options = options.keep(Retention::Revisions(2));
         }
-        let data = payload(number);
+        let save = |writer: &mut Writer| save(writer, &payload(number), &options);
         let info = match self.writers.get_mut(id) {
-            Some(writer) => writer.save_with(&data, &options)?,
-            None => self.session(id)?.save_with(&data, &options)?,
+            Some(writer) => save(writer)?,
+            None => save(&mut self.session(id)?.writer()?)?,
         };
         self.world.give(id, info.revision, number);
         Ok(())
@@ -120,14 +127,20 @@ impl Run {
                 let options = CreateOptions::new().id(SessionId::new(id)?).replace_last();
                 self.repository.create(&options).map(drop)
             }
-            Step::Save(id, number) => self.save(id, number, SaveOptions::new()),
+            Step::Save(id, number) => self.save(id, number, SaveOptions::new(), Writer::save_with),
+            Step::Stream(id, number) => {
+                let save = |writer: &mut Writer, mut data: &[u8], options: &SaveOptions| {
+                    writer.save_in_pieces(&mut data, options)
+                };
+                self.save(id, number, SaveOptions::new(), save)
+            }
             Step::Follow(id, number) => {
                 let revision = match self.session(id)?.load() {
                     Ok(checkpoint) => checkpoint.info.revision,
                     Err(Error::NoCheckpoint { .. }) => Revision::NONE,
                     Err(error) => return Err(error),
                 };
-                self.save(id, number, SaveOptions::new().follows(revision))
+                self.save(id, number, SaveOptions::new().follows(revision), Writer::save_with)
             }
             Step::Hold(id) => {
                 let writer = self.session(id)?.writer()?;
@@ -145,6 +158,7 @@ impl Run {
                 self.repository.list()?;
                 self.session(id)?.status()?;
                 self.session(id)?.load()?;
+                self.session(id)?.open_checkpoint()?;
                 self.repository.last().map(drop)
             }
             Step::OwnFiles(id) => {
@@ -168,12 +182,12 @@ impl Run {
                 self.disk.put_file(self.place(id).join("session.next"), b"half of a checkp");
                 Ok(())
             }
-            Step::Locked(id, number) => match self.save(id, number, SaveOptions::new()) {
+            Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
                 Err(Error::Locked { .. }) => Ok(()),
                 Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
                 Err(error) => Err(error),
             },
-            Step::Contend(id, number) => match self.save(id, number, SaveOptions::new()) {
+            Step::Contend(id, number) => match self.perform(Step::Save(id, number)) {
                 Err(Error::Locked { .. }) => Ok(()),
                 outcome => outcome,
             },
@@ -354,6 +368,12 @@ impl Run {
             }
             if loaded.info != kept.info {
                 return Err(wrong("is listed as something else"));
+            }
+            let mut pieces = Vec::new();
+            let opened = session.open_revision(revision).map_err(std::io::Error::from);
+            match opened.and_then(|mut reader| reader.read_to_end(&mut pieces)) {
+                Ok(_) if pieces == loaded.data => (),
+                other => return Err(wrong(&format!("is not read in pieces: {other:?}"))),
             }
         }
         let newest = history.revisions.first().and_then(|kept| kept.info.revision.number());
