@@ -18,7 +18,11 @@ pub(crate) enum Input<R> {
 impl<R: Read> Input<R> {
     pub(crate) fn begin(mut source: R) -> Result<Self> {
         let mut head = Vec::new();
-        (&mut source).take(IN_MEMORY as u64 + 1).read_to_end(&mut head).map_err(input_failed)?;
+        let most = IN_MEMORY + 1;
+        // All at once: growing it little by little takes twice as much.
+        head.try_reserve_exact(most)
+            .map_err(|_| input_failed(io::ErrorKind::OutOfMemory.into()))?;
+        (&mut source).take(most as u64).read_to_end(&mut head).map_err(input_failed)?;
         Ok(match head.len() {
             0..=IN_MEMORY => Self::Small(head),
             _ => Self::Large(Cursor::new(head).chain(source)),
