@@ -6,6 +6,7 @@ use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked}
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::share::{self, SharedWriter};
 
 /// A named thing in a repository that holds a program's checkpoints.
 ///
@@ -20,6 +21,10 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(backend: Arc<dyn Backend>, id: SessionId) -> Self {
         Self { backend, id }
+    }
+
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
     }
 
     /// Its name.
@@ -87,12 +92,19 @@ impl Session {
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
     ///
+    /// In a program that runs under a [`SharedWriter`] of this session, as its environment tells, that is
+    /// what it saves through.
+    ///
     /// # Errors
     /// [`Error::Busy`] with the owner's record if another writer lives; it is not disturbed.
     /// [`Error::Locked`] if PlainBox's `session.next` is there and not provably left over. One that is
     /// gets moved aside, to `session.aside-N`.
     pub fn writer(&self) -> Result<Writer> {
-        let inner = self.backend.writer(&self.id)?;
+        let shared = std::env::var_os(share::VARIABLE);
+        let inner = match share::borrow(shared.as_deref(), &self.backend, &self.id)? {
+            Some(borrowed) => borrowed,
+            None => self.backend.writer(&self.id)?,
+        };
         Ok(Writer { session: self.clone(), inner })
     }
 
@@ -152,6 +164,14 @@ impl Writer {
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Lets other processes save through this writer: the programs that this one starts.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if no socket can be made.
+    pub fn share(self) -> Result<SharedWriter> {
+        SharedWriter::new(self)
     }
 
     /// Makes `data` the newest checkpoint.

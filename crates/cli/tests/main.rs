@@ -10,6 +10,7 @@ mod cli {
     mod inspect;
     mod json;
     mod output;
+    mod run;
     mod storage;
     mod story;
 }

@@ -8,6 +8,7 @@ mod list;
 mod load;
 mod man;
 mod remove;
+mod run;
 mod save;
 mod show;
 mod status;
@@ -20,7 +21,7 @@ use crate::error::Outcome;
 
 /// The commands as help shows them, by the question that each answers.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("Keep state", &["save", "load", "create"]),
+    ("Keep state", &["save", "load", "create", "run"]),
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
     ("What can go?", &["remove"]),
@@ -31,6 +32,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
 pub(crate) enum Command {
     Create(create::CreateArgs),
     Save(save::SaveArgs),
+    Run(run::RunArgs),
     Load(load::LoadArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
@@ -48,6 +50,7 @@ impl Command {
         match self {
             Self::Create(_) => "create",
             Self::Save(_) => "save",
+            Self::Run(_) => "run",
             Self::Load(_) => "load",
             Self::List(_) => "list",
             Self::Show(_) => "show",
@@ -65,6 +68,7 @@ impl Command {
         match self {
             Self::Create(args) => create::run(args, context),
             Self::Save(args) => save::run(args, context),
+            Self::Run(args) => run::run(args, context),
             Self::Load(args) => load::run(args, context),
             Self::List(args) => list::run(args, context),
             Self::Show(args) => show::run(args, context),

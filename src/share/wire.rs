@@ -1,0 +1,239 @@
+//! What is said over the socket: each message is its length, in four bytes, and JSON; a payload is
+//! bytes alone.
+
+use std::collections::HashSet;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::owner::Owner;
+
+pub(super) const PROTOCOL: u32 = 1;
+
+/// No message is longer.
+const LONGEST: usize = 1 << 20;
+
+/// What a program says first.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Hello {
+    pub(super) protocol: u32,
+    pub(super) owner: Owner,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum Request {
+    /// A payload of this size follows.
+    Save(Save),
+    /// The program is no longer the writer.
+    End,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Save {
+    pub(super) size: u64,
+    follows: Option<String>,
+    labels: Labels,
+    keep: Keep,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Keep {
+    Default,
+    Revisions(usize),
+    Bytes(u64),
+    Age(Duration),
+    All,
+}
+
+/// Errors that a program may act on come as they are; of the others, as what they say.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Answer<T> {
+    Ok(T),
+    Busy(Owner),
+    Conflict { expected: String, found: String },
+    Unsupported { what: String, place: String },
+    NotFound { repository: PathBuf },
+    Indeterminate { step: String, place: PathBuf, cause: Cause },
+    NotDurable { place: PathBuf, cause: Cause },
+    Storage { step: String, place: PathBuf, cause: Cause },
+    Other(String),
+}
+
+/// An error of the system.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Cause {
+    code: Option<i32>,
+    text: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Saved {
+    revision: String,
+    saved: Duration,
+    size: u64,
+    digest: String,
+    labels: Labels,
+}
+
+pub(super) fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
+    let message = serde_json::to_vec(message)?;
+    let length = u32::try_from(message.len()).map_err(|_| io::ErrorKind::InvalidData)?;
+    to.write_all(&[&length.to_le_bytes(), message.as_slice()].concat())
+}
+
+pub(super) fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > LONGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut message = vec![0; length];
+    from.read_exact(&mut message)?;
+    Ok(serde_json::from_slice(&message)?)
+}
+
+impl Save {
+    pub(super) fn new(size: usize, options: &SaveOptions) -> Self {
+        Self {
+            size: size as u64,
+            follows: options.follows.map(|it| it.to_string()),
+            labels: options.labels.clone(),
+            keep: match options.retention {
+                Retention::Default => Keep::Default,
+                Retention::Revisions(count) => Keep::Revisions(count),
+                Retention::Bytes(bytes) => Keep::Bytes(bytes),
+                Retention::Age(age) => Keep::Age(age),
+                Retention::All => Keep::All,
+            },
+        }
+    }
+
+    pub(super) fn options(self) -> SaveOptions {
+        SaveOptions {
+            follows: self.follows.and_then(|it| it.parse().ok()),
+            labels: self.labels,
+            retention: match self.keep {
+                Keep::Default => Retention::Default,
+                Keep::Revisions(count) => Retention::Revisions(count),
+                Keep::Bytes(bytes) => Retention::Bytes(bytes),
+                Keep::Age(age) => Retention::Age(age),
+                Keep::All => Retention::All,
+            },
+        }
+    }
+}
+
+impl Saved {
+    pub(super) fn of(info: &CheckpointInfo) -> Self {
+        Self {
+            revision: info.revision.to_string(),
+            saved: info.saved.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            size: info.size,
+            digest: format!("{:x}", info.digest.as_u128()),
+            labels: info.labels.clone(),
+        }
+    }
+
+    pub(super) fn info(self) -> Option<CheckpointInfo> {
+        Some(CheckpointInfo {
+            revision: self.revision.parse().ok()?,
+            saved: SystemTime::UNIX_EPOCH.checked_add(self.saved)?,
+            size: self.size,
+            digest: Digest::from_u128(u128::from_str_radix(&self.digest, 16).ok()?),
+            labels: self.labels,
+        })
+    }
+}
+
+impl<T> Answer<T> {
+    pub(super) fn of(error: &Error) -> Self {
+        match error {
+            Error::Busy { owner: Some(owner), .. } => Self::Busy((**owner).clone()),
+            Error::Conflict { expected, found, .. } => {
+                Self::Conflict { expected: expected.to_string(), found: found.to_string() }
+            }
+            Error::Unsupported { what, place } => {
+                Self::Unsupported { what: (*what).to_owned(), place: place.clone() }
+            }
+            Error::NotFound { repository, .. } => Self::NotFound { repository: repository.clone() },
+            Error::Indeterminate { step, place, source } => Self::Indeterminate {
+                step: (*step).to_owned(),
+                place: place.clone(),
+                cause: Cause::of(source),
+            },
+            Error::NotDurable { place, source } => {
+                Self::NotDurable { place: place.clone(), cause: Cause::of(source) }
+            }
+            Error::Storage { step, place, source } => Self::Storage {
+                step: (*step).to_owned(),
+                place: place.clone(),
+                cause: Cause::of(source),
+            },
+            other => Self::Other(other.to_string()),
+        }
+    }
+
+    /// The error is that of a session, which is at this place.
+    pub(super) fn into_result(self, id: &SessionId, place: &std::path::Path) -> Result<T> {
+        let id = id.clone();
+        let revision = |text: String| text.parse().unwrap_or(Revision::NONE);
+        Err(match self {
+            Self::Ok(value) => return Ok(value),
+            Self::Busy(owner) => Error::Busy { id, owner: Some(Box::new(owner)) },
+            Self::Conflict { expected, found } => {
+                Error::Conflict { id, expected: revision(expected), found: revision(found) }
+            }
+            Self::Unsupported { what, place } => Error::Unsupported { what: kept(what), place },
+            Self::NotFound { repository } => Error::NotFound { id, repository },
+            Self::Indeterminate { step, place, cause } => {
+                Error::Indeterminate { step: kept(step), place, source: cause.into() }
+            }
+            Self::NotDurable { place, cause } => Error::NotDurable { place, source: cause.into() },
+            Self::Storage { step, place, cause } => {
+                Error::Storage { step: kept(step), place, source: cause.into() }
+            }
+            Self::Other(text) => Error::Storage {
+                step: "save through the writer of",
+                place: place.to_owned(),
+                source: io::Error::other(text),
+            },
+        })
+    }
+}
+
+impl Cause {
+    fn of(error: &io::Error) -> Self {
+        Self { code: error.raw_os_error(), text: error.to_string() }
+    }
+}
+
+impl From<Cause> for io::Error {
+    fn from(cause: Cause) -> Self {
+        match cause.code {
+            Some(code) => Self::from_raw_os_error(code),
+            None => Self::other(cause.text),
+        }
+    }
+}
+
+/// An error's words are constants of the program, there as here: of each there is one, kept for ever.
+fn kept(words: String) -> &'static str {
+    static KEPT: OnceLock<Mutex<HashSet<&'static str>>> = OnceLock::new();
+    let mut kept = KEPT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    match kept.get(words.as_str()) {
+        Some(words) => words,
+        None => {
+            let words: &'static str = words.leak();
+            kept.insert(words);
+            words
+        }
+    }
+}
