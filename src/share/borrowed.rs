@@ -1,12 +1,12 @@
 //! The side of a program that runs under the writer of another process.
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::wire::{self, Answer, Hello, Request, Save, Saved};
+use super::wire::{self, Answer, Hello, Request, Save, Saved, Sent};
 use crate::backend::{Backend, BackendWriter};
 use crate::checkpoint::{CheckpointInfo, SaveOptions};
 use crate::error::{Error, Result};
@@ -51,28 +51,43 @@ struct BorrowedWriter {
 }
 
 impl BorrowedWriter {
-    fn send(&mut self, data: &[u8], options: &SaveOptions) -> io::Result<()> {
-        wire::send(&mut self.stream, &Request::Save(Save::new(data.len(), options)))?;
-        self.stream.write_all(data)
-    }
-}
-
-impl BackendWriter for BorrowedWriter {
-    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        let sent = self.send(data, options);
+    /// Asks for a save, sends the payload, and hears how it went.
+    fn ask(
+        &mut self,
+        save: Save,
+        payload: impl FnOnce(&mut UnixStream) -> io::Result<Sent>,
+    ) -> Result<CheckpointInfo> {
+        let asked = wire::send(&mut self.stream, &Request::Save(save));
+        let sent = asked.and_then(|()| payload(&mut self.stream));
         let step = "save through the process that shares the writer of";
         let place = || self.place.clone();
         let answer: Answer<Saved> = match (wire::receive(&mut self.stream), sent) {
+            (_, Ok(Sent::Broken(source))) => return Err(Error::Input { source }),
             (Ok(answer), _) => answer,
             // It did not get all of it, and so saved nothing.
             (Err(_), Err(source)) => return Err(Error::Storage { step, place: place(), source }),
-            (Err(source), Ok(())) => {
+            (Err(source), Ok(Sent::Whole)) => {
                 return Err(Error::Indeterminate { step, place: place(), source });
             }
         };
         let saved = answer.into_result(&self.id, &self.place)?;
         let invalid = || io::ErrorKind::InvalidData.into();
         saved.info().ok_or_else(|| Error::Indeterminate { step, place: place(), source: invalid() })
+    }
+}
+
+impl BackendWriter for BorrowedWriter {
+    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        let save = Save::new(Some(data.len() as u64), options);
+        self.ask(save, |stream| stream.write_all(data).map(|()| Sent::Whole))
+    }
+
+    fn save_from(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        self.ask(Save::new(None, options), |stream| wire::send_pieces(stream, source))
     }
 
     /// The process that shares the writer sees to it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::wire::{self, Answer, Hello, Request, Save, Saved};
+use super::wire::{self, Answer, Hello, Pieces, Request, Save, Saved};
 use crate::owner::Owner;
 use crate::session::Writer;
 
@@ -170,17 +170,29 @@ fn serve(mut stream: UnixStream, lender: &Lender) -> io::Result<()> {
 impl Lent<'_> {
     /// Fails if not all of the payload comes; then nothing was saved.
     fn save(&mut self, stream: &mut UnixStream, save: Save) -> io::Result<Answer<Saved>> {
-        let mut data = Vec::new();
-        let size = usize::try_from(save.size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        data.try_reserve_exact(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        stream.take(save.size).read_to_end(&mut data)?;
-        if data.len() < size {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
         let Some(writer) = &mut self.writer else { return Err(io::ErrorKind::NotConnected.into()) };
-        Ok(match writer.save_with(&data, &save.options()) {
-            Ok(info) => Answer::Ok(Saved::of(&info)),
-            Err(error) => Answer::of(&error),
-        })
+        let saved = match save.size {
+            Some(size) => {
+                let data = read_payload(stream, size)?;
+                writer.save_with(&data, &save.options())
+            }
+            None => {
+                let mut pieces = Pieces::new(stream);
+                let saved = writer.save_from(&mut pieces, &save.options());
+                pieces.skip_rest()?;
+                saved
+            }
+        };
+        Ok(saved.map_or_else(|error| Answer::of(&error), |info| Answer::Ok(Saved::of(&info))))
+    }
+}
+
+fn read_payload(stream: &mut UnixStream, size: u64) -> io::Result<Vec<u8>> {
+    let mut data = Vec::new();
+    let expected = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    data.try_reserve_exact(expected).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    match stream.take(size).read_to_end(&mut data)? {
+        read if read == expected => Ok(data),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }

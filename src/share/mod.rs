@@ -185,6 +185,38 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_in_pieces_is_saved_whole_or_not_at_all() {
+        struct Broken(usize);
+        impl io::Read for Broken {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let size = buffer.len().min(self.0);
+                self.0 -= size;
+                if size == 0 { Err(io::Error::other("broken")) } else { Ok(size) }
+            }
+        }
+        let (session, shared, variable) = shared();
+        let mut writer = borrow_from(&variable, &session).unwrap();
+        let options = SaveOptions::new();
+        for size in [0, 1, 20 << 20] {
+            let data: Vec<u8> = (0..=255).cycle().take(size).collect();
+            let info = writer.save_from(&mut data.as_slice(), &options).unwrap();
+            assert_eq!((session.load().unwrap().data, info.size), (data, size as u64));
+        }
+        let newest = session.load().unwrap().info.revision;
+        for size in [0, 100, 20 << 20] {
+            let broken = writer.save_from(&mut Broken(size), &options);
+            assert!(matches!(broken, Err(Error::Input { .. })), "{broken:?}");
+            // What is refused is read to its end all the same, and the next save goes on.
+            let follows = SaveOptions::new().follows(Revision::NONE);
+            let refused = writer.save_from(&mut vec![1; size].as_slice(), &follows);
+            assert!(matches!(refused, Err(Error::Conflict { .. })), "{refused:?}");
+        }
+        assert_eq!(session.load().unwrap().info.revision, newest);
+        assert_eq!(writer.save(b"1", &options).unwrap().size, 1);
+        drop((writer, shared));
+    }
+
+    #[test]
     fn one_at_a_time_has_it_and_others_are_told_who() {
         let (session, shared, variable) = shared();
         for _ in 0..100 {
@@ -210,7 +242,7 @@ mod tests {
             wire::send(&mut stream, &wire::Hello { protocol: wire::PROTOCOL, owner }).unwrap();
             let _: wire::Answer<()> = wire::receive(&mut stream).unwrap();
             // Half a request, as of one that is killed.
-            let save = wire::Save::new(100, &SaveOptions::new());
+            let save = wire::Save::new(Some(100), &SaveOptions::new());
             wire::send(&mut stream, &wire::Request::Save(save)).unwrap();
             drop(stream);
             drop(borrow_from(&variable, &session).unwrap());

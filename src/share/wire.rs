@@ -29,7 +29,7 @@ pub(super) struct Hello {
 
 #[derive(Serialize, Deserialize)]
 pub(super) enum Request {
-    /// A payload of this size follows.
+    /// A payload follows: so many bytes, or pieces up to the last one.
     Save(Save),
     /// The program is no longer the writer.
     End,
@@ -37,10 +37,12 @@ pub(super) enum Request {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Save {
-    pub(super) size: u64,
+    pub(super) size: Option<u64>,
     follows: Option<String>,
     labels: Labels,
     keep: Keep,
+    number: Option<u64>,
+    saved: Option<Duration>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +62,7 @@ pub(super) enum Answer<T> {
     Conflict { expected: String, found: String },
     Unsupported { what: String, place: String },
     NotFound { repository: PathBuf },
+    LabelsTooLong { size: usize, most: usize },
     Indeterminate { step: String, place: PathBuf, cause: Cause },
     NotDurable { place: PathBuf, cause: Cause },
     Storage { step: String, place: PathBuf, cause: Cause },
@@ -100,10 +103,89 @@ pub(super) fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T>
     Ok(serde_json::from_slice(&message)?)
 }
 
+fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Sends a payload whose size nobody knows, in pieces. A source that fails is told from its end.
+pub(super) fn send_pieces(mut to: impl Write, source: &mut dyn Read) -> io::Result<Sent> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = match source.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                to.write_all(&BROKEN.to_le_bytes())?;
+                return Ok(Sent::Broken(error));
+            }
+            Ok(read) => read,
+        };
+        to.write_all(&(read as u32).to_le_bytes())?;
+        to.write_all(&piece[..read])?;
+        if read == 0 {
+            return Ok(Sent::Whole);
+        }
+    }
+}
+
+const PIECE: usize = 64 << 10;
+const BROKEN: u32 = u32::MAX;
+
+/// What was sent of a source.
+pub(super) enum Sent {
+    Whole,
+    Broken(io::Error),
+}
+
+/// A payload that comes in pieces.
+pub(super) struct Pieces<R> {
+    from: R,
+    left: u32,
+    ended: bool,
+}
+
+impl<R: Read> Pieces<R> {
+    pub(super) fn new(from: R) -> Self {
+        Self { from, left: 0, ended: false }
+    }
+
+    /// Reads what nobody wanted, so that the next request is where it belongs.
+    pub(super) fn skip_rest(mut self) -> io::Result<()> {
+        match io::copy(&mut self, &mut io::sink()) {
+            Err(error) if !self.ended => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<R: Read> Read for Pieces<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 && !self.ended {
+            let mut length = [0; 4];
+            self.from.read_exact(&mut length)?;
+            self.left = u32::from_le_bytes(length);
+            self.ended = self.left == 0 || self.left == BROKEN;
+            if self.left == BROKEN {
+                self.left = 0;
+                return Err(io::Error::other("what was to be saved could not be read"));
+            }
+        }
+        let most = buffer.len().min(self.left as usize);
+        if self.ended || most == 0 {
+            return Ok(0);
+        }
+        let read = self.from.read(&mut buffer[..most])?;
+        self.left -= read as u32;
+        match read {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
+    }
+}
+
 impl Save {
-    pub(super) fn new(size: usize, options: &SaveOptions) -> Self {
+    pub(super) fn new(size: Option<u64>, options: &SaveOptions) -> Self {
         Self {
-            size: size as u64,
+            size,
             follows: options.follows.map(|it| it.to_string()),
             labels: options.labels.clone(),
             keep: match options.retention {
@@ -113,6 +195,8 @@ impl Save {
                 Retention::Age(age) => Keep::Age(age),
                 Retention::All => Keep::All,
             },
+            number: options.number,
+            saved: options.saved.map(since_epoch),
         }
     }
 
@@ -127,6 +211,8 @@ impl Save {
                 Keep::Age(age) => Retention::Age(age),
                 Keep::All => Retention::All,
             },
+            number: self.number,
+            saved: self.saved.and_then(|it| SystemTime::UNIX_EPOCH.checked_add(it)),
         }
     }
 }
@@ -135,7 +221,7 @@ impl Saved {
     pub(super) fn of(info: &CheckpointInfo) -> Self {
         Self {
             revision: info.revision.to_string(),
-            saved: info.saved.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            saved: since_epoch(info.saved),
             size: info.size,
             digest: format!("{:x}", info.digest.as_u128()),
             labels: info.labels.clone(),
@@ -164,6 +250,7 @@ impl<T> Answer<T> {
                 Self::Unsupported { what: (*what).to_owned(), place: place.clone() }
             }
             Error::NotFound { repository, .. } => Self::NotFound { repository: repository.clone() },
+            Error::LabelsTooLong { size, most } => Self::LabelsTooLong { size: *size, most: *most },
             Error::Indeterminate { step, place, source } => Self::Indeterminate {
                 step: (*step).to_owned(),
                 place: place.clone(),
@@ -193,6 +280,7 @@ impl<T> Answer<T> {
             }
             Self::Unsupported { what, place } => Error::Unsupported { what: kept(what), place },
             Self::NotFound { repository } => Error::NotFound { id, repository },
+            Self::LabelsTooLong { size, most } => Error::LabelsTooLong { size, most },
             Self::Indeterminate { step, place, cause } => {
                 Error::Indeterminate { step: kept(step), place, source: cause.into() }
             }
