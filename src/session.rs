@@ -1,9 +1,10 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 
@@ -20,6 +21,17 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(backend: Arc<dyn Backend>, id: SessionId) -> Self {
         Self { backend, id }
+    }
+
+    /// The session in this directory, wherever it is and whatever that is called: PlainBox allows any
+    /// name. It need not exist; its next call tells. Its [`id`](Self::id) is the one that it has in the
+    /// repository around it or, if no session there is called so, the directory's name and a slash.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if the path ends in no name, [`Error::InvalidId`] if that is not UTF-8.
+    pub fn in_directory(directory: impl AsRef<Path>) -> Result<Self> {
+        let (backend, id) = DirectoryBackend::around(directory.as_ref())?;
+        Ok(Self::new(Arc::new(backend), id))
     }
 
     /// Its name.
