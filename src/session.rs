@@ -7,6 +7,7 @@ use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::repository::Repository;
 
 /// A named thing in a repository that holds a program's checkpoints.
 ///
@@ -37,6 +38,11 @@ impl Session {
     /// Its name.
     pub fn id(&self) -> &SessionId {
         &self.id
+    }
+
+    /// The repository that it is in.
+    pub fn repository(&self) -> Repository {
+        Repository::of(self.backend.clone())
     }
 
     /// The directory in which the program may keep files of its own, on a local disk. Names that begin
