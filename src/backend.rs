@@ -1,15 +1,18 @@
 //! What a repository can do, whatever it is made of.
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Labels, Revision, SaveOptions};
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::stream::CheckpointReader;
 
 /// What a repository can do. [`Repository`](crate::Repository) is written once, over this.
 ///
@@ -36,6 +39,14 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// A revision that is kept; [`Error::NoRevision`] if it is not.
     fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint>;
 
+    /// The newest checkpoint, or a revision that is kept, to be read in pieces. It is checked before
+    /// this returns. Fails as [`load`](Self::load) and [`load_revision`](Self::load_revision) do.
+    fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader>;
+
     /// The revisions that are kept, without reading their payloads.
     fn history(&self, id: &SessionId) -> Result<History>;
 
@@ -58,6 +69,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// The directory in which a session may keep files of its own, where there is one.
     fn directory(&self, id: &SessionId) -> Option<PathBuf>;
+
+    /// The program's own files in that directory, to be copied; `None` where there is none.
+    fn files(&self, id: &SessionId) -> Result<Option<Files>> {
+        let _ = id;
+        Ok(None)
+    }
 }
 
 /// What a backend has to know of a session that it makes.
@@ -74,6 +91,11 @@ pub struct NewSession {
 pub trait BackendWriter: fmt::Debug + Send {
     /// Makes `data` the newest checkpoint, durable when it returns.
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo>;
+
+    /// Makes what a source gives, up to its end, the newest checkpoint, durable when it returns. The
+    /// source may give more than memory holds. [`Error::Input`] if it fails; then nothing is saved.
+    fn save_from(&mut self, source: &mut dyn Read, options: &SaveOptions)
+    -> Result<CheckpointInfo>;
 
     /// The session that this one replaces with its first checkpoint, if that is still to be done.
     fn replaces(&self) -> Option<&SessionId>;
@@ -125,6 +147,8 @@ pub struct Summary {
     pub saved: Option<SystemTime>,
     /// The size of its newest checkpoint in bytes; `None` if never saved.
     pub size: Option<u64>,
+    /// The labels of its newest checkpoint.
+    pub labels: Labels,
     /// When it last changed: when it was saved, or else when it was made.
     pub changed: SystemTime,
     /// How it keeps its checkpoints.

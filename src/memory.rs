@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -7,10 +8,11 @@ use crate::backend::{
     Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Summary,
     Unlocked, WriterState,
 };
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::stream::{CheckpointReader, input_failed};
 use crate::sys;
 
 /// A repository in the memory of this process: for tests, and the model that others are held against.
@@ -132,6 +134,18 @@ impl Backend for MemoryBackend {
         })
     }
 
+    fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader> {
+        let loaded = match revision {
+            Some(revision) => self.load_revision(id, revision),
+            None => self.load(id),
+        };
+        loaded.map(|it| CheckpointReader::new(it.info, Cursor::new(it.data)))
+    }
+
     fn history(&self, id: &SessionId) -> Result<History> {
         self.with(id, |slot| {
             let kept = |it: &Checkpoint| Kept { info: it.info.clone(), stored: it.info.size };
@@ -196,6 +210,7 @@ fn summary(id: &SessionId, slot: &Slot) -> Summary {
         id: id.clone(),
         saved: newest.map(|info| info.saved),
         size: newest.map(|info| info.size),
+        labels: newest.map(|info| info.labels.clone()).unwrap_or_default(),
         changed: newest.map_or(slot.made, |info| info.saved),
         format: Format::Memory,
         live: slot.writer.is_some(),
@@ -212,18 +227,35 @@ struct MemoryWriter {
 
 impl BackendWriter for MemoryWriter {
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        options.check_labels()?;
         self.backend.with(&self.id, |slot| {
             let newest = slot.checkpoints.last();
             let found = newest.map_or(Revision::NONE, |checkpoint| checkpoint.info.revision);
-            if let Some(expected) = options.follows.filter(|expected| *expected != found) {
+            if let Some(expected) = options.conflicts(found) {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
-            let next = Revision::from_number(found.number().unwrap_or(0) + 1);
-            let info = CheckpointInfo::new(next, SystemTime::now(), data, options.labels.clone());
+            let next = options.number.unwrap_or(found.number().unwrap_or(0) + 1);
+            let info = CheckpointInfo {
+                revision: Revision::from_number(next),
+                saved: options.saved.unwrap_or_else(SystemTime::now),
+                size: data.len() as u64,
+                digest: Digest::of(data),
+                labels: options.labels.clone(),
+            };
             slot.checkpoints.push(Checkpoint { info: info.clone(), data: data.to_owned() });
             slot.forget(options.retention);
             Ok(info)
         })
+    }
+
+    fn save_from(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        let mut data = Vec::new();
+        source.read_to_end(&mut data).map_err(input_failed)?;
+        self.save(&data, options)
     }
 
     fn replaces(&self) -> Option<&SessionId> {

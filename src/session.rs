@@ -1,13 +1,15 @@
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
+use crate::stream::{CheckpointReader, Input};
 
 /// A named thing in a repository that holds a program's checkpoints.
 ///
@@ -15,7 +17,7 @@ use crate::repository::Repository;
 /// at the next call that the session was removed.
 #[derive(Clone)]
 pub struct Session {
-    backend: Arc<dyn Backend>,
+    pub(crate) backend: Arc<dyn Backend>,
     id: SessionId,
 }
 
@@ -51,6 +53,11 @@ impl Session {
         self.backend.directory(&self.id)
     }
 
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> PathBuf {
+        self.location().unwrap_or_else(|| self.backend.location().join(self.id.as_str()))
+    }
+
     /// The file that holds the newest checkpoint of a plain session, whether or not it was saved.
     pub fn session_file(&self) -> Option<PathBuf> {
         Some(self.location()?.join("session"))
@@ -73,6 +80,27 @@ impl Session {
     /// [`Error::Unsupported`] in a plain session, which keeps the newest checkpoint alone.
     pub fn load_revision(&self, revision: Revision) -> Result<Checkpoint> {
         self.backend.load_revision(&self.id, revision)
+    }
+
+    /// The newest checkpoint, to be read in pieces: for one that is larger than memory. It is read once
+    /// from beginning to end and checked before this returns, and checked again while it is read.
+    ///
+    /// Up to 8 MiB of it are in memory. A journal makes a checkpoint that it keeps as a delta in
+    /// memory, whatever its size: but none that came by [`Writer::save_from`] and is larger than that.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn open_checkpoint(&self) -> Result<CheckpointReader> {
+        self.backend.open_checkpoint(&self.id, None)
+    }
+
+    /// A revision that is kept, to be read in pieces, as [`open_checkpoint`](Self::open_checkpoint)
+    /// does.
+    ///
+    /// # Errors
+    /// Those of [`load_revision`](Self::load_revision).
+    pub fn open_revision(&self, revision: Revision) -> Result<CheckpointReader> {
+        self.backend.open_checkpoint(&self.id, Some(revision))
     }
 
     /// The revisions that are kept, the newest first, without reading their payloads.
@@ -101,6 +129,28 @@ impl Session {
     /// Those of [`writer`](Self::writer) and [`Writer::save_with`].
     pub fn save_with(&self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
         self.writer()?.save_with(data, options)
+    }
+
+    /// Makes an older revision the newest: its payload and its labels are saved again, as a new revision.
+    /// None is given up for it.
+    ///
+    /// # Durability
+    /// That of [`save`](Self::save).
+    ///
+    /// # Errors
+    /// Those of [`writer`](Self::writer) and [`Writer::restore`].
+    pub fn restore(&self, revision: Revision) -> Result<CheckpointInfo> {
+        self.writer()?.restore(revision)
+    }
+
+    /// Saves what a source gives, up to its end, as [`Writer::save_from`] does. Nobody else is kept from
+    /// writing before 8 MiB of it have come, or all.
+    ///
+    /// # Errors
+    /// Those of [`writer`](Self::writer) and [`Writer::save_from`].
+    pub fn save_from(&self, source: impl Read, options: &SaveOptions) -> Result<CheckpointInfo> {
+        let input = Input::begin(source)?;
+        self.writer()?.save_input(input, options)
     }
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
@@ -192,13 +242,82 @@ impl Writer {
     /// [`Error::Unsupported`] if the session keeps no labels; else those of [`save`](Self::save).
     pub fn save_with(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
         let info = self.inner.save(data, options)?;
+        self.replace_old();
+        Ok(info)
+    }
+
+    /// Makes what a source gives, up to its end, the newest checkpoint: for one that is larger than
+    /// memory. Up to 8 MiB of it are in memory; what is no longer than that is saved as
+    /// [`save_with`](Self::save_with) does.
+    ///
+    /// # Durability
+    /// `Ok` means: on stable storage, payload and every directory entry on the way to it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the source fails; the checkpoint before stands. Else those of
+    /// [`save_with`](Self::save_with).
+    pub fn save_from(
+        &mut self,
+        source: impl Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        self.save_input(Input::begin(source)?, options)
+    }
+
+    fn save_input(
+        &mut self,
+        input: Input<impl Read>,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        match input {
+            Input::Small(data) => self.save_with(&data, options),
+            Input::Large(mut source) => self.save_in_pieces(&mut source, options),
+        }
+    }
+
+    /// [`save_from`](Self::save_from), however little comes.
+    pub(crate) fn save_in_pieces(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        let info = self.inner.save_from(source, options)?;
+        self.replace_old();
+        Ok(info)
+    }
+
+    /// Removes the session that this one replaces, after its first checkpoint.
+    fn replace_old(&mut self) {
         if let Some(old) = self.inner.replaces().cloned() {
             // The checkpoint is saved; what goes wrong here is done again after the next one.
             if let Err(error) = self.take_the_place_of(old) {
                 tracing::warn!(session = %self.session.id, %error, "could not replace the last session");
             }
         }
-        Ok(info)
+    }
+
+    /// [`Session::restore`], by the writer that is held.
+    ///
+    /// # Errors
+    /// Those of [`Session::load_revision`] and of [`save`](Self::save).
+    pub fn restore(&mut self, revision: Revision) -> Result<CheckpointInfo> {
+        let source = self.session.open_revision(revision)?;
+        let options = SaveOptions::new().labels_of(source.info()).keep(Retention::All);
+        self.save_checkpoint(source, &options)
+    }
+
+    /// Saves a checkpoint of some session. That it cannot be read is an error of its own.
+    pub(crate) fn save_checkpoint(
+        &mut self,
+        source: CheckpointReader,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        self.save_from(source, options).map_err(|error| match error {
+            Error::Input { source } => {
+                source.downcast().unwrap_or_else(|source| Error::Input { source })
+            }
+            error => error,
+        })
     }
 
     /// The link first, and only then the old session: at every moment there is one to resume.

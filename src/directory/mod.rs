@@ -6,6 +6,7 @@ mod last;
 mod list;
 mod lock;
 mod names;
+mod pieces;
 mod plain;
 mod remove;
 mod writer;
@@ -19,7 +20,9 @@ use crate::backend::{
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::id::SessionId;
+use crate::stream::CheckpointReader;
 use crate::sys::{Directory, Disk, Os, Outcome, found};
 use journal::JournalWriter;
 use lock::WriterLock;
@@ -96,13 +99,13 @@ impl DirectoryBackend {
 
     /// Says that a session is gone, where it only seems to be empty or damaged because it is being
     /// removed.
-    fn unless_gone(
+    fn unless_gone<T>(
         &self,
         repository: &Directory,
         session: &Directory,
         id: &SessionId,
-        loaded: Result<Option<Checkpoint>>,
-    ) -> Result<Option<Checkpoint>> {
+        loaded: Result<Option<T>>,
+    ) -> Result<Option<T>> {
         match loaded {
             Ok(None) | Err(Error::Corrupt { .. }) if !still_there(repository, session, id)? => {
                 Err(self.not_found(id))
@@ -190,6 +193,25 @@ impl Backend for DirectoryBackend {
         loaded.ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
     }
 
+    fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader> {
+        let (repository, session) = self.session(id)?;
+        let opened = match (format(&session)?, revision) {
+            (Format::Journal, None) => journal::open(&session),
+            (Format::Journal, Some(revision)) => journal::open_revision(&session, revision),
+            (_, None) => plain::open(&session),
+            (_, Some(_)) => return Err(plain::unsupported("an older revision", id)),
+        };
+        let opened = self.unless_gone(&repository, &session, id, opened)?;
+        opened.ok_or_else(|| match revision {
+            Some(revision) => Error::NoRevision { id: id.clone(), revision },
+            None => Error::NoCheckpoint { id: id.clone() },
+        })
+    }
+
     fn history(&self, id: &SessionId) -> Result<History> {
         let (_, session) = self.session(id)?;
         match format(&session)? {
@@ -236,6 +258,11 @@ impl Backend for DirectoryBackend {
 
     fn directory(&self, id: &SessionId) -> Option<PathBuf> {
         Some(self.location.join(names::session(id)))
+    }
+
+    fn files(&self, id: &SessionId) -> Result<Option<Files>> {
+        let (_, session) = self.session(id)?;
+        Ok(Some(Files::new(session)))
     }
 }
 

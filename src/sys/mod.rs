@@ -73,6 +73,8 @@ pub(crate) trait RawFile: Debug + Send + Sync {
     /// Writes the buffers one behind the other.
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Sets the time of its last change.
+    fn set_modified(&self, time: SystemTime) -> io::Result<()>;
     fn metadata(&self) -> io::Result<Metadata>;
     fn sync(&self) -> io::Result<()>;
     /// Flushes the content, and of the rest only what is needed to read it.
@@ -393,6 +395,25 @@ impl File {
         self.write_all_at(&[data], 0)
     }
 
+    /// Fills a buffer from there on. That the file ends before is an error.
+    #[track_caller]
+    pub(crate) fn fill_at(&self, buffer: &mut [u8], offset: u64) -> Outcome<()> {
+        self.here("read", || self.fill_raw(buffer, offset))
+    }
+
+    fn fill_raw(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            match self.raw.read_at(buffer, offset)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => {
+                    offset += n as u64;
+                    buffer = &mut buffer[n..];
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the parts one behind the other, in one call unless the system cuts it short.
     #[track_caller]
     pub(crate) fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> Outcome<()> {
@@ -419,6 +440,11 @@ impl File {
     #[track_caller]
     pub(crate) fn set_len(&self, len: u64) -> Outcome<()> {
         self.here("write", || self.raw.set_len(len))
+    }
+
+    #[track_caller]
+    pub(crate) fn set_modified(&self, time: SystemTime) -> Outcome<()> {
+        self.here("set the time of", || self.raw.set_modified(time))
     }
 
     #[track_caller]

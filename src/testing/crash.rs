@@ -315,12 +315,17 @@ fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
         Some(Step::Remove(id)) if is_there(id) => {
             steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
         }
+        Some(step @ Step::Copy(id)) => steps.extend([step, Step::Save(id, 10)]),
+        Some(step @ Step::Fork(_, id)) if !is_there(id) => {
+            steps.extend([step, Step::Save(id, 10)]);
+        }
         Some(Step::MakeLast(id)) => steps.push(Step::MakeLast(id)),
         Some(
             Step::Create(id)
             | Step::Replace(id)
             | Step::Foreign(id)
             | Step::Save(id, _)
+            | Step::Stream(id, _)
             | Step::Follow(id, _)
             | Step::Remove(id),
         ) if !is_there(id) => steps.extend([Step::Create(id), Step::Save(id, 10)]),

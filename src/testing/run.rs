@@ -1,15 +1,20 @@
 //! A program that goes through the steps of a scenario, and what it finds.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::crash::plain;
 use super::disk::SimulatedDisk;
-use super::scenario::{Id, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
+use super::scenario::{
+    COPIED, Id, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step, payload,
+};
 use super::world::{Expected, Presence, World};
 use crate::backend::Format;
-use crate::checkpoint::{Retention, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use crate::copy::CopyOptions;
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
@@ -91,18 +96,29 @@ impl Run {
         self.repository.get(id)
     }
 
+    /// Another repository on this disk.
+    fn disk_repository(&self, location: &str) -> Result<Repository, Error> {
+        open(&self.disk, &self.wrap, Path::new(location), self.format)
+    }
+
     fn place(&self, id: Id) -> PathBuf {
         self.location.join(format!("{id}.session"))
     }
 
-    fn save(&mut self, id: Id, number: u32, mut options: SaveOptions) -> Result<(), Error> {
-        if (NOISE..STATE).contains(&number) {
+    fn save(
+        &mut self,
+        id: Id,
+        number: u32,
+        mut options: SaveOptions,
+        save: fn(&mut Writer, &[u8], &SaveOptions) -> Result<CheckpointInfo, Error>,
+    ) -> Result<(), Error> {
+        if (NOISE..STATE).contains(&number) && self.format == Format::Journal {
             options = options.keep(Retention::Revisions(2));
         }
-        let data = payload(number);
+        let save = |writer: &mut Writer| save(writer, &payload(number), &options);
         let info = match self.writers.get_mut(id) {
-            Some(writer) => writer.save_with(&data, &options)?,
-            None => self.session(id)?.save_with(&data, &options)?,
+            Some(writer) => save(writer)?,
+            None => save(&mut self.session(id)?.writer()?)?,
         };
         self.world.give(id, info.revision, number);
         Ok(())
@@ -117,14 +133,59 @@ impl Run {
                 let options = CreateOptions::new().id(SessionId::new(id)?).replace_last();
                 self.repository.create(&options).map(drop)
             }
-            Step::Save(id, number) => self.save(id, number, SaveOptions::new()),
+            Step::Save(id, number) => self.save(id, number, SaveOptions::new(), Writer::save_with),
+            Step::Stream(id, number) => {
+                let save = |writer: &mut Writer, mut data: &[u8], options: &SaveOptions| {
+                    writer.save_in_pieces(&mut data, options)
+                };
+                self.save(id, number, SaveOptions::new(), save)
+            }
             Step::Follow(id, number) => {
                 let revision = match self.session(id)?.load() {
                     Ok(checkpoint) => checkpoint.info.revision,
                     Err(Error::NoCheckpoint { .. }) => Revision::NONE,
                     Err(error) => return Err(error),
                 };
-                self.save(id, number, SaveOptions::new().follows(revision))
+                self.save(id, number, SaveOptions::new().follows(revision), Writer::save_with)
+            }
+            Step::Restore(id, number) => {
+                let session = self.session(id)?;
+                let mut history = session.history()?.revisions.into_iter().rev();
+                let wanted = history.find(|it| it.info.digest == Digest::of(&payload(number)));
+                let wanted = wanted.map_or(Revision::NONE, |it| it.info.revision);
+                let info = session.restore(wanted)?;
+                self.world.give(id, info.revision, number);
+                Ok(())
+            }
+            Step::Fork(from, to) => {
+                let options = CreateOptions::new().id(SessionId::new(to)?);
+                self.session(from)?.fork(None, &options).map(drop)
+            }
+            Step::Copy(id) => {
+                // What is read from is what nothing is done to.
+                let source = self.disk_repository(SOURCE)?.get(id)?;
+                let copied =
+                    source.copy_to(&self.repository, CopyOptions::new().format(self.format))?;
+                if copied.without_history == 0 {
+                    self.world.copied(id);
+                }
+                match copied.passed_over.is_empty() && copied.damaged.is_empty() {
+                    true => Ok(()),
+                    false => Err(Error::NoCheckpoint { id: source.id().clone() }),
+                }
+            }
+            Step::Source(id) => {
+                let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;
+                let session = source.get_or_create(id)?;
+                for (number, of) in COPIED {
+                    let options = SaveOptions { number: Some(number), ..SaveOptions::new() };
+                    session.save_with(&payload(of), &options.label("step", of.to_string()))?;
+                }
+                let directory = Path::new(SOURCE).join(format!("{id}.session"));
+                self.disk.put_file(directory.join(OWN_FILE), b"own");
+                self.disk.put_link(directory.join(OWN_LINK.0), OWN_LINK.1);
+                self.disk.sync_all();
+                Ok(())
             }
             Step::Hold(id) => {
                 let writer = self.session(id)?.writer()?;
@@ -142,11 +203,16 @@ impl Run {
                 self.repository.list()?;
                 self.session(id)?.status()?;
                 self.session(id)?.load()?;
+                self.session(id)?.open_checkpoint()?;
                 self.repository.last().map(drop)
             }
             Step::OwnFiles(id) => {
-                self.disk.put_file(self.place(id).join("own/files/report"), b"own");
+                self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
                 self.disk.sync_all();
+                Ok(())
+            }
+            Step::UnflushedFile(id) => {
+                self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
                 Ok(())
             }
             Step::Foreign(id) => {
@@ -238,8 +304,14 @@ impl Run {
             Some(newest) => found.payloads = vec![*newest],
             None => return Err(format!("{id} holds none of {:?}", found.payloads)),
         }
-        let own_files = self.place(id).join("own/files/report");
-        if found.has_own_files && self.disk.read(own_files).is_none() {
+        let must_have_own_files = found.has_own_files
+            || found.own_files_come_with.is_some_and(|it| found.payloads == [Some(it)]);
+        let own_file = self.disk.read(self.place(id).join(OWN_FILE));
+        let own_link = self.disk.link_target(self.place(id).join(OWN_LINK.0));
+        let must_have_link = must_have_own_files && found.own_files_come_with.is_some();
+        if must_have_own_files && own_file.as_deref() != Some(b"own")
+            || must_have_link && own_link.is_none_or(|it| it != OWN_LINK.1)
+        {
             return Err(format!("{id} is there, and the program's files in it are not"));
         }
         Ok(())
@@ -275,6 +347,12 @@ impl Run {
             }
             if loaded.info != kept.info {
                 return Err(wrong("is listed as something else"));
+            }
+            let mut pieces = Vec::new();
+            let opened = session.open_revision(revision).map_err(std::io::Error::from);
+            match opened.and_then(|mut reader| reader.read_to_end(&mut pieces)) {
+                Ok(_) if pieces == loaded.data => (),
+                other => return Err(wrong(&format!("is not read in pieces: {other:?}"))),
             }
         }
         let newest = history.revisions.first().and_then(|kept| kept.info.revision.number());

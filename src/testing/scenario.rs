@@ -16,8 +16,16 @@ pub(crate) enum Step {
     Replace(Id),
     /// Saves the payload of this number: by the writer that is held, if there is one.
     Save(Id, u32),
+    /// Saves what comes in pieces.
+    Stream(Id, u32),
     /// Saves, on condition that nobody saved in between.
     Follow(Id, u32),
+    /// Makes the revision of this payload the newest.
+    Restore(Id, u32),
+    /// Makes the second session of the newest checkpoint of the first.
+    Fork(Id, Id),
+    /// Copies the session of this name from [`SOURCE`].
+    Copy(Id),
     /// Becomes the writer, and stays it.
     Hold(Id),
     Release(Id),
@@ -28,6 +36,10 @@ pub(crate) enum Step {
     Look(Id),
     /// The program puts files of its own into the session's directory.
     OwnFiles(Id),
+    /// The same file, which nobody flushed.
+    UnflushedFile(Id),
+    /// A program keeps a session in [`SOURCE`], with files of its own.
+    Source(Id),
     /// PlainBox makes a session.
     Foreign(Id),
     /// A save is killed.
@@ -44,7 +56,12 @@ impl Step {
     pub(crate) fn is_by_others(self) -> bool {
         matches!(
             self,
-            Self::OwnFiles(_) | Self::Foreign(_) | Self::Unfinished(_) | Self::Leftover(_)
+            Self::OwnFiles(_)
+                | Self::UnflushedFile(_)
+                | Self::Source(_)
+                | Self::Foreign(_)
+                | Self::Unfinished(_)
+                | Self::Leftover(_)
         )
     }
 }
@@ -79,6 +96,13 @@ impl fmt::Display for Scenario {
 /// What lies beside the repository, and must stay as it is.
 pub(crate) const OUTSIDE: &str = "/home/outside";
 pub(crate) const NEAR: &str = "/home/user/sessions";
+/// Another repository, to copy from.
+pub(crate) const SOURCE: &str = "/home/source";
+/// The numbers and payloads of the session in it.
+pub(crate) const COPIED: [(u64, u32); 3] = [(1, 3), (2, 2), (4, 6)];
+/// A file that a program keeps in its session's directory, and in [`SOURCE`] a link to it.
+pub(crate) const OWN_FILE: &str = "own/files/report";
+pub(crate) const OWN_LINK: (&str, &str) = ("own/newest", "files/report");
 const FAR: &str = "/home/user/.local/state/pitstop/sessions";
 
 /// The payload of this number. Each sector of each is unlike any other.
@@ -124,8 +148,13 @@ pub(crate) const LARGE: u32 = 300;
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut all = of_both(Format::Plain);
     all.extend(of_plain());
+    all.extend(moving(Format::Plain));
     all.extend(of_both(Format::Journal));
     all.extend(of_journals());
+    all.extend(moving(Format::Journal));
+    if let Ok(only) = std::env::var("PITSTOP_SCENARIO") {
+        all.retain(|it| it.to_string() == only || it.name == only);
+    }
     all
 }
 
@@ -162,6 +191,7 @@ fn of_both(format: Format) -> Vec<Scenario> {
         ),
         scenario("single-saves", NEAR, &saved, &[Save("a", 2), Save("a", 7), Save("a", 5)]),
         scenario("conditional", NEAR, &saved, &[Follow("a", 2), Follow("a", 7)]),
+        scenario("streams", NEAR, &saved, &[Stream("a", NOISE), Stream("a", 0), Save("a", 2)]),
         scenario("look", NEAR, &last, &[Look("a"), Look("b")]),
         scenario("replace", NEAR, &last, &[Replace("n"), Save("n", 1), Save("n", 2)]),
         scenario(
@@ -190,6 +220,22 @@ fn of_both(format: Format) -> Vec<Scenario> {
             &[Create("a"), Save("a", 1), Hold("a")],
             &[Save("a", 2), Kill, Save("a", 3), Hold("a"), Kill, Remove("a"), Kill, Create("a")],
         ),
+    ]
+}
+
+fn moving(format: Format) -> Vec<Scenario> {
+    let scenario = |name, location, given: &[Step], steps: &[Step]| {
+        scenario(format, name, location, given, steps)
+    };
+    vec![
+        scenario("copy", FAR, &[Source("a")], &[Copy("a"), Copy("a"), Save("a", 7)]),
+        scenario(
+            "copy-to-empty",
+            NEAR,
+            &[Source("a"), Create("a"), UnflushedFile("a")],
+            &[Copy("a")],
+        ),
+        scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
     ]
 }
 
@@ -258,7 +304,17 @@ fn of_journals() -> Vec<Scenario> {
             &all([&made, &saves(STATE..STATE + 7).collect::<Vec<_>>()]),
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
+        scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
+        scenario(
+            "large-streams",
+            &held,
+            &[
+                [Stream("a", LARGE), Save("a", STATE), Kill, Stream("a", LARGE + 1)],
+                [Save("a", STATE + 1), Hold("a"), Stream("a", NOISE), Stream("a", NOISE + 1)],
+            ]
+            .concat(),
+        ),
         scenario(
             "takeovers",
             &held,

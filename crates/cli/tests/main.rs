@@ -9,6 +9,8 @@ mod cli {
     mod history;
     mod inspect;
     mod json;
+    mod large;
+    mod moving;
     mod output;
     mod storage;
     mod story;

@@ -4,6 +4,7 @@ mod content;
 mod history;
 mod human;
 mod json;
+mod progress;
 mod table;
 
 use std::fs::File;
@@ -17,12 +18,17 @@ pub(crate) use content::{content, part};
 pub(crate) use history::history;
 pub(crate) use human::{absolute, age, relative, size};
 pub(crate) use json::{Time, WriterJson};
+pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.
 pub(crate) fn write(data: &[u8]) -> io::Result<()> {
-    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-    File::from(stdout).write_all(data)
+    stdout()?.write_all(data)
+}
+
+/// Standard output without a buffer.
+pub(crate) fn stdout() -> io::Result<File> {
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
 }
 
 /// [`write`] for a listing. A reader that has seen enough of it is no error.
