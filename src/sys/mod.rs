@@ -40,7 +40,6 @@ pub(crate) trait RawDirectory: Debug + Send + Sync {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>>;
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>>;
     /// Makes a directory, 0700 whatever the umask; 2770 in one that is its group's.
-
     fn make_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_file(&self, name: &OsStr) -> io::Result<()>;
