@@ -1,12 +1,14 @@
 use std::fmt;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
+use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::repository::Repository;
 use crate::share::{self, SharedWriter};
 use crate::stream::{CheckpointReader, Input};
 
@@ -29,9 +31,25 @@ impl Session {
         &self.backend
     }
 
+    /// The session in this directory, wherever it is and whatever that is called: PlainBox allows any
+    /// name. It need not exist; its next call tells. Its [`id`](Self::id) is the one that it has in the
+    /// repository around it or, if no session there is called so, the directory's name and a slash.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if the path ends in no name, [`Error::InvalidId`] if that is not UTF-8.
+    pub fn in_directory(directory: impl AsRef<Path>) -> Result<Self> {
+        let (backend, id) = DirectoryBackend::around(directory.as_ref())?;
+        Ok(Self::new(Arc::new(backend), id))
+    }
+
     /// Its name.
     pub fn id(&self) -> &SessionId {
         &self.id
+    }
+
+    /// The repository that it is in.
+    pub fn repository(&self) -> Repository {
+        Repository::of(self.backend.clone())
     }
 
     /// The directory in which the program may keep files of its own, on a local disk. Names that begin

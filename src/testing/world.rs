@@ -8,6 +8,9 @@ use twox_hash::XxHash3_64;
 use super::scenario::{COPIED, Id, Step};
 use crate::checkpoint::Revision;
 
+/// Stands for what is no link, where the link to the last session belongs.
+pub(crate) const NO_LINK: Id = "(no link)";
+
 /// What must be found. Where something is in flight, more than one answer is right.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct World {
@@ -33,6 +36,8 @@ struct Replaced {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Expected {
     pub presence: Presence,
+    /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
+    pub is_complete: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
@@ -86,6 +91,7 @@ impl World {
     fn session(&mut self, id: Id) -> &mut Expected {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
+            is_complete: false,
             payloads: vec![None],
             has_own_files: false,
             own_files_come_with: None,
@@ -185,7 +191,13 @@ impl World {
                     self.resumable = false;
                 }
             }
+            Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
+            // It is nothing to go on from, so that it is kept or moved away.
+            Step::LastIsFile | Step::LastIsDirectory => {
+                self.last.extend([None, Some(NO_LINK)]);
+                self.resumable = false;
+            }
             _ => (),
         }
     }
@@ -211,7 +223,8 @@ impl World {
             Step::Save(id, payload)
             | Step::Stream(id, payload)
             | Step::Follow(id, payload)
-            | Step::Restore(id, payload) => {
+            | Step::Restore(id, payload)
+            | Step::Contend(id, payload) => {
                 now.session(id).payloads = vec![Some(payload)];
                 later.session(id).payloads.push(Some(payload));
             }
@@ -243,6 +256,7 @@ impl World {
         let session = self.session(id);
         session.own_files_come_with = None;
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
+        session.is_complete = false;
         match was_present {
             true => session.payloads.push(None),
             false => {
@@ -264,6 +278,7 @@ impl World {
     fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
+        session.is_complete = true;
         (session.told, session.given) = (0, BTreeMap::new());
     }
 
