@@ -110,7 +110,7 @@ pub enum Error {
     /// The outcome cannot be known: what stands now may or may not survive a power cut; or an object store
     /// gave no answer, and may have made the change or make it yet. Look to see what stands; doing it
     /// again settles it.
-    #[error("cannot tell whether the change is made and will last: to {step} {} failed", place.display())]
+    #[error("cannot tell whether the change was made and will last: to {step} {} failed", place.display())]
     Indeterminate {
         /// What was being done.
         step: &'static str,

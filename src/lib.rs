@@ -68,6 +68,7 @@ mod owner;
 mod random;
 mod repository;
 mod session;
+mod share;
 mod stream;
 mod sys;
 #[cfg(feature = "testing")]
@@ -91,4 +92,5 @@ pub use object::ObjectBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
+pub use share::SharedWriter;
 pub use stream::CheckpointReader;
