@@ -133,7 +133,7 @@ impl Session {
     /// # Errors
     /// Those of [`writer`](Self::writer) and [`Writer::save_with`].
     pub fn save_with(&self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        self.borrow_or(Backend::writer_for_one_save)?.save_with(data, options)
+        self.borrow_or(|backend, id| backend.writer_for_one_save(id))?.save_with(data, options)
     }
 
     /// Makes an older revision the newest: its payload and its labels are saved again, as a new revision.
@@ -168,7 +168,7 @@ impl Session {
     /// [`Error::Locked`] if PlainBox's `session.next` is there and not provably left over. One that is
     /// gets moved aside, to `session.aside-N`.
     pub fn writer(&self) -> Result<Writer> {
-        self.borrow_or(Backend::writer)
+        self.borrow_or(|backend, id| backend.writer(id))
     }
 
     fn borrow_or(
