@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::disk::SimulatedDisk;
 use super::scenario::{Id, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
 use super::world::{Expected, Presence, World};
-use crate::backend::Format;
+use crate::backend::{Format, Trashed};
 use crate::checkpoint::{Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
@@ -95,6 +95,12 @@ impl Run {
         self.location.join(format!("{id}.session"))
     }
 
+    fn trashed(&self, id: Id) -> Result<Trashed, Error> {
+        let found = self.repository.trash()?.into_iter().find(|it| it.id.as_str() == id);
+        let not_found = |id| Error::NotFound { id, repository: self.location.clone() };
+        SessionId::new(id).and_then(|id| found.ok_or(not_found(id)))
+    }
+
     fn save(&mut self, id: Id, number: u32, mut options: SaveOptions) -> Result<(), Error> {
         if (NOISE..STATE).contains(&number) {
             options = options.keep(Retention::Revisions(2));
@@ -137,6 +143,13 @@ impl Run {
             }
             Step::MakeLast(id) => self.session(id)?.make_last(),
             Step::Remove(id) => self.session(id)?.remove().map(drop),
+            Step::Trash(id) => self.session(id)?.trash().map(drop),
+            Step::PutBack(id) => {
+                let trashed = self.trashed(id)?;
+                self.repository.restore_from_trash(&trashed, &trashed.id).map(drop)
+            }
+            Step::EmptyTrash(id) => self.repository.delete_from_trash(&self.trashed(id)?).map(drop),
+            Step::Sweep => self.repository.sweep(false).map(drop),
             Step::Unlock(id) => self.session(id)?.unlock().map(drop),
             Step::Look(id) => {
                 self.repository.list()?;
@@ -187,7 +200,10 @@ impl Run {
         if let Some(other) = listed.iter().find(|id| !found.sessions.contains_key(**id)) {
             return Err(format!("{other} is listed, and was never made"));
         }
+        let trash = self.repository.trash().map_err(|error| wrong("trash", error))?;
+        let trash: Vec<&str> = trash.iter().map(|it| it.id.as_str()).collect();
         for (id, expected) in &mut found.sessions {
+            observe_trash(id, listed.contains(id), trash.contains(id), expected)?;
             self.observe_session(id, listed.contains(id), expected)?;
         }
         let last = self.repository.last().map_err(|error| wrong("last", error))?;
@@ -282,6 +298,15 @@ impl Run {
         Ok(())
     }
 
+    /// Nothing of a removed session is left, since nobody else is there.
+    pub(crate) fn check_swept(&self) -> Result<(), String> {
+        let names = self.disk.names(&self.location);
+        match names.iter().find(|name| name.to_string_lossy().ends_with(".removed")) {
+            Some(name) => Err(format!("{} is left", name.display())),
+            None => Ok(()),
+        }
+    }
+
     /// Nothing is left in a session's directory that nobody will ever clear away.
     pub(crate) fn check_tidy(&self, id: Id) -> Result<(), String> {
         const KNOWN: [&str; 3] = ["session.writer", "session.replaces", "own"];
@@ -305,6 +330,23 @@ impl Run {
             _ => Err(format!("{segments} segments are in {id}")),
         }
     }
+}
+
+/// A session is in the trash, or where it was, or gone, as was promised.
+fn observe_trash(id: Id, listed: bool, in_trash: bool, found: &mut Expected) -> Result<(), String> {
+    match (found.in_trash, found.presence) {
+        (Presence::Sure, _) if !in_trash => return Err(format!("{id} is not in the trash")),
+        (Presence::Gone, _) if in_trash => return Err(format!("{id} is in the trash")),
+        (Presence::Maybe, Presence::Maybe) if in_trash == listed => {
+            return Err(format!(
+                "{id} is {} and in the trash",
+                if listed { "there" } else { "neither" }
+            ));
+        }
+        _ => (),
+    }
+    found.in_trash = if in_trash { Presence::Sure } else { Presence::Gone };
+    Ok(())
 }
 
 fn open(

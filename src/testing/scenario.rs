@@ -21,6 +21,13 @@ pub(crate) enum Step {
     Release(Id),
     MakeLast(Id),
     Remove(Id),
+    Trash(Id),
+    /// Takes the session out of the trash, under its name.
+    PutBack(Id),
+    /// Deletes it from the trash.
+    EmptyTrash(Id),
+    /// Deletes what killed processes left.
+    Sweep,
     Unlock(Id),
     /// Lists, loads, and asks for the last session.
     Look(Id),
@@ -111,6 +118,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     all.extend(of_plain());
     all.extend(of_both(Format::Journal));
     all.extend(of_journals());
+    if let Ok(only) = std::env::var("CARE_ONLY") {
+        all.retain(|it| only.split(',').any(|o| it.name.starts_with(o)));
+    } // CAREHACK
     all
 }
 
@@ -168,6 +178,12 @@ fn of_both(format: Format) -> Vec<Scenario> {
             NEAR,
             &[last.as_slice(), &[OwnFiles("a")]].concat(),
             &[Remove("a"), Create("a"), Save("a", 1), Remove("b"), Remove("a")],
+        ),
+        scenario(
+            "trash",
+            NEAR,
+            &[last.as_slice(), &[OwnFiles("a")]].concat(),
+            &[Trash("a"), PutBack("a"), Save("a", 2), Trash("b"), EmptyTrash("b"), Sweep],
         ),
         scenario(
             "takeover",

@@ -10,6 +10,7 @@ mod remove;
 mod save;
 mod show;
 mod status;
+mod trash;
 mod unlock;
 
 use clap::Subcommand;
@@ -21,7 +22,7 @@ use crate::error::Outcome;
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create"]),
     ("See what is there", &["list", "show", "history", "status", "last"]),
-    ("Clean up", &["remove", "unlock"]),
+    ("Clean up", &["remove", "trash", "unlock"]),
     ("Set up", &["completions"]),
 ];
 
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
     Remove(remove::RemoveArgs),
+    Trash(trash::TrashArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -53,6 +55,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
             Self::Remove(_) => "remove",
+            Self::Trash(_) => "trash",
             Self::Completions(_) => "completions",
         }
     }
@@ -69,6 +72,7 @@ impl Command {
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),
             Self::Remove(args) => remove::run(args, context),
+            Self::Trash(args) => trash::run(args, context),
             Self::Completions(args) => completions::run(args),
         }
     }

@@ -4,6 +4,7 @@ mod history;
 mod human;
 mod json;
 mod table;
+mod trash;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -16,6 +17,7 @@ pub(crate) use history::history;
 pub(crate) use human::{absolute, age, relative, size};
 pub(crate) use json::{Time, WriterJson};
 pub(crate) use table::table;
+pub(crate) use trash::trash;
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.
 pub(crate) fn write(data: &[u8]) -> io::Result<()> {
