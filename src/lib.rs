@@ -57,6 +57,8 @@ mod checkpoint;
 mod directory;
 mod error;
 mod id;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 mod memory;
 mod owner;
 mod random;

@@ -8,6 +8,7 @@ mod damage;
 mod faults;
 mod formats;
 mod hostile_bytes;
+mod inspect;
 mod interleaved;
 mod killed;
 mod model;

@@ -22,7 +22,6 @@ use super::random::Random;
 use super::run::{Run, Wrap};
 use super::scenario::{Id, LARGE, STATE, Scenario, Step, scenarios};
 use super::world::{Presence, World};
-use crate::backend::Format;
 
 /// How much of it is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -39,22 +38,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { all_subsets_of: 10, samples: 1000, second_crashes: 10, threads: 2 }
-    }
-}
-
-impl Budget {
-    /// A journal has many more sectors than a plain session, most of which mean the same.
-    fn of(self, scenario: &Scenario) -> Self {
-        match scenario.format {
-            Format::Journal => Self {
-                all_subsets_of: self.all_subsets_of.min(4),
-                samples: self.samples / 50,
-                second_crashes: self.second_crashes / 3,
-                ..self
-            },
-            _ => self,
-        }
+        Self { all_subsets_of: 8, samples: 80, second_crashes: 6, threads: 2 }
     }
 }
 
@@ -89,7 +73,7 @@ pub fn crashes(budget: Budget) -> Vec<Verdict> {
     if let Ok(spec) = std::env::var("PITSTOP_REPLAY") {
         return vec![replay(&spec)];
     }
-    scenarios().iter().map(|scenario| crash(scenario, &plain(), budget.of(scenario))).collect()
+    scenarios().iter().map(|scenario| crash(scenario, &plain(), budget)).collect()
 }
 
 /// Nothing between the library and the disk.
@@ -115,7 +99,7 @@ pub(crate) fn crash(scenario: &Scenario, wrap: &Wrap, budget: Budget) -> Verdict
         budget,
         moments: &moments,
         worlds: &worlds,
-        seen: Mutex::default(),
+        seen: Default::default(),
         first: AtomicUsize::new(0),
         second: AtomicUsize::new(0),
         next: AtomicUsize::new(0),
@@ -155,7 +139,8 @@ struct Shared<'a> {
     budget: Budget,
     moments: &'a [Moment],
     worlds: &'a [World],
-    seen: Mutex<HashSet<(usize, u64)>>,
+    /// What was judged behind one power cut, and behind two.
+    seen: [Seen; 2],
     first: AtomicUsize,
     second: AtomicUsize,
     next: AtomicUsize,
@@ -181,15 +166,13 @@ impl Shared<'_> {
 
     fn judge(&self, number: usize, moment: &Moment, end: End) -> Result<(), String> {
         let disk = end.of(moment);
-        if let End::Crash(_) = end {
-            let seen = (moment.mark, disk.digest());
-            if !self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(seen) {
-                return Ok(());
-            }
+        let world = &self.worlds[moment.mark];
+        if !self.seen[0].is_new(&disk, end, world) {
+            return Ok(());
         }
         self.first.fetch_add(1, Ordering::Relaxed);
         let spec = format!("{}/{number}/{end}", self.scenario);
-        let world = &self.worlds[moment.mark];
+        disk.record();
         let (moments, worlds) = judge(self.scenario, self.wrap, disk, end, world)
             .map_err(|text| format!("{spec}: {text}"))?;
         let mut random = Random(XxHash3_64::oneshot(spec.as_bytes()));
@@ -200,12 +183,28 @@ impl Shared<'_> {
         let behind_a_kill = matches!(end, End::Kill).then_some(last);
         for (number, end) in drawn.chain(behind_a_kill).collect::<Vec<_>>() {
             let moment = &moments[number];
+            let (disk, world) = (end.of(moment), &worlds[moment.mark]);
+            if !self.seen[1].is_new(&disk, end, world) {
+                continue;
+            }
             self.second.fetch_add(1, Ordering::Relaxed);
-            let world = &worlds[moment.mark];
-            judge(self.scenario, self.wrap, end.of(moment), end, world)
+            judge(self.scenario, self.wrap, disk, end, world)
                 .map_err(|text| format!("{spec}/{number}/{end}: {text}"))?;
         }
         Ok(())
+    }
+}
+
+/// The states that were judged: what is on the disk, and what must be found there.
+#[derive(Default)]
+pub(crate) struct Seen(Mutex<HashSet<(u64, u64)>>);
+
+impl Seen {
+    /// Whether this one was not judged before. A kill leaves more than what is on the disk.
+    pub(crate) fn is_new(&self, disk: &SimulatedDisk, end: End, world: &World) -> bool {
+        let state = (disk.digest(), world.digest());
+        matches!(end, End::Kill)
+            || self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(state)
     }
 }
 
@@ -270,7 +269,8 @@ fn ends(moment: &Moment, number: usize, budget: Budget) -> Vec<End> {
     ends
 }
 
-/// Looks at what a crash left, goes on, and looks again. Gives what happened meanwhile.
+/// Looks at what a crash left, goes on, and looks again. Gives what happened meanwhile, if the disk
+/// records it.
 pub(crate) fn judge(
     scenario: &Scenario,
     wrap: &Wrap,
@@ -281,7 +281,6 @@ pub(crate) fn judge(
     let outside = disk.digest_without(Path::new(scenario.location));
     let mut run = Run::on(disk.clone(), wrap, scenario, world.clone())
         .map_err(|error| format!("open: {error:?}"))?;
-    disk.record();
     let found = run.observe()?;
     let next = next_steps(&found, world.in_flight);
     if let End::Crash(_) = end {
@@ -370,7 +369,9 @@ fn replay(spec: &str) -> Verdict {
             let moment = moments.get(moment).ok_or_else(wrong)?;
             let end = End::parse(end).ok_or_else(wrong)?;
             let world = &worlds[moment.mark];
-            (moments, worlds) = judge(it, &wrap, end.of(moment), end, world)?;
+            let disk = end.of(moment);
+            disk.record();
+            (moments, worlds) = judge(it, &wrap, disk, end, world)?;
         }
         Ok(())
     });

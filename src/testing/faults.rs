@@ -14,14 +14,14 @@ use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use super::crash::{End, judge, plain};
+use super::crash::{End, Seen, judge, plain};
 use super::disk::{Quirk, SimulatedDisk};
 use super::hook::{Action, Call, HookedDisk, Operation, Site};
+use super::parallel;
 use super::random::Random;
 use super::run::{Run, Wrap};
 use super::scenario::{Scenario, Step, scenarios};
@@ -65,21 +65,7 @@ pub fn faults() -> Vec<FaultVerdict> {
         !["replace-again", "single-deltas"].contains(&it.name) && it.steps.len() <= 8
     };
     let all: Vec<Scenario> = scenarios().into_iter().filter(is_fit).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(scenario) = all.get(number) else { return done };
-            done.push((number, fail(scenario, &plain())));
-        }
-    };
-    let mut verdicts: Vec<(usize, FaultVerdict)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
-    });
-    verdicts.sort_by_key(|(number, _)| *number);
-    verdicts.into_iter().map(|(_, verdict)| verdict).collect()
+    parallel::map(&all, |scenario| fail(scenario, &plain()))
 }
 
 /// One way in which a call fails.
@@ -229,6 +215,7 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
         }
     };
     verdict.calls = calls.len();
+    let seen = Seen::default();
     for (number, Made { operation, site, is_up }) in calls.iter().enumerate() {
         verdict.places.extend(place(*site));
         for fault in faults_of(*operation) {
@@ -239,7 +226,7 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
             }
             verdict.faults += 1;
             let what = || format!("call {number}, {operation:?} {:?}, {fault:?}", place(*site));
-            let after = match attempt(scenario, wrap, number, fault) {
+            let after = match attempt(scenario, wrap, number, fault, &seen) {
                 Ok(after) => after,
                 Err(text) => {
                     verdict.failures.push(format!("{}: {text}", what()));
@@ -257,7 +244,7 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
                 for then in faults_of(made.operation) {
                     verdict.faults += 1;
                     let faults = [(number, fault), (second, then)];
-                    if let Err(text) = attempt_two(scenario, wrap, faults) {
+                    if let Err(text) = attempt_two(scenario, wrap, faults, &seen) {
                         verdict.failures.push(format!("{}, then {made:?}: {text}", what()));
                     }
                 }
@@ -286,6 +273,7 @@ fn attempt(
     wrap: &Wrap,
     number: usize,
     fault: Fault,
+    seen: &Seen,
 ) -> Result<Option<Vec<(usize, Made)>>, String> {
     let mut trial = Trial::new(scenario, wrap, &[(number, fault)]).map_err(debug)?;
     let mut after = None;
@@ -312,7 +300,8 @@ fn attempt(
                 trial.run.world = now;
                 let found = trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;
                 later.saw(&found);
-                crash(scenario, &trial.run, &later).map_err(|why| format!("{text}; {why}"))?;
+                crash(scenario, &trial.run, &later, seen)
+                    .map_err(|why| format!("{text}; {why}"))?;
                 trial.run.world = later;
                 trial.run.step(*step).map_err(|error| format!("{text}; again: {error:?}"))?;
             }
@@ -327,7 +316,8 @@ fn attempt(
         trial.run.observe().map_err(|why| format!("{text}; in the end {why}"))?;
         if lock(&trial.injector).has_failed {
             let world = trial.run.world.clone();
-            crash(scenario, &trial.run, &world).map_err(|why| format!("{text}; done; {why}"))?;
+            crash(scenario, &trial.run, &world, seen)
+                .map_err(|why| format!("{text}; done; {why}"))?;
         }
     }
     Ok(after)
@@ -339,6 +329,7 @@ fn attempt_two(
     scenario: &Scenario,
     wrap: &Wrap,
     faults: [(usize, Fault); 2],
+    seen: &Seen,
 ) -> Result<(), String> {
     let mut trial = Trial::new(scenario, wrap, &faults).map_err(debug)?;
     for step in &scenario.steps {
@@ -350,7 +341,8 @@ fn attempt_two(
         }
         trial.run.world.resumable = false;
         trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;
-        crash(scenario, &trial.run, &trial.run.world).map_err(|why| format!("{text}; {why}"))?;
+        crash(scenario, &trial.run, &trial.run.world, seen)
+            .map_err(|why| format!("{text}; {why}"))?;
         return match trial.run.step(*step) {
             Ok(()) | Err(Error::AlreadyExists { .. } | Error::NotFound { .. }) => {
                 trial.run.observe().map(drop).map_err(|why| format!("{text}; in the end {why}"))
@@ -375,14 +367,17 @@ fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
 }
 
 /// The power is cut now.
-fn crash(scenario: &Scenario, run: &Run, world: &World) -> Result<(), String> {
+fn crash(scenario: &Scenario, run: &Run, world: &World, seen: &Seen) -> Result<(), String> {
     let moment = run.disk.now();
     let mut random = Random(moment.undecided() as u64);
     let some = [0, u128::MAX, random.survivors().0, random.survivors().0, random.survivors().0];
     for bits in some {
         let end = End::crash(bits);
-        judge(scenario, &plain(), end.of(&moment), end, world)
-            .map_err(|why| format!("after a power cut ({end}) {why}"))?;
+        let disk = end.of(&moment);
+        if seen.is_new(&disk, end, world) {
+            judge(scenario, &plain(), disk, end, world)
+                .map_err(|why| format!("after a power cut ({end}) {why}"))?;
+        }
     }
     Ok(())
 }

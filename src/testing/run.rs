@@ -236,7 +236,7 @@ impl Run {
         let payloads: Vec<Option<u32>> = match loaded {
             Err(Error::NotFound { .. }) if !listed => return Ok(()),
             Ok(loaded) => (found.payloads.iter().copied())
-                .filter(|it| it.is_some_and(|number| payload(number) == loaded.data))
+                .filter(|it| it.is_some_and(|number| *payload(number) == *loaded.data))
                 .collect(),
             Err(Error::NoCheckpoint { .. }) => {
                 found.payloads.iter().copied().filter(Option::is_none).collect()
@@ -280,7 +280,7 @@ impl Run {
                 .load_revision(revision)
                 .map_err(|error| wrong(&format!("does not load: {error:?}")))?;
             let number = revision.number().unwrap_or_default();
-            let is_it = |payload_number: &u32| payload(*payload_number) == loaded.data;
+            let is_it = |payload_number: &u32| *payload(*payload_number) == *loaded.data;
             match found.given.get(&number) {
                 Some(given) if is_it(given) => (),
                 Some(_) if number <= found.told => return Err(wrong("is not what it was")),

@@ -1,13 +1,15 @@
 //! What a program does with a repository, step by step, and what was promised to it at each.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::Format;
 
 pub(crate) type Id = &'static str;
 
 /// One call of the library, or something that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Create(Id),
     /// Creates a session that replaces the last one.
@@ -68,6 +70,13 @@ pub(crate) struct Scenario {
     pub has_hard_links: bool,
 }
 
+impl Scenario {
+    /// What a long one does, a short one does too.
+    pub(crate) fn is_short(&self) -> bool {
+        self.steps.len() <= 8
+    }
+}
+
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.format, self.name)
@@ -80,7 +89,13 @@ pub(crate) const NEAR: &str = "/home/user/sessions";
 const FAR: &str = "/home/user/.local/state/pitstop/sessions";
 
 /// The payload of this number. Each sector of each is unlike any other.
-pub(crate) fn payload(number: u32) -> Vec<u8> {
+pub(crate) fn payload(number: u32) -> Arc<[u8]> {
+    static MADE: Mutex<BTreeMap<u32, Arc<[u8]>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(number).or_insert_with(|| make_payload(number).into()).clone()
+}
+
+fn make_payload(number: u32) -> Vec<u8> {
     const SIZES: [u32; 4] = [0, 1, 600, 5000];
     let noise = |seed: u32, size: u32| {
         let mut x = seed;

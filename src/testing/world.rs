@@ -1,12 +1,15 @@
 //! What must be found in a repository, after what was done and what was promised.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+
+use twox_hash::XxHash3_64;
 
 use super::scenario::{Id, Step};
 use crate::checkpoint::Revision;
 
 /// What must be found. Where something is in flight, more than one answer is right.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct World {
     pub sessions: BTreeMap<Id, Expected>,
     pub last: Vec<Option<Id>>,
@@ -20,14 +23,14 @@ pub(crate) struct World {
     replaces: BTreeMap<Id, Replaced>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Replaced {
     old: Id,
     /// Whether it was acknowledged that it will.
     sure: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Expected {
     pub presence: Presence,
     /// Whether it is in the trash. Where both that and its presence may be, one of them is.
@@ -42,7 +45,7 @@ pub(crate) struct Expected {
     pub told: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Presence {
     Sure,
     Maybe,
@@ -64,6 +67,13 @@ impl Default for World {
 }
 
 impl World {
+    /// A number for all of it.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut hash = XxHash3_64::new();
+        self.hash(&mut hash);
+        hash.finish()
+    }
+
     pub(crate) fn is_present(&self, id: Id) -> bool {
         self.sessions.get(id).is_some_and(|it| it.presence != Presence::Gone)
     }

@@ -57,7 +57,8 @@ pub(crate) fn command() -> clap::Command {
     let (header, literal) = (*style.get_header(), *style.get_literal());
     let mut template = "{about}\n\n{usage-heading} {usage}\n".to_owned();
     for (heading, names) in commands::GROUPS {
-        let _ = write!(template, "\n{header}{heading}:{header:#}\n");
+        let colon = if heading.ends_with('?') { "" } else { ":" };
+        let _ = write!(template, "\n{header}{heading}{colon}{header:#}\n");
         for name in *names {
             let about = command.find_subcommand(name).and_then(clap::Command::get_about);
             let about = about.map(ToString::to_string).unwrap_or_default();

@@ -9,6 +9,8 @@ mod error;
 mod hints;
 mod input;
 mod output;
+#[cfg(test)]
+mod reference;
 mod values;
 mod warnings;
 

@@ -85,15 +85,11 @@ pub(crate) fn retention(text: &str) -> Result<Retention, &'static str> {
     if let Ok(count) = text.parse() {
         return Ok(Retention::Revisions(count));
     }
-    let (number, unit) = number_and_unit(text).ok_or(RULE)?;
-    if unit == "m" {
+    if text.ends_with('m') {
         return Err("is that a size or an age? Write 3MiB, 30min or 90d");
     }
-    match (size_unit(&unit), age_unit(&unit)) {
-        (Some(bytes), _) if !unit.is_empty() => times(number, bytes).map(Retention::Bytes),
-        (_, Some(seconds)) => times(number, seconds).map(Duration::from_secs).map(Retention::Age),
-        _ => Err(RULE),
-    }
+    let bytes = size(text).map(Retention::Bytes);
+    bytes.or_else(|_| age(text).map(Retention::Age)).map_err(|_| RULE)
 }
 
 /// A size: `500`, `64KiB`, `10MB`, `1.5G`.

@@ -7,6 +7,7 @@ mod cli {
     mod environment;
     mod errors;
     mod history;
+    mod inspect;
     mod json;
     mod output;
     mod storage;

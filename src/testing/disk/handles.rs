@@ -321,6 +321,18 @@ struct File {
 }
 
 impl File {
+    fn read(&self, offset: u64, most: usize, give: impl FnOnce(&[u8])) -> io::Result<usize> {
+        self.handle.call(|state, key| {
+            let Content::File(bytes) = &state.nodes[key].live else {
+                return Err(error(Errno::ISDIR));
+            };
+            let rest = bytes.data.get(offset as usize..).unwrap_or_default();
+            let part = &rest[..rest.len().min(most)];
+            give(part);
+            Ok(part.len())
+        })
+    }
+
     fn change(&self, call: impl FnOnce(&mut State, Key)) -> io::Result<()> {
         if !self.writable {
             return Err(error(Errno::BADF));
@@ -334,19 +346,15 @@ impl File {
 
 impl RawFile for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.handle.call(|state, key| {
-            let Content::File(bytes) = &state.nodes[key].live else {
-                return Err(error(Errno::ISDIR));
-            };
-            let rest = bytes.data.get(offset as usize..).unwrap_or_default();
-            let count = rest.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&rest[..count]);
-            Ok(count)
-        })
+        self.read(offset, buffer.len(), |part| buffer[..part.len()].copy_from_slice(part))
+    }
+
+    fn append_at(&self, data: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
+        self.read(offset, data.capacity() - data.len(), |part| data.extend_from_slice(part))
     }
 
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        let bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
+        let bytes = buffers.iter().map(|buffer| &**buffer).collect::<Vec<&[u8]>>().concat();
         self.change(|state, key| state.write(key, &bytes, offset as usize))?;
         Ok(bytes.len())
     }

@@ -1,9 +1,10 @@
 //! What is on a simulated disk: as the kernel shows it, and as a power cut may leave it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::hash::Hasher;
-use std::sync::Arc;
+use std::ops::{Index, IndexMut};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use twox_hash::XxHash3_64;
@@ -13,6 +14,46 @@ const SECTOR: usize = 512;
 
 /// The place of a [`Node`] in its image. Unlike an inode's number it is never used again.
 pub(super) type Key = usize;
+
+/// All that is on a disk. A copy costs next to nothing, and each takes its own of a node that it changes.
+#[derive(Clone, Debug)]
+pub(super) struct Nodes(Vec<Arc<Node>>);
+
+impl Nodes {
+    pub(super) fn of(root: Node) -> Self {
+        Self(vec![Arc::new(root)])
+    }
+
+    /// Adds one, and says where it is.
+    pub(super) fn add(&mut self, node: Node) -> Key {
+        self.0.push(Arc::new(node));
+        self.0.len() - 1
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Node> {
+        self.0.iter().map(|node| &**node)
+    }
+
+    pub(super) fn sync_all(&mut self) {
+        for key in 0..self.0.len() {
+            self[key].sync();
+        }
+    }
+}
+
+impl Index<Key> for Nodes {
+    type Output = Node;
+
+    fn index(&self, key: Key) -> &Node {
+        &self.0[key]
+    }
+}
+
+impl IndexMut<Key> for Nodes {
+    fn index_mut(&mut self, key: Key) -> &mut Node {
+        Arc::make_mut(&mut self.0[key])
+    }
+}
 
 /// A file, directory or link.
 #[derive(Clone, Debug)]
@@ -39,17 +80,38 @@ pub(super) enum Content {
 }
 
 /// The bytes may go beyond the size, where data became durable and the size did not.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Bytes {
     pub data: Vec<u8>,
     pub size: usize,
+    /// A number for all of it, once somebody asked.
+    digest: OnceLock<u64>,
+}
+
+impl Clone for Bytes {
+    fn clone(&self) -> Self {
+        Self { data: self.data.clone(), size: self.size, digest: OnceLock::new() }
+    }
+}
+
+impl Bytes {
+    fn digest(&self) -> u64 {
+        *self.digest.get_or_init(|| XxHash3_64::oneshot_with_seed(self.size as u64, &self.data))
+    }
+
+    /// For somebody who is going to change it.
+    fn make_mut(shared: &mut Arc<Self>) -> &mut Self {
+        let own = Arc::make_mut(shared);
+        own.digest = OnceLock::new();
+        own
+    }
 }
 
 /// What survives a power cut whole or not at all.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     /// One operation on the names of a directory: two of them where it is a rename.
-    Names(Vec<(OsString, Option<Key>)>),
+    Names(Arc<[(OsString, Option<Key>)]>),
     /// Part of one sector.
     Data(usize, Arc<[u8]>),
     Size(usize),
@@ -77,7 +139,7 @@ impl Content {
         match (self, change) {
             (Self::Directory(entries), Change::Names(names)) => {
                 let entries = Arc::make_mut(entries);
-                for (name, key) in names {
+                for (name, key) in names.iter() {
                     match key {
                         Some(key) => entries.insert(name.clone(), *key),
                         None => entries.remove(name),
@@ -85,7 +147,7 @@ impl Content {
                 }
             }
             (Self::File(bytes), Change::Data(offset, new)) => {
-                let bytes = Arc::make_mut(bytes);
+                let bytes = Bytes::make_mut(bytes);
                 let end = offset + new.len();
                 if bytes.data.len() < end {
                     bytes.data.resize(end, 0);
@@ -93,7 +155,7 @@ impl Content {
                 bytes.data[*offset..end].copy_from_slice(new);
             }
             (Self::File(bytes), Change::Size(size)) => {
-                let bytes = Arc::make_mut(bytes);
+                let bytes = Bytes::make_mut(bytes);
                 bytes.data.resize(*size, 0);
                 bytes.size = *size;
             }
@@ -106,7 +168,7 @@ impl Content {
         if let Self::File(bytes) = self
             && bytes.data.len() != bytes.size
         {
-            let bytes = Arc::make_mut(bytes);
+            let bytes = Bytes::make_mut(bytes);
             bytes.data.resize(bytes.size, filler);
         }
     }
@@ -156,6 +218,11 @@ impl Node {
             }
         }
         let durable = self.pending.iter().take_while(|(_, fate)| *fate == Fate::Durable).count();
+        if durable == self.pending.len() {
+            self.pending.clear();
+            self.durable = self.live.clone();
+            return;
+        }
         for (change, _) in self.pending.drain(..durable) {
             self.durable.apply(&change);
         }
@@ -183,7 +250,7 @@ impl Node {
             }
         }
         content.settle(filler);
-        Self { durable: content.clone(), live: content, pending: Vec::new(), links: 0, ..*self }
+        Self { durable: content.clone(), live: content, pending: Vec::new(), ..*self }
     }
 }
 
@@ -198,7 +265,7 @@ impl Survivors {
     }
 }
 
-pub(super) fn after_crash(nodes: &[Node], survivors: Survivors) -> Vec<Node> {
+pub(super) fn after_crash(nodes: &Nodes, survivors: Survivors) -> Nodes {
     let mut next = 0;
     let mut survives = || {
         let bit = next % 127;
@@ -206,26 +273,38 @@ pub(super) fn after_crash(nodes: &[Node], survivors: Survivors) -> Vec<Node> {
         survivors.0 >> bit & 1 == 1
     };
     let filler = survivors.filler();
-    let mut nodes: Vec<Node> =
-        nodes.iter().map(|node| node.after_crash(filler, &mut survives)).collect();
-    let mut in_use = Vec::new();
-    walk(&mut nodes, 0, &mut |node| {
-        node.links += 1;
-        // A number that was used again in the meantime belongs to one file only.
-        if node.links == 1 {
-            while in_use.contains(&node.inode) {
-                node.inode += 1000;
-            }
-            in_use.push(node.inode);
+    let settled = nodes.0.iter().map(|node| match node.pending.is_empty() {
+        true => node.clone(),
+        false => Arc::new(node.after_crash(filler, &mut survives)),
+    });
+    let mut nodes = Nodes(settled.collect());
+    let mut links = vec![0; nodes.0.len()];
+    let mut order = Vec::new();
+    walk(&nodes, 0, &mut |key| {
+        links[key] += 1;
+        if links[key] == 1 {
+            order.push(key);
         }
     });
+    for (key, links) in links.into_iter().enumerate() {
+        if nodes[key].links != links {
+            nodes[key].links = links;
+        }
+    }
+    // A number that was used again in the meantime belongs to one file only.
+    let mut in_use = HashSet::new();
+    for key in order {
+        while !in_use.insert(nodes[key].inode) {
+            nodes[key].inode += 1000;
+        }
+    }
     nodes
 }
 
 /// Visits a node for each of its names, a directory before what is in it.
-fn walk(nodes: &mut [Node], from: Key, visit: &mut impl FnMut(&mut Node)) {
-    visit(&mut nodes[from]);
-    if let Content::Directory(entries) = nodes[from].live.clone() {
+fn walk(nodes: &Nodes, from: Key, visit: &mut impl FnMut(Key)) {
+    visit(from);
+    if let Content::Directory(entries) = &nodes[from].live {
         for key in entries.values() {
             walk(nodes, *key, visit);
         }
@@ -233,20 +312,19 @@ fn walk(nodes: &mut [Node], from: Key, visit: &mut impl FnMut(&mut Node)) {
 }
 
 /// A number for all that can be seen from `from` down, but for the part below `without`.
-pub(super) fn digest(nodes: &[Node], from: Key, without: Option<Key>) -> u64 {
+pub(super) fn digest(nodes: &Nodes, from: Key, without: Option<Key>) -> u64 {
     let mut hash = XxHash3_64::new();
     hash_below(nodes, from, without, &mut hash);
     hash.finish()
 }
 
-fn hash_below(nodes: &[Node], from: Key, without: Option<Key>, hash: &mut XxHash3_64) {
+fn hash_below(nodes: &Nodes, from: Key, without: Option<Key>, hash: &mut XxHash3_64) {
     match &nodes[from].live {
         Content::File(bytes) => {
             // Two names of one file are not two files of the same content.
             hash.write(b"file");
             hash.write(&from.to_le_bytes());
-            hash.write(&bytes.size.to_le_bytes());
-            hash.write(&bytes.data);
+            hash.write(&bytes.digest().to_le_bytes());
         }
         Content::Link(target) => {
             hash.write(b"link");

@@ -11,7 +11,7 @@ mod image;
 mod setup;
 mod state;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
@@ -23,7 +23,7 @@ use rustix::io::Errno;
 use crate::directory::DirectoryBackend;
 use crate::repository::Repository;
 pub(crate) use image::Survivors;
-use image::{Content, Key, Node};
+use image::{Content, Key, Node, Nodes};
 
 const ROOT: Key = 0;
 
@@ -35,16 +35,16 @@ pub struct SimulatedDisk {
 
 #[derive(Debug)]
 struct State {
-    nodes: Vec<Node>,
+    nodes: Nodes,
     clock: SystemTime,
     boot: SystemTime,
     /// Counts the processes that used the disk one after the other; handles of older ones are dead.
     process: u64,
     handles: u64,
     /// How many handles have a node open.
-    open: HashMap<Key, usize>,
+    open: BTreeMap<Key, usize>,
     /// The handle that holds the kernel lock of a file.
-    locks: HashMap<Key, u64>,
+    locks: BTreeMap<Key, u64>,
     /// Whether it can be told that a file is open.
     open_files_are_known: bool,
     has_hard_links: bool,
@@ -52,7 +52,7 @@ struct State {
     history: Option<Vec<Moment>>,
     mark: usize,
     /// All that was opened or looked at.
-    touched: HashSet<Key>,
+    touched: BTreeSet<Key>,
 }
 
 /// What the next call does wrong.
@@ -70,7 +70,7 @@ pub(crate) enum Quirk {
 /// The disk after one of its changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
-    nodes: Vec<Node>,
+    nodes: Nodes,
     clock: SystemTime,
     boot: SystemTime,
     has_hard_links: bool,
@@ -95,7 +95,7 @@ impl Moment {
         self.disk(self.nodes.clone(), self.clock, self.boot)
     }
 
-    fn disk(&self, nodes: Vec<Node>, clock: SystemTime, boot: SystemTime) -> SimulatedDisk {
+    fn disk(&self, nodes: Nodes, clock: SystemTime, boot: SystemTime) -> SimulatedDisk {
         let disk = SimulatedDisk::of(nodes, clock, boot);
         disk.set_hard_links(self.has_hard_links);
         disk
@@ -114,24 +114,24 @@ impl SimulatedDisk {
         let boot = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let mut root = Node::new(Content::directory(), ROOT, 2, boot);
         root.links = 1;
-        Self::of(vec![root], boot + Duration::from_secs(100), boot)
+        Self::of(Nodes::of(root), boot + Duration::from_secs(100), boot)
     }
 
-    fn of(nodes: Vec<Node>, clock: SystemTime, boot: SystemTime) -> Self {
+    fn of(nodes: Nodes, clock: SystemTime, boot: SystemTime) -> Self {
         let state = State {
             nodes,
             clock,
             boot,
             process: 0,
             handles: 0,
-            open: HashMap::new(),
-            locks: HashMap::new(),
+            open: BTreeMap::new(),
+            locks: BTreeMap::new(),
             open_files_are_known: true,
             has_hard_links: true,
             quirks: Vec::new(),
             history: None,
             mark: 0,
-            touched: HashSet::new(),
+            touched: BTreeSet::new(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -148,7 +148,7 @@ impl SimulatedDisk {
 
     /// Makes all that is on it durable.
     pub fn sync_all(&self) {
-        self.state().nodes.iter_mut().for_each(Node::sync);
+        self.state().nodes.sync_all();
     }
 
     /// Lets time pass.

@@ -1,6 +1,5 @@
 //! Names and what they lead to.
 
-use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path};
@@ -85,7 +84,7 @@ impl State {
                 self.nodes[*key].changed = now;
             }
         }
-        self.nodes[directory].change(Change::Names(names), now);
+        self.nodes[directory].change(Change::Names(names.into()), now);
         self.remember();
     }
 
@@ -100,11 +99,10 @@ impl State {
             return Err(error(Errno::EXIST));
         }
         self.check_linked(directory)?;
-        let key = self.nodes.len();
         let mut node = Node::new(content, directory, self.free_inode(), self.clock);
         node.mount = self.nodes[directory].mount;
         node.links = 1;
-        self.nodes.push(node);
+        let key = self.nodes.add(node);
         self.rename_in(directory, vec![(name.to_owned(), Some(key))]);
         Ok(key)
     }
@@ -116,11 +114,14 @@ impl State {
 
     /// The smallest number that nothing has now.
     pub(super) fn free_inode(&self) -> u64 {
-        let in_use: HashSet<u64> = (self.nodes.iter().enumerate())
-            .filter(|(key, node)| node.links > 0 || self.open.contains_key(key))
-            .map(|(_, node)| node.inode)
-            .collect();
-        (2..).find(|inode| !in_use.contains(inode)).unwrap_or_default()
+        let nodes = self.nodes.iter().enumerate();
+        let mut is_free = vec![true; nodes.len() + 3];
+        for (_, node) in nodes.filter(|(key, it)| it.links > 0 || self.open.contains_key(key)) {
+            if let Some(is_free) = is_free.get_mut(node.inode as usize) {
+                *is_free = false;
+            }
+        }
+        (2..).find(|inode| is_free[*inode as usize]).unwrap_or_default()
     }
 
     pub(super) fn write(&mut self, file: Key, data: &[u8], offset: usize) {

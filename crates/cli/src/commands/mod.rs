@@ -6,6 +6,7 @@ mod history;
 mod last;
 mod list;
 mod load;
+mod man;
 mod remove;
 mod save;
 mod show;
@@ -18,12 +19,13 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::error::Outcome;
 
-/// The commands as help shows them.
+/// The commands as help shows them, by the question that each answers.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create"]),
-    ("See what is there", &["list", "show", "history", "status", "last"]),
-    ("Clean up", &["remove", "trash", "unlock"]),
-    ("Set up", &["completions"]),
+    ("What ran here, and what did it leave?", &["list", "show", "history"]),
+    ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
+    ("What can go?", &["remove", "trash"]),
+    ("Set up", &["completions", "man"]),
 ];
 
 #[derive(Subcommand)]
@@ -40,6 +42,7 @@ pub(crate) enum Command {
     Remove(remove::RemoveArgs),
     Trash(trash::TrashArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -57,6 +60,7 @@ impl Command {
             Self::Remove(_) => "remove",
             Self::Trash(_) => "trash",
             Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 
@@ -74,6 +78,7 @@ impl Command {
             Self::Remove(args) => remove::run(args, context),
             Self::Trash(args) => trash::run(args, context),
             Self::Completions(args) => completions::run(args),
+            Self::Man(args) => man::run(args, context),
         }
     }
 }

@@ -2,20 +2,22 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use clap::Args;
+use pitstop::inspect::{self, Content};
 use pitstop::{CheckpointInfo, Error, History, Revision, Session, Status};
 use serde_json::{Value, json};
 
 use crate::args::JsonArg;
 use crate::commands::status::describe;
 use crate::context::{Context, printable};
-use crate::error::Outcome;
+use crate::error::{CommandError, Exit, Outcome};
 use crate::input::SessionArg;
 use crate::output::{self, Time, WriterJson};
 use crate::{hints, values};
 
-/// Show what is known of a session and its newest checkpoint
+/// Show what is known of a session, and what is in its newest checkpoint
 ///
-/// Where there is a history no payload is read: whether one is sound is seen when it is loaded.
+/// A checkpoint that is text or JSON is printed, one that is a test run of PlainBox or Checkbox is
+/// summed up. Others are named by their kind: `pitstop load` gives their bytes.
 #[derive(Args)]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
@@ -23,6 +25,10 @@ pub(crate) struct ShowArgs {
     /// An older revision that is kept: see `pitstop history`
     #[arg(long, value_name = "REVISION", value_parser = values::revision)]
     revision: Option<Revision>,
+    /// Only this part of a checkpoint that is JSON: names and numbers with dots between them
+    /// (tables.0.name), or a JSON pointer (/tables/0/name); '.' is all of it
+    #[arg(long, short, value_name = "PATH")]
+    path: Option<String>,
     #[command(flatten)]
     json: JsonArg,
 }
@@ -30,11 +36,63 @@ pub(crate) struct ShowArgs {
 pub(super) fn run(args: &ShowArgs, context: &Context) -> Outcome {
     let session = args.session.find(&context.open()?, context)?;
     let hinted = |error| hints::of_session(error, &session, context);
+    if let Some(path) = &args.path {
+        return part(&session, path, args, context);
+    }
     let status = session.status().map_err(hinted)?;
     let known = Known::of(&session, args.revision).map_err(hinted)?;
+    let content = known.content(&session);
+    let inside = content.as_ref().ok().and_then(Option::as_ref);
+    let missing = match (inside, session.location()) {
+        (Some(Content::TestRun(run, _)), Some(place)) => Some(run.missing_logs(&place)?),
+        _ => None,
+    };
     match args.json.json {
-        true => output::print_json(&as_json(&session, &status, &known)),
-        false => output::print(as_text(&session, &status, &known)),
+        true => output::print_json(&as_json(&session, &status, &known, inside, missing))?,
+        false => {
+            let mut text = as_text(&session, &status, &known);
+            if let Some(inside) = inside {
+                let id = session.id().as_str();
+                let more = match inside {
+                    Content::Json(_) => context.command_line(&["show", id, "--path", "."]),
+                    _ => context.command_line(&["load", id]),
+                };
+                text += &output::content(inside, missing.as_deref(), &more);
+            }
+            output::print(text)?
+        }
+    };
+    // What is known of a damaged checkpoint was shown; that it is damaged is said last.
+    content.map(|_| Exit::Ok).map_err(hinted)
+}
+
+/// Prints a part of a checkpoint and nothing else.
+fn part(session: &Session, path: &str, args: &ShowArgs, context: &Context) -> Outcome {
+    let loaded = match args.revision {
+        Some(revision) => session.load_revision(revision),
+        None => session.load(),
+    };
+    let data = loaded.map_err(|error| hints::of_session(error, session, context))?.data;
+    let json = match Content::of(&data) {
+        Content::Json(json) | Content::TestRun(_, json) => json,
+        other => {
+            let id = session.id().as_str();
+            let line = context.command_line(&["load", id]);
+            let kind = other.kind();
+            return Err(CommandError::new(
+                Exit::Failed,
+                format!("the checkpoint of '{id}' has no parts: it is {kind}, not JSON"),
+            )
+            .hint(format!("`{line}` gives its bytes")));
+        }
+    };
+    let part = json.part(path).map_err(|error| {
+        let message = format!("there is no '{}' in '{path}'", error.name);
+        CommandError::new(Exit::NotFound, message).hint(error.instead)
+    })?;
+    match args.json.json {
+        true => output::print(format!("{}\n", part.as_str())),
+        false => output::print(output::part(&part)),
     }
 }
 
@@ -44,10 +102,11 @@ struct Known {
     /// What it takes by itself, and the others beside it, where there is a history.
     stored: Option<u64>,
     history: Option<History>,
+    /// Its bytes, where they had to be read to know the rest.
+    data: Option<Vec<u8>>,
 }
 
 impl Known {
-    /// Where there is a history no payload is read.
     fn of(session: &Session, revision: Option<Revision>) -> Result<Self, Error> {
         let history = match session.history() {
             Ok(history) => Some(history),
@@ -63,23 +122,47 @@ impl Known {
             };
             if let Some(kept) = found {
                 let (checkpoint, stored) = (Some(kept.info.clone()), Some(kept.stored));
-                return Ok(Self { checkpoint, stored, history: Some(history.clone()) });
+                let history = Some(history.clone());
+                return Ok(Self { checkpoint, stored, history, data: None });
             }
         }
         let loaded = match revision {
             Some(revision) => session.load_revision(revision),
             None => session.load(),
         };
-        let checkpoint = match loaded {
-            Ok(checkpoint) => Some(checkpoint.info),
-            Err(Error::NoCheckpoint { .. }) => None,
+        let (checkpoint, data) = match loaded {
+            Ok(checkpoint) => (Some(checkpoint.info), Some(checkpoint.data)),
+            Err(Error::NoCheckpoint { .. }) => (None, None),
             Err(error) => return Err(error),
         };
-        Ok(Self { checkpoint, stored: None, history })
+        Ok(Self { checkpoint, stored: None, history, data })
+    }
+
+    /// What is in the checkpoint. One that is too large to look into is not even read.
+    fn content(&self, session: &Session) -> Result<Option<Content>, Error> {
+        match (&self.checkpoint, &self.data) {
+            (None, _) => Ok(None),
+            (Some(_), Some(data)) => Ok(Some(Content::of(data))),
+            (Some(info), None) if info.size > inspect::LIMIT => Ok(Some(Content::TooLarge)),
+            (Some(info), None) => {
+                let data = session.load_revision(info.revision)?.data;
+                Ok(Some(Content::of(&data)))
+            }
+        }
     }
 }
 
-fn as_json(session: &Session, status: &Status, known: &Known) -> Value {
+fn as_json(
+    session: &Session,
+    status: &Status,
+    known: &Known,
+    content: Option<&Content>,
+    missing_logs: Option<Vec<String>>,
+) -> Value {
+    let run = match content {
+        Some(Content::TestRun(run, _)) => Some(run),
+        _ => None,
+    };
     let checkpoint = known.checkpoint.as_ref();
     let history = |it: &History| {
         json!({
@@ -100,6 +183,9 @@ fn as_json(session: &Session, status: &Status, known: &Known) -> Value {
         "history": known.history.as_ref().map(history),
         "format": status.summary.format,
         "writer": WriterJson::from(&status.writer),
+        "content": content.map(Content::kind),
+        "test_run": run,
+        "missing_logs": missing_logs,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a command prints: data on standard output, for people or as JSON.
 
+mod content;
 mod history;
 mod human;
 mod json;
@@ -13,6 +14,7 @@ use std::os::fd::AsFd;
 use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
+pub(crate) use content::{content, part};
 pub(crate) use history::history;
 pub(crate) use human::{absolute, age, relative, size};
 pub(crate) use json::{Time, WriterJson};

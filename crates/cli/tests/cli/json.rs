@@ -40,6 +40,7 @@ fn every_command_that_prints_prints_json() {
         "revision": 1, "digest": digest, "labels": { "step": "7" },
         "history": { "revisions": 1, "stored": stored, "damaged": [] },
         "format": "journal", "writer": { "state": "idle" },
+        "content": "JSON", "test_run": null, "missing_logs": null,
     });
     assert_eq!(it.run(["show", "job", "--json"]).code(0).json(), expected);
 

@@ -125,3 +125,21 @@ fn help_names_every_command_and_exit_code() {
         assert!(it.run(["completions", shell]).code(0).out.contains("pitstop"));
     }
 }
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let it = Environment::new();
+    assert!(it.run(["man"]).code(0).out.contains("SH SUBCOMMANDS"));
+    let page = it.run(["man", "save"]).code(0).bytes;
+    let text = String::from_utf8_lossy(&page);
+    assert!(text.contains("TH pitstop-save 1") && text.contains("\\-\\-label"), "{text}");
+    it.run(["man", "frobnicate"]).code(2).prints("").says(
+        "error: there is no command 'frobnicate'
+         hint: `pitstop --help` names them all",
+    );
+    it.run(["man", "-o", "new/man1"]).code(0).says("wrote the manual pages to new/man1");
+    let written = fs::read(it.path().join("new/man1/pitstop-save.1")).unwrap();
+    assert_eq!(written, page);
+    assert!(it.path().join("new/man1/pitstop.1").exists());
+    assert!(!it.path().join("new/man1/pitstop-help.1").exists());
+}

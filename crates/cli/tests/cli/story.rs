@@ -134,7 +134,7 @@ fn show_tells_what_is_known() {
     assert_eq!(lines[6], format!("digest    {}", pitstop::Digest::of(&[0; 2048])));
     assert_eq!(lines[7..9], ["label     odd=\\u{1b}", "label     step=7"]);
     assert_eq!(lines[9], "kept      1 revision, 4.0 KiB");
-    assert_eq!(lines[10..], ["format    journal", "writer    idle"]);
+    assert_eq!(lines[10..], ["format    journal", "writer    idle", "content   binary"]);
 }
 
 #[test]

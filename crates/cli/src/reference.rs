@@ -1,0 +1,55 @@
+//! docs/cli.md: what `--help` says of each command, in one page.
+
+use std::fmt::Write as _;
+
+use clap::Command;
+
+use crate::{args, commands};
+
+const HEAD: &str = "\
+# The command, in full
+
+This is what `pitstop help COMMAND` says. It is generated: `UPDATE=1 cargo test -p pitstop-cli cli_reference`
+makes it anew. Every command also takes the options of `pitstop` itself.
+";
+
+fn reference() -> String {
+    let mut command = args::command().term_width(100);
+    command.build();
+    let mut text = HEAD.to_owned();
+    section(&mut text, 2, &mut command);
+    let names: Vec<_> = commands::GROUPS.iter().flat_map(|(_, names)| *names).collect();
+    for name in names {
+        let found = command.find_subcommand(name).expect("a command of the groups is there");
+        // What is common to all is said once.
+        let common = |id: &str| ["repository", "quiet", "help"].contains(&id);
+        let mut found = found.clone().mut_args(|arg| match common(arg.get_id().as_str()) {
+            true => arg.hide(true),
+            false => arg,
+        });
+        section(&mut text, 3, &mut found);
+    }
+    text
+}
+
+fn section(text: &mut String, level: usize, command: &mut Command) {
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let marks = "#".repeat(level);
+    let help = command.render_long_help().to_string();
+    let lines: Vec<_> = help.trim().lines().map(str::trim_end).collect();
+    let _ = write!(text, "\n{marks} {name}\n\n```text\n{}\n```\n", lines.join("\n"));
+}
+
+#[test]
+fn cli_reference_is_up_to_date() {
+    let place = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let reference = reference();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(place, &reference).unwrap();
+    }
+    let there = std::fs::read_to_string(place).unwrap_or_default();
+    assert!(
+        there == reference,
+        "docs/cli.md is out of date: `UPDATE=1 cargo test -p pitstop-cli cli_reference` mends it"
+    );
+}

@@ -1,0 +1,111 @@
+//! The library's errors as the exceptions of `pitstop._errors`.
+
+use std::io;
+use std::path::Path;
+
+use pitstop::Error;
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::checkpoint::Revision;
+use crate::status::Owner;
+
+const ENOENT: i32 = 2;
+const EEXIST: i32 = 17;
+const EAGAIN: i32 = 11;
+
+/// The exception for an error.
+pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
+    exception(py, error).unwrap_or_else(|failure| failure)
+}
+
+fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
+    let data = PyDict::new(py);
+    let message = match std::error::Error::source(&error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    data.set_item("message", &message)?;
+    let (class, number, place) = match &error {
+        Error::NotFound { id, repository } => {
+            data.set_item("id", id.as_str())?;
+            ("NotFound", Some(ENOENT), Some(repository.as_path()))
+        }
+        Error::NoCheckpoint { id } => {
+            data.set_item("id", id.as_str())?;
+            ("NoCheckpoint", Some(ENOENT), None)
+        }
+        Error::NoRevision { id, revision } => {
+            data.set_item("id", id.as_str())?;
+            data.set_item("revision", Revision(*revision))?;
+            ("NoRevision", Some(ENOENT), None)
+        }
+        Error::AlreadyExists { id, repository } => {
+            data.set_item("id", id.as_str())?;
+            ("AlreadyExists", Some(EEXIST), Some(repository.as_path()))
+        }
+        Error::Locked { id, place, age } => {
+            data.set_item("id", id.as_str())?;
+            data.set_item("age", *age)?;
+            ("Locked", Some(EAGAIN), Some(place.as_path()))
+        }
+        Error::Busy { id, owner } => {
+            data.set_item("id", id.as_str())?;
+            data.set_item("owner", owner.as_deref().map(Owner::from))?;
+            ("Busy", Some(EAGAIN), None)
+        }
+        Error::Conflict { id, expected, found } => {
+            data.set_item("id", id.as_str())?;
+            data.set_item("expected", Revision(*expected))?;
+            data.set_item("found", Revision(*found))?;
+            ("Conflict", None, None)
+        }
+        Error::Corrupt { place, problem, newest_good } => {
+            data.set_item("place", place)?;
+            data.set_item("problem", problem)?;
+            data.set_item("newest_good", newest_good.map(Revision))?;
+            ("Damaged", None, None)
+        }
+        Error::Indeterminate { step, place, source } => {
+            data.set_item("step", step)?;
+            ("Indeterminate", source.raw_os_error(), Some(place.as_path()))
+        }
+        Error::NotDurable { place, source } => {
+            ("NotDurable", source.raw_os_error(), Some(place.as_path()))
+        }
+        Error::InvalidId { problem, .. } => {
+            data.set_item("problem", problem)?;
+            ("InvalidId", None, None)
+        }
+        Error::InvalidLocation { location, problem } => {
+            data.set_item("location", location)?;
+            data.set_item("problem", problem)?;
+            ("InvalidLocation", None, None)
+        }
+        Error::Unsupported { .. } => ("Unsupported", None, None),
+        Error::Storage { step, place, source } => {
+            data.set_item("step", step)?;
+            ("StorageError", source.raw_os_error(), Some(place.as_path()))
+        }
+        _ => ("Error", None, None),
+    };
+    let class = py.import("pitstop._errors")?.getattr(class)?;
+    let value = match (number, place) {
+        (None, None) => class.call1((message,))?,
+        (number, place) => class.call1((number, reason(number, message), file_name(py, place)?))?,
+    };
+    value.getattr("__dict__")?.cast::<PyDict>()?.update(data.as_mapping())?;
+    Ok(PyErr::from_value(value))
+}
+
+/// What the system calls the error, as in every `OSError`.
+fn reason(number: Option<i32>, message: String) -> String {
+    let Some(number) = number else { return message };
+    let text = io::Error::from_raw_os_error(number).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+fn file_name<'py>(py: Python<'py>, place: Option<&Path>) -> PyResult<Bound<'py, PyAny>> {
+    place.map(Path::as_os_str).into_bound_py_any(py)
+}

@@ -1,0 +1,29 @@
+//! Pitstop for Python: the extension module `pitstop._pitstop`. What it means to its users is said in
+//! the stubs, `python/pitstop/_pitstop.pyi`.
+
+mod call;
+mod checkpoint;
+mod error;
+mod json;
+mod repository;
+mod session;
+mod status;
+mod writer;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _pitstop {
+    #[pymodule_export]
+    use crate::checkpoint::{Checkpoint, CheckpointInfo, History, Kept, Retention, Revision};
+    #[pymodule_export]
+    use crate::json::dump;
+    #[pymodule_export]
+    use crate::repository::Repository;
+    #[pymodule_export]
+    use crate::session::Session;
+    #[pymodule_export]
+    use crate::status::{Listing, Owner, Problem, Status, Summary, WriterState};
+    #[pymodule_export]
+    use crate::writer::Writer;
+}

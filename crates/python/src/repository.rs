@@ -1,0 +1,166 @@
+//! A place that holds sessions.
+
+use std::path::PathBuf;
+
+use pitstop::{CreateOptions, Error, MemoryBackend, SessionId};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyIterator, PyList};
+
+use crate::call::detached;
+use crate::error::raise;
+use crate::session::Session;
+use crate::status::Listing;
+
+/// A place that holds sessions.
+#[pyclass(frozen, module = "pitstop")]
+#[derive(Clone)]
+pub(crate) struct Repository {
+    pub(crate) inner: pitstop::Repository,
+    format: Option<Format>,
+    is_memory: bool,
+}
+
+/// How sessions keep their checkpoints: `"journal"` or `"plain"`.
+#[derive(Clone, Copy)]
+struct Format(pitstop::Format);
+
+impl<'py> FromPyObject<'_, 'py> for Format {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match value.extract::<String>()?.as_str() {
+            "journal" => Ok(Self(pitstop::Format::Journal)),
+            "plain" => Ok(Self(pitstop::Format::Plain)),
+            other => Err(PyValueError::new_err(format!("{other:?} is no format of sessions"))),
+        }
+    }
+}
+
+impl Repository {
+    fn on_disk(inner: pitstop::Repository, format: Option<Format>) -> Self {
+        let inner = match format {
+            Some(Format(format)) => inner.with_format(format),
+            None => inner,
+        };
+        Self { inner, format, is_memory: false }
+    }
+
+    fn handle(&self, inner: pitstop::Session) -> Session {
+        Session { inner, repository: self.clone() }
+    }
+}
+
+#[pymethods]
+impl Repository {
+    #[new]
+    #[pyo3(signature = (location=None, *, format=None))]
+    fn new(py: Python<'_>, location: Option<PathBuf>, format: Option<Format>) -> PyResult<Self> {
+        let inner = detached(py, || match location {
+            Some(location) => pitstop::Repository::open(location),
+            None => pitstop::Repository::open_default(),
+        })?;
+        Ok(Self::on_disk(inner, format))
+    }
+
+    #[staticmethod]
+    fn plainbox(py: Python<'_>) -> PyResult<Self> {
+        let inner = detached(py, pitstop::Repository::open_plainbox)?;
+        Ok(Self::on_disk(inner, Some(Format(pitstop::Format::Plain))))
+    }
+
+    #[staticmethod]
+    fn in_memory() -> Self {
+        let inner = pitstop::Repository::with_backend(MemoryBackend::new());
+        Self { inner, format: None, is_memory: true }
+    }
+
+    #[staticmethod]
+    fn default_location(py: Python<'_>) -> PyResult<PathBuf> {
+        pitstop::Repository::default_location().map_err(|error| raise(py, error))
+    }
+
+    #[staticmethod]
+    fn plainbox_location(py: Python<'_>) -> PyResult<PathBuf> {
+        pitstop::Repository::plainbox_location().map_err(|error| raise(py, error))
+    }
+
+    #[getter]
+    fn location(&self) -> PathBuf {
+        self.inner.location().to_owned()
+    }
+
+    #[pyo3(signature = (id=None, *, prefix="", format=None, replace_last=false))]
+    fn create(
+        &self,
+        py: Python<'_>,
+        id: Option<&str>,
+        prefix: &str,
+        format: Option<Format>,
+        replace_last: bool,
+    ) -> PyResult<Session> {
+        let mut options = CreateOptions::new().prefix(prefix);
+        if let Some(id) = id {
+            options = options.id(SessionId::new(id).map_err(|error| raise(py, error))?);
+        }
+        if let Some(Format(format)) = format {
+            options = options.format(format);
+        }
+        if replace_last {
+            options = options.replace_last();
+        }
+        Ok(self.handle(detached(py, || self.inner.create(&options))?))
+    }
+
+    fn get(&self, py: Python<'_>, id: &str) -> PyResult<Session> {
+        Ok(self.handle(detached(py, || self.inner.get(id))?))
+    }
+
+    fn get_or_create(&self, py: Python<'_>, id: &str) -> PyResult<Session> {
+        Ok(self.handle(detached(py, || self.inner.get_or_create(id))?))
+    }
+
+    fn session(&self, py: Python<'_>, id: &str) -> PyResult<Session> {
+        let id = SessionId::new(id).map_err(|error| raise(py, error))?;
+        Ok(self.handle(self.inner.session(id)))
+    }
+
+    fn list(&self, py: Python<'_>) -> PyResult<Listing> {
+        Listing::new(py, detached(py, || self.inner.list())?)
+    }
+
+    fn last(&self, py: Python<'_>) -> PyResult<Option<Session>> {
+        Ok(detached(py, || self.inner.last())?.map(|session| self.handle(session)))
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        let listing = detached(py, || self.inner.list())?;
+        let sessions =
+            listing.sessions.into_iter().map(|it| self.handle(self.inner.session(it.id)));
+        PyList::new(py, sessions.collect::<Vec<_>>())?.try_iter()
+    }
+
+    fn __contains__(&self, py: Python<'_>, id: &str) -> PyResult<bool> {
+        detached(py, || match self.inner.get(id) {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. } | Error::InvalidId { .. }) => Ok(false),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("{:?}", self.inner)
+    }
+
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<((PathBuf,), Bound<'py, PyDict>)> {
+        if self.is_memory {
+            return Err(PyTypeError::new_err("a repository in memory cannot leave its process"));
+        }
+        let options = PyDict::new(py);
+        options.set_item("format", self.format.map(|Format(format)| format.to_string()))?;
+        Ok(((self.location(),), options))
+    }
+}

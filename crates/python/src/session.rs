@@ -1,0 +1,160 @@
+//! A named thing that holds a program's checkpoints.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+
+use pitstop::{Error, Unlocked};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::call::{detached, payload};
+use crate::checkpoint::{
+    Checkpoint, CheckpointInfo, History, Retention, RevisionArgument, save_options,
+};
+use crate::error::raise;
+use crate::json;
+use crate::repository::Repository;
+use crate::status::Status;
+use crate::writer::Writer;
+
+/// A named thing in a repository that holds a program's checkpoints.
+#[pyclass(frozen, module = "pitstop")]
+pub(crate) struct Session {
+    pub(crate) inner: pitstop::Session,
+    pub(crate) repository: Repository,
+}
+
+impl Session {
+    fn save_bytes(
+        &self,
+        data: &Bound<'_, PyBytes>,
+        options: &pitstop::SaveOptions,
+    ) -> PyResult<CheckpointInfo> {
+        let bytes = data.as_bytes();
+        Ok(detached(data.py(), || self.inner.save_with(bytes, options))?.into())
+    }
+}
+
+#[pymethods]
+impl Session {
+    #[getter]
+    fn id(&self) -> &str {
+        self.inner.id().as_str()
+    }
+
+    #[getter]
+    fn repository(&self) -> Repository {
+        self.repository.clone()
+    }
+
+    #[getter]
+    fn location(&self) -> Option<PathBuf> {
+        self.inner.location()
+    }
+
+    #[getter]
+    fn session_file(&self) -> Option<PathBuf> {
+        self.inner.session_file()
+    }
+
+    fn load(&self, py: Python<'_>) -> PyResult<Checkpoint> {
+        Checkpoint::new(py, detached(py, || self.inner.load())?)
+    }
+
+    fn load_revision(&self, py: Python<'_>, revision: RevisionArgument) -> PyResult<Checkpoint> {
+        Checkpoint::new(py, detached(py, || self.inner.load_revision(revision.0))?)
+    }
+
+    #[pyo3(signature = (default=None))]
+    fn load_json<'py>(
+        &self,
+        py: Python<'py>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let loaded = detached(py, || match self.inner.load() {
+            Err(Error::NoCheckpoint { .. }) => Ok(None),
+            loaded => loaded.map(Some),
+        })?;
+        match loaded {
+            Some(checkpoint) => json::load(&PyBytes::new(py, &checkpoint.data)),
+            None => Ok(default.unwrap_or_else(|| py.None().into_bound(py))),
+        }
+    }
+
+    fn history(&self, py: Python<'_>) -> PyResult<History> {
+        History::new(py, detached(py, || self.inner.history())?)
+    }
+
+    #[pyo3(signature = (data, *, labels=None, follows=None, keep=None))]
+    fn save(
+        &self,
+        data: &Bound<'_, PyAny>,
+        labels: Option<BTreeMap<String, String>>,
+        follows: Option<RevisionArgument>,
+        keep: Option<Retention>,
+    ) -> PyResult<CheckpointInfo> {
+        self.save_bytes(&payload(data)?, &save_options(labels, follows, keep))
+    }
+
+    #[pyo3(signature = (state, *, labels=None, follows=None, keep=None))]
+    fn save_json(
+        &self,
+        state: &Bound<'_, PyAny>,
+        labels: Option<BTreeMap<String, String>>,
+        follows: Option<RevisionArgument>,
+        keep: Option<Retention>,
+    ) -> PyResult<CheckpointInfo> {
+        self.save_bytes(&json::dump(state)?, &save_options(labels, follows, keep))
+    }
+
+    fn writer(slf: Bound<'_, Self>) -> PyResult<Writer> {
+        let session = slf.get();
+        let inner = detached(slf.py(), || session.inner.writer())?;
+        Ok(Writer::new(inner, slf.unbind()))
+    }
+
+    fn status(&self, py: Python<'_>) -> PyResult<Status> {
+        Status::new(py, detached(py, || self.inner.status())?)
+    }
+
+    fn unlock(&self, py: Python<'_>) -> PyResult<Option<PathBuf>> {
+        Ok(match detached(py, || self.inner.unlock())? {
+            Unlocked::MovedAside(place) => Some(place),
+            _ => None,
+        })
+    }
+
+    fn make_last(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.inner.make_last())
+    }
+
+    fn remove(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        let removal = detached(py, || self.inner.remove())?;
+        let remains = removal.remains.into_iter();
+        Ok(remains.map(|error| raise(py, error).into_value(py).into_any()).collect())
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.id() == other.id()
+            && self.repository.inner.location() == other.repository.inner.location()
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.id(), self.repository.inner.location()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("{:?}", self.inner)
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Repository, String))> {
+        let session = py.get_type::<Repository>().getattr("session")?;
+        Ok((session, (self.repository(), self.id().to_owned())))
+    }
+}
