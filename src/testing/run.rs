@@ -1,6 +1,7 @@
 //! A program that goes through the steps of a scenario, and what it finds.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,6 +171,15 @@ impl Run {
                 self.disk.put_file(self.place(id).join("session.new"), b"half of a checkp");
                 Ok(())
             }
+            Step::Debris(id) => {
+                let place = |name: &str| self.location.join(format!(".{id}.{name}"));
+                for name in ["session.writer", "session.journal", "own/file"] {
+                    self.disk.put_file(place("removed").join(name), b"");
+                }
+                self.disk.put_file(place("new-0123456789abcdef/session.journal"), b"");
+                self.disk.put_link(place("last"), self.place(id));
+                Ok(())
+            }
             Step::Leftover(id) => {
                 self.disk.put_file(self.place(id).join("session.next"), b"half of a checkp");
                 Ok(())
@@ -301,7 +311,11 @@ impl Run {
     /// Nothing of a removed session is left, since nobody else is there.
     pub(crate) fn check_swept(&self) -> Result<(), String> {
         let names = self.disk.names(&self.location);
-        match names.iter().find(|name| name.to_string_lossy().ends_with(".removed")) {
+        let is_left = |name: &&OsString| {
+            let name = name.to_string_lossy();
+            name.ends_with(".removed") || name.ends_with(".last")
+        };
+        match names.iter().find(is_left) {
             Some(name) => Err(format!("{} is left", name.display())),
             None => Ok(()),
         }

@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Foreign(Id),
     /// A save is killed.
     Unfinished(Id),
+    /// A removal, a creation and a change of the last session are killed.
+    Debris(Id),
     /// PlainBox is killed while it saves.
     Leftover(Id),
     Wait(u64),
@@ -51,7 +53,11 @@ impl Step {
     pub(crate) fn is_by_others(self) -> bool {
         matches!(
             self,
-            Self::OwnFiles(_) | Self::Foreign(_) | Self::Unfinished(_) | Self::Leftover(_)
+            Self::OwnFiles(_)
+                | Self::Foreign(_)
+                | Self::Unfinished(_)
+                | Self::Debris(_)
+                | Self::Leftover(_)
         )
     }
 }
@@ -197,7 +203,7 @@ fn of_both(format: Format) -> Vec<Scenario> {
         scenario(
             "trash",
             NEAR,
-            &[last.as_slice(), &[OwnFiles("a")]].concat(),
+            &[last.as_slice(), &[OwnFiles("a"), Debris("c"), Wait(4000)]].concat(),
             &[Trash("a"), PutBack("a"), Save("a", 2), Trash("b"), EmptyTrash("b"), Sweep],
         ),
         scenario(

@@ -97,6 +97,9 @@ pub(crate) fn size(text: &str) -> Result<u64, &'static str> {
     const RULE: &str =
         "a size is a number of bytes, or a number and a unit: 500, 64KiB, 10MB, 1.5G";
     let (number, unit) = number_and_unit(text).ok_or(RULE)?;
+    if unit.is_empty() && number.fract() > 0.0 {
+        return Err(RULE);
+    }
     times(number, size_unit(&unit).ok_or(RULE)?)
 }
 
