@@ -1,6 +1,7 @@
 //! What a repository can do, whatever it is made of.
 
 use std::fmt;
+use std::io::Read;
 use std::iter::Sum;
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::stream::CheckpointReader;
 
 /// What a repository can do. [`Repository`](crate::Repository) is written once, over this.
 ///
@@ -37,6 +39,14 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// A revision that is kept; [`Error::NoRevision`] if it is not.
     fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint>;
+
+    /// The newest checkpoint, or a revision that is kept, to be read in pieces. It is checked before
+    /// this returns. Fails as [`load`](Self::load) and [`load_revision`](Self::load_revision) do.
+    fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader>;
 
     /// The revisions that are kept, without reading their payloads.
     fn history(&self, id: &SessionId) -> Result<History>;
@@ -98,6 +108,11 @@ pub struct NewSession {
 pub trait BackendWriter: fmt::Debug + Send {
     /// Makes `data` the newest checkpoint, durable when it returns.
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo>;
+
+    /// Makes what a source gives, up to its end, the newest checkpoint, durable when it returns. The
+    /// source may give more than memory holds. [`Error::Input`] if it fails; then nothing is saved.
+    fn save_from(&mut self, source: &mut dyn Read, options: &SaveOptions)
+    -> Result<CheckpointInfo>;
 
     /// The session that this one replaces with its first checkpoint, if that is still to be done.
     fn replaces(&self) -> Option<&SessionId>;

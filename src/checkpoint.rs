@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use twox_hash::XxHash3_128;
 
+use crate::error::{Error, Result};
+
 /// Small strings that a program attaches to a checkpoint, readable without its payload.
 pub type Labels = BTreeMap<String, String>;
 
@@ -33,12 +35,6 @@ pub struct CheckpointInfo {
     pub digest: Digest,
     /// Its labels.
     pub labels: Labels,
-}
-
-impl CheckpointInfo {
-    pub(crate) fn new(revision: Revision, saved: SystemTime, data: &[u8], labels: Labels) -> Self {
-        Self { revision, saved, size: data.len() as u64, digest: Digest::of(data), labels }
-    }
 }
 
 /// XXH3 (128 bits) of a payload. It finds accidents; it is no protection against forgery.
@@ -74,8 +70,34 @@ impl fmt::Debug for Digest {
 }
 
 impl Serialize for Digest {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// Makes a [`Digest`] of what comes in pieces.
+#[derive(Clone, Default)]
+pub(crate) struct Digester {
+    state: XxHash3_128,
+    size: u64,
+}
+
+impl Digester {
+    pub(crate) fn add(&mut self, piece: &[u8]) {
+        self.state.write(piece);
+        self.size += piece.len() as u64;
+    }
+
+    /// How many bytes came.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        Digest(self.state.finish_128())
     }
 }
 
@@ -133,16 +155,21 @@ impl FromStr for Revision {
     type Err = std::num::ParseIntError;
 
     /// Reads what [`Display`](fmt::Display) writes.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        // A number may have a sign for the standard library. Alone it is none.
+        let unsigned = |digits| if str::starts_with(digits, '+') { "+" } else { digits };
         match text.strip_prefix('~') {
-            Some(hex) => u64::from_str_radix(hex, 16).map(Self::from_identity),
-            None => text.parse().map(Self::from_number),
+            Some(hex) => u64::from_str_radix(unsigned(hex), 16).map(Self::from_identity),
+            None => unsigned(text).parse().map(Self::from_number),
         }
     }
 }
 
 impl Serialize for Revision {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
         match self.0 {
             Kind::Number(number) => serializer.serialize_u64(number),
             Kind::Identity(_) => serializer.collect_str(self),
@@ -206,10 +233,19 @@ impl SaveOptions {
         self
     }
 
-    /// Attach a label. A session that keeps none answers [`Unsupported`](crate::Error::Unsupported).
+    /// Attach a label. Each takes its bytes and four more, and all together at most 3000. A session that keeps none answers [`Unsupported`](crate::Error::Unsupported).
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(name.into(), value.into());
         self
+    }
+
+    /// For whoever keeps labels: they must fit into a block with what else is known of a checkpoint.
+    pub(crate) fn check_labels(&self) -> Result<()> {
+        const MOST: usize = 3000;
+        match self.labels.iter().map(|(name, value)| 4 + name.len() + value.len()).sum() {
+            0..=MOST => Ok(()),
+            size => Err(Error::LabelsTooLong { size, most: MOST }),
+        }
     }
 }
 
@@ -223,6 +259,8 @@ mod tests {
             assert_eq!(revision.to_string().parse::<Revision>().unwrap(), revision);
         }
         assert_eq!(Revision::from_identity(0xab).to_string(), "~00000000000000ab");
-        assert!("seven".parse::<Revision>().is_err());
+        for text in ["seven", "+5", "~+5", "-1", "", "~", "+"] {
+            assert!(text.parse::<Revision>().is_err(), "{text}");
+        }
     }
 }

@@ -114,6 +114,13 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// What was to be saved could not be read from its source. Nothing was saved.
+    #[error("cannot read what is to be saved")]
+    Input {
+        /// What the source said.
+        source: io::Error,
+    },
+
     /// A name that no session can have.
     #[error("'{id}' cannot be the name of a session: {problem}")]
     InvalidId {
@@ -121,6 +128,15 @@ pub enum Error {
         id: String,
         /// What is wrong with it.
         problem: &'static str,
+    },
+
+    /// More labels than are kept with a checkpoint.
+    #[error("the labels take {size} bytes, and at most {most} are kept with a checkpoint")]
+    LabelsTooLong {
+        /// What they take, in bytes.
+        size: usize,
+        /// What they may take.
+        most: usize,
     },
 
     /// A place that cannot be a repository.
@@ -151,6 +167,18 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+}
+
+/// For who reads or writes through [`std::io`]: [`io::Error::downcast`] gives the error back.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Storage { source, .. } | Error::Input { source } => source.kind(),
+            Error::Corrupt { .. } => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
 }
 
 fn held_by(owner: &Option<Box<Owner>>) -> String {

@@ -64,6 +64,7 @@ mod owner;
 mod random;
 mod repository;
 mod session;
+mod stream;
 mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -82,3 +83,4 @@ pub use memory::MemoryBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
+pub use stream::CheckpointReader;

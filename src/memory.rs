@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,10 +8,11 @@ use crate::backend::{
     Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Summary,
     Trashed, Unlocked, Usage, WriterState,
 };
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::stream::{CheckpointReader, input_failed};
 use crate::sys;
 
 /// A repository in the memory of this process: for tests, and the model that others are held against.
@@ -131,6 +133,18 @@ impl Backend for MemoryBackend {
             let found = checkpoints.find(|checkpoint| checkpoint.info.revision == revision);
             found.cloned().ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
         })
+    }
+
+    fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader> {
+        let loaded = match revision {
+            Some(revision) => self.load_revision(id, revision),
+            None => self.load(id),
+        };
+        loaded.map(|it| CheckpointReader::new(it.info, Cursor::new(it.data)))
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {
@@ -269,6 +283,7 @@ struct MemoryWriter {
 
 impl BackendWriter for MemoryWriter {
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        options.check_labels()?;
         self.backend.with(&self.id, |slot| {
             let newest = slot.checkpoints.last();
             let found = newest.map_or(Revision::NONE, |checkpoint| checkpoint.info.revision);
@@ -276,11 +291,27 @@ impl BackendWriter for MemoryWriter {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
             let next = Revision::from_number(found.number().unwrap_or(0) + 1);
-            let info = CheckpointInfo::new(next, SystemTime::now(), data, options.labels.clone());
+            let info = CheckpointInfo {
+                revision: next,
+                saved: SystemTime::now(),
+                size: data.len() as u64,
+                digest: Digest::of(data),
+                labels: options.labels.clone(),
+            };
             slot.checkpoints.push(Checkpoint { info: info.clone(), data: data.to_owned() });
             slot.forget(options.retention);
             Ok(info)
         })
+    }
+
+    fn save_from(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        let mut data = Vec::new();
+        source.read_to_end(&mut data).map_err(input_failed)?;
+        self.save(&data, options)
     }
 
     fn replaces(&self) -> Option<&SessionId> {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::backend::{
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::stream::{CheckpointReader, Input};
 
 /// A named thing in a repository that holds a program's checkpoints.
 ///
@@ -59,6 +61,27 @@ impl Session {
         self.backend.load_revision(&self.id, revision)
     }
 
+    /// The newest checkpoint, to be read in pieces: for one that is larger than memory. It is read once
+    /// from beginning to end and checked before this returns, and checked again while it is read.
+    ///
+    /// Up to 8 MiB of it are in memory. A journal makes a checkpoint that it keeps as a delta in
+    /// memory, whatever its size: but none that came by [`Writer::save_from`] and is larger than that.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn open_checkpoint(&self) -> Result<CheckpointReader> {
+        self.backend.open_checkpoint(&self.id, None)
+    }
+
+    /// A revision that is kept, to be read in pieces, as [`open_checkpoint`](Self::open_checkpoint)
+    /// does.
+    ///
+    /// # Errors
+    /// Those of [`load_revision`](Self::load_revision).
+    pub fn open_revision(&self, revision: Revision) -> Result<CheckpointReader> {
+        self.backend.open_checkpoint(&self.id, Some(revision))
+    }
+
     /// The revisions that are kept, the newest first, without reading their payloads.
     ///
     /// # Errors
@@ -85,6 +108,16 @@ impl Session {
     /// Those of [`writer`](Self::writer) and [`Writer::save_with`].
     pub fn save_with(&self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
         self.writer()?.save_with(data, options)
+    }
+
+    /// Saves what a source gives, up to its end, as [`Writer::save_from`] does. Nobody else is kept from
+    /// writing before 8 MiB of it have come, or all.
+    ///
+    /// # Errors
+    /// Those of [`writer`](Self::writer) and [`Writer::save_from`].
+    pub fn save_from(&self, source: impl Read, options: &SaveOptions) -> Result<CheckpointInfo> {
+        let input = Input::begin(source)?;
+        self.writer()?.save_input(input, options)
     }
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
@@ -207,13 +240,58 @@ impl Writer {
     /// [`Error::Unsupported`] if the session keeps no labels; else those of [`save`](Self::save).
     pub fn save_with(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
         let info = self.inner.save(data, options)?;
+        self.replace_old();
+        Ok(info)
+    }
+
+    /// Makes what a source gives, up to its end, the newest checkpoint: for one that is larger than
+    /// memory. Up to 8 MiB of it are in memory; what is no longer than that is saved as
+    /// [`save_with`](Self::save_with) does.
+    ///
+    /// # Durability
+    /// `Ok` means: on stable storage, payload and every directory entry on the way to it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the source fails; the checkpoint before stands. Else those of
+    /// [`save_with`](Self::save_with).
+    pub fn save_from(
+        &mut self,
+        source: impl Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        self.save_input(Input::begin(source)?, options)
+    }
+
+    fn save_input(
+        &mut self,
+        input: Input<impl Read>,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        match input {
+            Input::Small(data) => self.save_with(&data, options),
+            Input::Large(mut source) => self.save_in_pieces(&mut source, options),
+        }
+    }
+
+    /// [`save_from`](Self::save_from), however little comes.
+    pub(crate) fn save_in_pieces(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        let info = self.inner.save_from(source, options)?;
+        self.replace_old();
+        Ok(info)
+    }
+
+    /// Removes the session that this one replaces, after its first checkpoint.
+    fn replace_old(&mut self) {
         if let Some(old) = self.inner.replaces().cloned() {
             // The checkpoint is saved; what goes wrong here is done again after the next one.
             if let Err(error) = self.take_the_place_of(old) {
                 tracing::warn!(session = %self.session.id, %error, "could not replace the last session");
             }
         }
-        Ok(info)
     }
 
     /// The link first, and only then the old session: at every moment there is one to resume.

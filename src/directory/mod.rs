@@ -6,6 +6,7 @@ mod last;
 mod list;
 mod lock;
 mod names;
+mod pieces;
 mod plain;
 mod remove;
 mod sweep;
@@ -23,6 +24,7 @@ use crate::backend::{
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::stream::CheckpointReader;
 use crate::sys::{Directory, Disk, Os, Outcome, found};
 use journal::JournalWriter;
 use lock::WriterLock;
@@ -87,13 +89,13 @@ impl DirectoryBackend {
 
     /// Says that a session is gone, where it only seems to be empty or damaged because it is being
     /// removed.
-    fn unless_gone(
+    fn unless_gone<T>(
         &self,
         repository: &Directory,
         session: &Directory,
         id: &SessionId,
-        loaded: Result<Option<Checkpoint>>,
-    ) -> Result<Option<Checkpoint>> {
+        loaded: Result<Option<T>>,
+    ) -> Result<Option<T>> {
         match loaded {
             Ok(None) | Err(Error::Corrupt { .. }) if !still_there(repository, session, id)? => {
                 Err(self.not_found(id))
@@ -179,6 +181,25 @@ impl Backend for DirectoryBackend {
         };
         let loaded = self.unless_gone(&repository, &session, id, loaded)?;
         loaded.ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
+    }
+
+    fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader> {
+        let (repository, session) = self.session(id)?;
+        let opened = match (format(&session)?, revision) {
+            (Format::Journal, None) => journal::open(&session),
+            (Format::Journal, Some(revision)) => journal::open_revision(&session, revision),
+            (_, None) => plain::open(&session),
+            (_, Some(_)) => return Err(plain::unsupported("an older revision", id)),
+        };
+        let opened = self.unless_gone(&repository, &session, id, opened)?;
+        opened.ok_or_else(|| match revision {
+            Some(revision) => Error::NoRevision { id: id.clone(), revision },
+            None => Error::NoCheckpoint { id: id.clone() },
+        })
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {

@@ -1,5 +1,6 @@
 //! The one writer of a session, whatever its format.
 
+use std::io::Read;
 use std::path::Path;
 
 use super::journal::JournalWriter;
@@ -40,6 +41,17 @@ impl BackendWriter for DirectoryWriter {
         match &mut self.format {
             FormatWriter::Plain(writer) => writer.save(data, options),
             FormatWriter::Journal(writer) => writer.save(data, options),
+        }
+    }
+
+    fn save_from(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        match &mut self.format {
+            FormatWriter::Plain(writer) => writer.save_from(source, options),
+            FormatWriter::Journal(writer) => writer.save_from(source, options),
         }
     }
 

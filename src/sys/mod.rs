@@ -403,6 +403,25 @@ impl File {
         self.write_all_at(&[data], 0)
     }
 
+    /// Fills a buffer from there on. That the file ends before is an error.
+    #[track_caller]
+    pub(crate) fn fill_at(&self, buffer: &mut [u8], offset: u64) -> Outcome<()> {
+        self.here("read", || self.fill_raw(buffer, offset))
+    }
+
+    fn fill_raw(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            match self.raw.read_at(buffer, offset)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => {
+                    offset += n as u64;
+                    buffer = &mut buffer[n..];
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the parts one behind the other, in one call unless the system cuts it short.
     #[track_caller]
     pub(crate) fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> Outcome<()> {

@@ -292,7 +292,7 @@ fn use_trash(repository: &Repository) -> Result<()> {
 fn use_session(repository: &Repository) -> Result<()> {
     let _ = (repository.last(), repository.list());
     let session = repository.get("a")?;
-    let _ = (session.status(), session.load());
+    let _ = (session.status(), session.load(), session.open_checkpoint());
     let saved = session.save(&payload(6));
     let _ = (session.make_last(), repository.last(), session.unlock());
     saved?;

@@ -334,6 +334,7 @@ fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
             | Step::Replace(id)
             | Step::Foreign(id)
             | Step::Save(id, _)
+            | Step::Stream(id, _)
             | Step::Follow(id, _)
             | Step::Remove(id),
         ) if !is_there(id) => steps.extend([Step::Sweep, Step::Create(id), Step::Save(id, 10)]),

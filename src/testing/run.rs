@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::disk::SimulatedDisk;
 use super::scenario::{Id, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
 use super::world::{Expected, Presence, World};
 use crate::backend::{Format, Trashed};
-use crate::checkpoint::{Retention, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
@@ -102,14 +103,20 @@ impl Run {
         SessionId::new(id).and_then(|id| found.ok_or(not_found(id)))
     }
 
-    fn save(&mut self, id: Id, number: u32, mut options: SaveOptions) -> Result<(), Error> {
-        if (NOISE..STATE).contains(&number) {
+    fn save(
+        &mut self,
+        id: Id,
+        number: u32,
+        mut options: SaveOptions,
+        save: fn(&mut Writer, &[u8], &SaveOptions) -> Result<CheckpointInfo, Error>,
+    ) -> Result<(), Error> {
+        if (NOISE..STATE).contains(&number) && self.format == Format::Journal {
             options = options.keep(Retention::Revisions(2));
         }
-        let data = payload(number);
+        let save = |writer: &mut Writer| save(writer, &payload(number), &options);
         let info = match self.writers.get_mut(id) {
-            Some(writer) => writer.save_with(&data, &options)?,
-            None => self.session(id)?.save_with(&data, &options)?,
+            Some(writer) => save(writer)?,
+            None => save(&mut self.session(id)?.writer()?)?,
         };
         self.world.give(id, info.revision, number);
         Ok(())
@@ -124,14 +131,20 @@ impl Run {
                 let options = CreateOptions::new().id(SessionId::new(id)?).replace_last();
                 self.repository.create(&options).map(drop)
             }
-            Step::Save(id, number) => self.save(id, number, SaveOptions::new()),
+            Step::Save(id, number) => self.save(id, number, SaveOptions::new(), Writer::save_with),
+            Step::Stream(id, number) => {
+                let save = |writer: &mut Writer, mut data: &[u8], options: &SaveOptions| {
+                    writer.save_in_pieces(&mut data, options)
+                };
+                self.save(id, number, SaveOptions::new(), save)
+            }
             Step::Follow(id, number) => {
                 let revision = match self.session(id)?.load() {
                     Ok(checkpoint) => checkpoint.info.revision,
                     Err(Error::NoCheckpoint { .. }) => Revision::NONE,
                     Err(error) => return Err(error),
                 };
-                self.save(id, number, SaveOptions::new().follows(revision))
+                self.save(id, number, SaveOptions::new().follows(revision), Writer::save_with)
             }
             Step::Hold(id) => {
                 let writer = self.session(id)?.writer()?;
@@ -156,6 +169,7 @@ impl Run {
                 self.repository.list()?;
                 self.session(id)?.status()?;
                 self.session(id)?.load()?;
+                self.session(id)?.open_checkpoint()?;
                 self.repository.last().map(drop)
             }
             Step::OwnFiles(id) => {
@@ -301,6 +315,12 @@ impl Run {
             }
             if loaded.info != kept.info {
                 return Err(wrong("is listed as something else"));
+            }
+            let mut pieces = Vec::new();
+            let opened = session.open_revision(revision).map_err(std::io::Error::from);
+            match opened.and_then(|mut reader| reader.read_to_end(&mut pieces)) {
+                Ok(_) if pieces == loaded.data => (),
+                other => return Err(wrong(&format!("is not read in pieces: {other:?}"))),
             }
         }
         let newest = history.revisions.first().and_then(|kept| kept.info.revision.number());

@@ -16,6 +16,8 @@ pub(crate) enum Step {
     Replace(Id),
     /// Saves the payload of this number: by the writer that is held, if there is one.
     Save(Id, u32),
+    /// Saves what comes in pieces.
+    Stream(Id, u32),
     /// Saves, on condition that nobody saved in between.
     Follow(Id, u32),
     /// Becomes the writer, and stays it.
@@ -178,6 +180,7 @@ fn of_both(format: Format) -> Vec<Scenario> {
         ),
         scenario("single-saves", NEAR, &saved, &[Save("a", 2), Save("a", 7), Save("a", 5)]),
         scenario("conditional", NEAR, &saved, &[Follow("a", 2), Follow("a", 7)]),
+        scenario("streams", NEAR, &saved, &[Stream("a", NOISE), Stream("a", 0), Save("a", 2)]),
         scenario("look", NEAR, &last, &[Look("a"), Look("b")]),
         scenario("replace", NEAR, &last, &[Replace("n"), Save("n", 1), Save("n", 2)]),
         scenario(
@@ -281,6 +284,15 @@ fn of_journals() -> Vec<Scenario> {
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
+        scenario(
+            "large-streams",
+            &held,
+            &[
+                [Stream("a", LARGE), Save("a", STATE), Kill, Stream("a", LARGE + 1)],
+                [Save("a", STATE + 1), Hold("a"), Stream("a", NOISE), Stream("a", NOISE + 1)],
+            ]
+            .concat(),
+        ),
         scenario(
             "takeovers",
             &held,

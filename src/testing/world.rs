@@ -142,7 +142,7 @@ impl World {
                     _ => self.begin_last(id),
                 }
             }
-            Step::Save(id, payload) | Step::Follow(id, payload) => {
+            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
                 self.session(id).payloads.push(Some(payload));
                 if let Some(Replaced { old, .. }) = self.replaces.get(id).copied() {
                     if self.is_present(old) {
@@ -181,9 +181,9 @@ impl World {
     /// put off to the next save then.
     pub(crate) fn acknowledge_in_spite(&mut self) {
         match self.in_flight {
-            Some(Step::Save(id, payload) | Step::Follow(id, payload))
-                if self.replaces.contains_key(id) =>
-            {
+            Some(
+                Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload),
+            ) if self.replaces.contains_key(id) => {
                 self.in_flight = None;
                 self.session(id).payloads = vec![Some(payload)];
             }
@@ -195,7 +195,7 @@ impl World {
     pub(crate) fn indeterminate(&self, step: Step) -> (Self, Self) {
         let (mut now, mut later) = (self.clone(), self.clone());
         match step {
-            Step::Save(id, payload) | Step::Follow(id, payload) => {
+            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
                 now.session(id).payloads = vec![Some(payload)];
                 later.session(id).payloads.push(Some(payload));
             }
@@ -262,7 +262,7 @@ impl World {
                     None => self.last = vec![Some(id)],
                 }
             }
-            Step::Save(id, payload) | Step::Follow(id, payload) => {
+            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
                 let session = self.session(id);
                 session.presence = Presence::Sure;
                 session.payloads = vec![Some(payload)];

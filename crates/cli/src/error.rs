@@ -34,7 +34,7 @@ impl Exit {
     fn of(error: &pitstop::Error) -> Self {
         use pitstop::Error as E;
         match error {
-            E::InvalidId { .. } => Self::Usage,
+            E::InvalidId { .. } | E::LabelsTooLong { .. } => Self::Usage,
             E::NotFound { .. } | E::NoCheckpoint { .. } | E::NoRevision { .. } => Self::NotFound,
             E::Busy { .. } | E::Locked { .. } => Self::InUse,
             E::Conflict { .. } => Self::Conflict,

@@ -87,7 +87,7 @@ pub(crate) fn of_session(error: Error, session: &Session, context: &Context) -> 
 }
 
 /// Whether it is known to be a plain one; damage is told by what is done with it.
-pub(crate) fn is_plain(session: &Session) -> bool {
+fn is_plain(session: &Session) -> bool {
     session.status().is_ok_and(|it| it.summary.format == Format::Plain)
 }
 

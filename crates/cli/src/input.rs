@@ -2,16 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Cursor, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 use clap::Args;
-use pitstop::{Error, Repository, Session, SessionId};
+use pitstop::{CheckpointInfo, Error, Repository, SaveOptions, Session, SessionId};
 use rustix::fs::{self, OFlags};
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::hints;
 
 /// The session that a command is about.
 #[derive(Args)]
@@ -57,18 +58,50 @@ pub(crate) fn session_id(name: &OsStr) -> Result<SessionId, Error> {
     }
 }
 
-/// Reads a file, or standard input, to its end.
-pub(crate) fn read(file: Option<&Path>, context: &Context) -> Result<Vec<u8>, CommandError> {
-    let (name, input) = match file.filter(|file| file.as_os_str() != "-") {
-        Some(path) => (path.display().to_string(), File::open(path)),
-        None => ("standard input".to_owned(), standard_input(context)),
-    };
-    let mut data = Vec::new();
-    input.and_then(|mut input| input.read_to_end(&mut data)).map_err(|error| {
-        CommandError::io(format!("cannot read {name}"), error)
-            .hint("nothing was saved; what was saved before stands")
-    })?;
-    Ok(data)
+/// What is to be saved. Its beginning is in memory, and all of it if it is small.
+pub(crate) struct Input {
+    name: String,
+    source: io::Chain<Cursor<Vec<u8>>, File>,
+}
+
+impl Input {
+    /// So much is read before anything is done.
+    const HEAD: usize = 1 << 20;
+
+    /// Opens a file, or standard input, and reads its beginning.
+    pub(crate) fn open(file: Option<&Path>, context: &Context) -> Result<Self, CommandError> {
+        let (name, file) = match file.filter(|file| file.as_os_str() != "-") {
+            Some(path) => (path.display().to_string(), File::open(path)),
+            None => ("standard input".to_owned(), standard_input(context)),
+        };
+        let mut head = Vec::with_capacity(Self::HEAD);
+        let begin = |file: File| {
+            (&file).take(Self::HEAD as u64).read_to_end(&mut head)?;
+            Ok(file)
+        };
+        match file.and_then(begin) {
+            Ok(file) => Ok(Self { name, source: Cursor::new(head).chain(file) }),
+            Err(error) => Err(cannot_read(&name, error)),
+        }
+    }
+
+    /// Saves it.
+    pub(crate) fn save(
+        self,
+        session: &Session,
+        options: &SaveOptions,
+        context: &Context,
+    ) -> Result<CheckpointInfo, CommandError> {
+        session.save_from(self.source, options).map_err(|error| match error {
+            Error::Input { source } => cannot_read(&self.name, source),
+            error => hints::of_session(error, session, context),
+        })
+    }
+}
+
+fn cannot_read(name: &str, error: io::Error) -> CommandError {
+    CommandError::io(format!("cannot read {name}"), error)
+        .hint("nothing was saved; what was saved before stands")
 }
 
 fn standard_input(context: &Context) -> io::Result<File> {

@@ -9,6 +9,7 @@ mod cli {
     mod history;
     mod inspect;
     mod json;
+    mod large;
     mod output;
     mod storage;
     mod story;

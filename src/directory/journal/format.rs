@@ -17,8 +17,6 @@ const SEGMENT_LEN: usize = 48;
 const COPIES: [usize; 2] = [0, 2048];
 /// A record's header without its labels.
 pub(super) const RECORD_LEN: usize = 96;
-/// The most bytes that the labels of a checkpoint may take.
-pub(super) const LABELS_MAX: usize = 3000;
 
 /// The header of a segment, in its first block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

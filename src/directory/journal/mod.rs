@@ -8,6 +8,7 @@ mod read;
 mod retention;
 mod segment;
 mod state;
+mod tail;
 mod write;
 
 use super::names;
@@ -15,7 +16,7 @@ use crate::error::Result;
 use crate::random;
 use crate::sys::{Access, Directory};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
-pub(super) use read::{history, load, load_revision, newest};
+pub(super) use read::{history, load, load_revision, newest, open, open_revision};
 pub(super) use write::JournalWriter;
 
 /// The first segment of a journal: small, for there may be a hundred thousand.

@@ -1,10 +1,15 @@
 //! Reading, beside a writer that may be at work.
 
-use super::state::{Journal, Place, info};
+use std::collections::HashSet;
+use std::io::Cursor;
+
+use super::state::{Journal, Payload, Place, Take, info};
 use crate::backend::{History, Kept};
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::directory::names;
+use crate::directory::pieces::Part;
 use crate::error::{Error, Result};
+use crate::stream::CheckpointReader;
 use crate::sys::{Access, Directory};
 
 /// How often a reader looks again because a writer changed what it was reading.
@@ -15,15 +20,7 @@ const PATIENCE: usize = 100;
 /// Fails with [`Error::Corrupt`], which names the newest good revision, if a newer one was
 /// acknowledged and is damaged.
 pub(in crate::directory) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
-    undisturbed(session, |journal| {
-        let newest = journal.newest_good()?;
-        let good = newest.as_ref().map_or(0, |(place, _)| journal.record(*place).header.revision);
-        if journal.proven() > good || !journal.damaged.is_empty() {
-            return Err(damaged(session, journal, journal.proven(), good));
-        }
-        Ok(newest
-            .map(|(place, data)| Checkpoint { info: info(&journal.record(place).header), data }))
-    })
+    Ok(newest_of(session, Journal::checkpoint)?.map(checkpoint))
 }
 
 /// A revision that is kept.
@@ -31,7 +28,60 @@ pub(in crate::directory) fn load_revision(
     session: &Directory,
     revision: Revision,
 ) -> Result<Option<Checkpoint>> {
-    undisturbed(session, |journal| {
+    Ok(revision_of(session, revision, Journal::checkpoint)?.map(checkpoint))
+}
+
+/// The newest checkpoint, to be read in pieces. Fails as [`load`] does.
+pub(in crate::directory) fn open(session: &Directory) -> Result<Option<CheckpointReader>> {
+    Ok(newest_of(session, Journal::payload)?.map(reader))
+}
+
+/// A revision that is kept, to be read in pieces.
+pub(in crate::directory) fn open_revision(
+    session: &Directory,
+    revision: Revision,
+) -> Result<Option<CheckpointReader>> {
+    Ok(revision_of(session, revision, Journal::payload)?.map(reader))
+}
+
+/// What was looked for, where, and what was taken of it.
+type Found<T> = (Journal, Place, T);
+
+fn checkpoint((journal, place, data): Found<Vec<u8>>) -> Checkpoint {
+    Checkpoint { info: info(&journal.record(place).header), data }
+}
+
+fn reader((mut journal, place, payload): Found<Payload>) -> CheckpointReader {
+    let record = journal.record(place).clone();
+    let info = info(&record.header);
+    match payload {
+        Payload::InMemory(data) => CheckpointReader::new(info, Cursor::new(data)),
+        Payload::InPlace => {
+            let at = record.at + record.header.stored_at();
+            let (file, end) = (journal.segments.swap_remove(place.0).file, at + info.size);
+            CheckpointReader::new(info, Part { file, at, end })
+        }
+    }
+}
+
+fn newest_of<T>(session: &Directory, take: Take<T>) -> Result<Option<Found<T>>> {
+    let (journal, newest) = undisturbed(session, |journal| {
+        let newest = journal.newest_good(take)?;
+        let good = newest.as_ref().map_or(0, |(place, _)| journal.record(*place).header.revision);
+        if journal.proven() > good || !journal.damaged.is_empty() {
+            return Err(damaged(session, journal, journal.proven(), good));
+        }
+        Ok(newest)
+    })?;
+    Ok(newest.map(|(place, taken)| (journal, place, taken)))
+}
+
+fn revision_of<T>(
+    session: &Directory,
+    revision: Revision,
+    take: Take<T>,
+) -> Result<Option<Found<T>>> {
+    let (journal, found) = undisturbed(session, |journal| {
         let number = revision.number().unwrap_or(0);
         let place = journal.places().find(|&it| journal.record(it).header.revision == number);
         let Some(place) = place else {
@@ -42,52 +92,58 @@ pub(in crate::directory) fn load_revision(
                 Ok(None)
             };
         };
-        match journal.checkpoint(place)? {
-            Some(data) => Ok(Some(Checkpoint { info: info(&journal.record(place).header), data })),
+        match take(journal, place)? {
+            Some(taken) => Ok(Some((place, taken))),
             // Being written at this moment, or cut short when its writer was killed.
-            None if number > journal.proven() => Ok(None),
+            None if !journal.is_proved(number) => Ok(None),
             None => Err(damaged(session, journal, number, 0)),
         }
-    })
+    })?;
+    Ok(found.map(|(place, taken)| (journal, place, taken)))
 }
 
 /// The newest revision; `None` if nothing was ever saved. Fails as [`load`] does if a newer one is lost.
 pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> {
-    undisturbed(session, |journal| {
+    let look = |journal: &Journal| {
         let place = standing(journal).next().transpose()?;
         let revision = place.map_or(0, |place| journal.record(place).header.revision);
         if journal.proven() > revision || !journal.damaged.is_empty() {
             return Err(damaged(session, journal, journal.proven(), 0));
         }
         Ok(place.map(|place| journal.kept(place)))
-    })
+    };
+    Ok(undisturbed(session, look)?.1)
 }
 
 /// Every revision that is kept, the newest first.
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
-    undisturbed(session, |journal| {
+    let look = |journal: &Journal| {
         let revisions = standing(journal).map(|place| Ok(journal.kept(place?)));
         let revisions = revisions.collect::<Result<Vec<Kept>>>()?;
         let damaged = journal.lost().into_iter().map(Revision::from_number).collect();
         Ok(History { revisions, damaged })
-    })
+    };
+    Ok(undisturbed(session, look)?.1)
 }
 
 /// The revisions that are kept, the newest first, by their headers alone. Only what is not proved to
 /// have been acknowledged is read, for it may be a part of one.
 fn standing(journal: &Journal) -> impl Iterator<Item = Result<Place>> {
-    let proven = journal.proven();
+    let proved: HashSet<u64> = journal.proved().collect();
     journal.places().filter_map(move |place| {
-        if journal.record(place).header.revision <= proven {
+        if proved.contains(&journal.record(place).header.revision) {
             return Some(Ok(place));
         }
-        journal.checkpoint(place).map(|data| data.map(|_| place)).transpose()
+        journal.payload(place).map(|payload| payload.map(|_| place)).transpose()
     })
 }
 
 /// Looks again as long as a writer was at work while something seemed to be damaged: segments are read
 /// one after the other, and what was true of one may be over with the next.
-fn undisturbed<T>(session: &Directory, look: impl Fn(&Journal) -> Result<T>) -> Result<T> {
+fn undisturbed<T>(
+    session: &Directory,
+    look: impl Fn(&Journal) -> Result<T>,
+) -> Result<(Journal, T)> {
     let mut before = Vec::new();
     let mut patience = PATIENCE;
     loop {
@@ -96,7 +152,7 @@ fn undisturbed<T>(session: &Directory, look: impl Fn(&Journal) -> Result<T>) -> 
         let suspicious =
             matches!(outcome, Err(Error::Corrupt { .. })) || !journal.lost().is_empty();
         if !suspicious || journal.fingerprint() == before || patience == 0 {
-            return outcome;
+            return outcome.map(|found| (journal, found));
         }
         before = journal.fingerprint();
         patience -= 1;
@@ -120,6 +176,6 @@ fn damaged(session: &Directory, journal: &Journal, lost: u64, good: u64) -> Erro
 }
 
 fn newest_whole(journal: &Journal) -> Option<u64> {
-    let (place, _) = journal.newest_good().ok()??;
+    let (place, _) = journal.newest_good(Journal::payload).ok()??;
     Some(journal.record(place).header.revision)
 }

@@ -1,8 +1,10 @@
 //! Which revisions are kept.
 
+use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-use super::segment::Segment;
+use super::format::RecordHeader;
+use super::segment::Record;
 use crate::checkpoint::Retention;
 
 /// However little a checkpoint is, so much history fits.
@@ -12,29 +14,57 @@ const DEFAULT_FACTOR: u64 = 8;
 /// Never fewer, whatever the rule: one may turn out to be damaged.
 const LEAST_REVISIONS: usize = 2;
 
-/// The oldest revision that has to be kept; `segments` go from the oldest to the newest.
-pub(super) fn oldest_kept(segments: &[Segment], retention: Retention, now: SystemTime) -> u64 {
-    let records = || segments.iter().rev().flat_map(|segment| segment.records.iter().rev());
-    let newest = records().next().map_or(0, |record| record.header.size);
-    let (mut count, mut bytes, mut oldest) = (0, 0, u64::MAX);
-    for record in records() {
-        bytes += record.len;
-        let kept = match retention {
-            Retention::Default => {
-                count < DEFAULT_REVISIONS && bytes <= LEAST_BYTES.max(newest * DEFAULT_FACTOR)
-            }
-            Retention::Revisions(most) => count < most,
-            Retention::Bytes(most) => bytes <= most,
-            Retention::Age(most) => age(record.header.saved, now) <= most,
-            Retention::All => return 0,
-        };
-        if !kept && count >= LEAST_REVISIONS {
-            break;
-        }
-        count += 1;
-        oldest = record.header.revision;
+/// The revisions that are kept. It is moved on with each save, in a time that does not depend on how
+/// many they are.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    /// The oldest first.
+    records: VecDeque<Kept>,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    revision: u64,
+    len: u64,
+    size: u64,
+    saved: SystemTime,
+}
+
+impl Window {
+    /// Adds the newest.
+    pub(super) fn push(&mut self, record: &Record) {
+        let RecordHeader { revision, size, saved, .. } = record.header;
+        self.records.push_back(Kept { revision, len: record.len, size, saved });
+        self.bytes += record.len;
     }
-    oldest
+
+    /// Drops what this rule does not keep. Gives the oldest that it does, if it dropped any.
+    pub(super) fn shrink(&mut self, rule: Retention, now: SystemTime) -> Option<u64> {
+        let mut dropped = false;
+        while self.records.len() > LEAST_REVISIONS && !self.keeps_all(rule, now) {
+            let oldest = self.records.pop_front()?;
+            self.bytes -= oldest.len;
+            dropped = true;
+        }
+        self.records.front().filter(|_| dropped).map(|oldest| oldest.revision)
+    }
+
+    fn keeps_all(&self, rule: Retention, now: SystemTime) -> bool {
+        let (Some(oldest), Some(newest)) = (self.records.front(), self.records.back()) else {
+            return true;
+        };
+        match rule {
+            Retention::Default => {
+                let most = newest.size.saturating_mul(DEFAULT_FACTOR).max(LEAST_BYTES);
+                self.records.len() <= DEFAULT_REVISIONS && self.bytes <= most
+            }
+            Retention::Revisions(most) => self.records.len() <= most,
+            Retention::Bytes(most) => self.bytes <= most,
+            Retention::Age(most) => age(oldest.saved, now) <= most,
+            Retention::All => true,
+        }
+    }
 }
 
 fn age(saved: SystemTime, now: SystemTime) -> Duration {

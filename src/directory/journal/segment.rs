@@ -82,9 +82,15 @@ impl Segment {
         Self { file, name, header, capacity, records, end, closed: None, gaps: false }
     }
 
-    /// Whether a record of this length can be appended.
+    /// Whether a record of this length can be appended. A block stays for the mark that its writer
+    /// ended in order.
     pub(super) fn fits(&self, len: u64) -> bool {
-        !self.gaps && len <= self.capacity - self.end
+        !self.gaps && len + BLOCK <= self.capacity - self.end
+    }
+
+    /// Whether that mark can be written without making the file longer, which it would not flush.
+    pub(super) fn can_close(&self) -> bool {
+        self.capacity - self.end >= BLOCK
     }
 
     pub(super) fn newest(&self) -> Option<&Record> {
@@ -93,13 +99,6 @@ impl Segment {
 
     pub(super) fn newest_revision(&self) -> u64 {
         self.newest().map_or(0, |record| record.header.revision)
-    }
-
-    /// The highest revision that is proved to have been acknowledged: another record or the writer's
-    /// end followed it.
-    pub(super) fn proven(&self) -> u64 {
-        let followed = self.records.iter().map(|record| record.header.previous).max();
-        followed.max(self.closed).unwrap_or(0)
     }
 
     /// Reads record after record. Where there is none, it is the end, unless a later good one shows that

@@ -7,9 +7,10 @@ use super::format::{Kind, RecordHeader, stored_check};
 use super::segment::{self, Found, Record, Segment};
 use crate::backend::Kept;
 use crate::checkpoint::{CheckpointInfo, Digest, Revision};
-use crate::directory::names;
+use crate::directory::{names, pieces};
 use crate::error::Result;
-use crate::sys::{Access, Directory, found};
+use crate::stream::IN_MEMORY;
+use crate::sys::{Access, Directory, Outcome, found};
 
 /// The segments of a journal, the oldest first.
 #[derive(Debug)]
@@ -23,6 +24,17 @@ pub(super) struct Journal {
 
 /// A record by its place: the segment's and its own.
 pub(super) type Place = (usize, usize);
+
+/// The bytes of a checkpoint that was found to be whole.
+#[derive(Debug)]
+pub(super) enum Payload {
+    InMemory(Vec<u8>),
+    /// Behind the record's header.
+    InPlace,
+}
+
+/// What is wanted of a record, if it is whole.
+pub(super) type Take<T> = fn(&Journal, Place) -> Result<Option<T>>;
 
 impl Journal {
     /// Reads the headers of all segments and records.
@@ -76,20 +88,30 @@ impl Journal {
 
     /// The highest revision that is proved to have been acknowledged.
     pub(super) fn proven(&self) -> u64 {
-        self.segments.iter().map(Segment::proven).max().unwrap_or(0)
+        self.proved().max().unwrap_or(0)
     }
 
-    /// The revisions that were acknowledged, as what follows them shows, and of which nothing is there;
-    /// the newest first.
+    /// Whether a revision is proved to have been acknowledged.
+    pub(super) fn is_proved(&self, revision: u64) -> bool {
+        self.proved().any(|it| it == revision)
+    }
+
+    /// The revisions that are proved to have been acknowledged: another record or the writer's end
+    /// followed them.
+    pub(super) fn proved(&self) -> impl Iterator<Item = u64> {
+        self.segments.iter().flat_map(|segment| {
+            let previous = segment.records.iter().map(|record| record.header.previous);
+            previous.chain(segment.closed)
+        })
+    }
+
+    /// The revisions that were acknowledged, and of which nothing is there; the newest first.
     pub(super) fn lost(&self) -> Vec<u64> {
         let there: HashSet<u64> =
             self.places().map(|place| self.record(place).header.revision).collect();
-        let named = self.segments.iter().flat_map(|segment| {
-            let previous = segment.records.iter().map(|record| record.header.previous);
-            previous.chain(segment.closed)
-        });
         let oldest = self.oldest_kept().max(1);
-        let lost: BTreeSet<u64> = named.filter(|it| *it >= oldest && !there.contains(it)).collect();
+        let lost: BTreeSet<u64> =
+            self.proved().filter(|it| *it >= oldest && !there.contains(it)).collect();
         lost.into_iter().rev().collect()
     }
 
@@ -98,14 +120,25 @@ impl Journal {
         self.segments.iter().map(|it| (it.header.sequence, it.end)).collect()
     }
 
-    /// The newest checkpoint that is whole.
-    pub(super) fn newest_good(&self) -> Result<Option<(Place, Vec<u8>)>> {
+    /// The newest checkpoint that is whole, as [`checkpoint`](Self::checkpoint) or
+    /// [`payload`](Self::payload) gives it.
+    pub(super) fn newest_good<T>(&self, take: Take<T>) -> Result<Option<(Place, T)>> {
         for place in self.places() {
-            if let Some(data) = self.checkpoint(place)? {
-                return Ok(Some((place, data)));
+            if let Some(taken) = take(self, place)? {
+                return Ok(Some((place, taken)));
             }
         }
         Ok(None)
+    }
+
+    /// The checkpoint of a record, but what is stored whole and is large is left where it is. `None` if
+    /// it is damaged.
+    pub(super) fn payload(&self, (s, r): Place) -> Result<Option<Payload>> {
+        let (segment, record) = (&self.segments[s], &self.segments[s].records[r]);
+        if record.header.kind == Kind::Full && record.header.stored > IN_MEMORY as u64 {
+            return Ok(segment.is_sound_in_place(record)?.then_some(Payload::InPlace));
+        }
+        Ok(self.checkpoint((s, r))?.map(Payload::InMemory))
     }
 
     /// The checkpoint of a record; `None` if it, or what it is made of, is damaged.
@@ -156,6 +189,12 @@ pub(super) fn info(header: &RecordHeader) -> CheckpointInfo {
 }
 
 impl Segment {
+    fn is_sound_in_place(&self, record: &Record) -> Outcome<bool> {
+        let header = &record.header;
+        let digest = pieces::digest(&self.file, record.at + header.stored_at(), header.stored)?;
+        Ok(header.stored == header.size && digest == header.digest)
+    }
+
     /// The stored bytes of a record; `None` if they are damaged. A base need not be checked by itself:
     /// the digest of what is made of it tells.
     fn stored(&self, record: &Record, check: bool) -> Result<Option<Vec<u8>>> {

@@ -6,9 +6,11 @@ mod save;
 use twox_hash::XxHash3_64;
 
 use super::names;
+use super::pieces::{self, Part};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Revision};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::stream::CheckpointReader;
 use crate::sys::{Access, Directory, Metadata, found};
 pub(super) use save::PlainWriter;
 
@@ -18,13 +20,30 @@ pub(super) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
         return Ok(None);
     };
     let (data, metadata) = file.read()?;
-    let info = info(&data, &metadata);
+    let info = info(Digest::of(&data), &metadata);
     Ok(Some(Checkpoint { info, data }))
 }
 
-fn info(data: &[u8], metadata: &Metadata) -> CheckpointInfo {
-    let info = CheckpointInfo::new(Revision::NONE, metadata.modified, data, Labels::new());
-    CheckpointInfo { revision: revision(info.digest, metadata), ..info }
+/// The checkpoint, if there is one, to be read in pieces. Nobody changes it where it is: the next
+/// one is another file.
+pub(super) fn open(session: &Directory) -> Result<Option<CheckpointReader>> {
+    let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
+        return Ok(None);
+    };
+    let metadata = file.metadata()?;
+    let info = info(pieces::digest(&file, 0, metadata.size)?, &metadata);
+    let data = Part { file, at: 0, end: metadata.size };
+    Ok(Some(CheckpointReader::new(info, data)))
+}
+
+fn info(digest: Digest, metadata: &Metadata) -> CheckpointInfo {
+    CheckpointInfo {
+        revision: revision(digest, metadata),
+        saved: metadata.modified,
+        size: metadata.size,
+        digest,
+        labels: Labels::new(),
+    }
 }
 
 /// The file's identity. The content is part of it: an inode and a time can come again when two saves

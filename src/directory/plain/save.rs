@@ -1,13 +1,14 @@
 //! Saving, by a new file and a rename.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
-use super::{info, leftover, load, names, unsupported};
-use crate::checkpoint::{CheckpointInfo, Revision, SaveOptions};
+use super::{info, leftover, names, open, unsupported};
+use crate::checkpoint::{CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use crate::directory::pieces;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Access, Directory, Disk, Failure, Metadata};
+use crate::sys::{Access, Directory, Disk, Failure, File, Metadata};
 
 /// The writer of a plain session.
 #[derive(Debug)]
@@ -34,8 +35,32 @@ impl PlainWriter {
         data: &[u8],
         options: &SaveOptions,
     ) -> Result<CheckpointInfo> {
+        self.replace(options, |file| {
+            file.write_all(data)?;
+            Ok(Digest::of(data))
+        })
+    }
+
+    /// Makes what a source gives the checkpoint.
+    pub(in crate::directory) fn save_from(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        self.replace(options, |file| Ok(pieces::copy(source, file, 0)?.1))
+    }
+
+    /// Makes what is written into the file the checkpoint.
+    fn replace(
+        &mut self,
+        options: &SaveOptions,
+        write: impl FnOnce(&File) -> Result<Digest>,
+    ) -> Result<CheckpointInfo> {
         if !options.labels.is_empty() {
             return Err(unsupported("a label", &self.id));
+        }
+        if options.retention != Retention::Default {
+            return Err(unsupported("a rule for older revisions", &self.id));
         }
         if let Some(expected) = options.follows {
             let found = self.revision()?;
@@ -43,12 +68,12 @@ impl PlainWriter {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
         }
-        let new = self
-            .write(data)
+        let (new, digest) = self
+            .write(write)
             .and_then(|new| self.lock_out_plainbox().map(|()| new))
-            .and_then(|new| self.install(&new).map(|()| new))
+            .and_then(|new| self.install(&new.0).map(|()| new))
             .inspect_err(|_| self.clear())?;
-        let info = info(data, &new);
+        let info = info(digest, &new);
         self.last = Some((new, info.revision));
         Ok(info)
     }
@@ -58,12 +83,12 @@ impl PlainWriter {
         match (&self.last, there) {
             (_, None) => Ok(Revision::NONE),
             (Some((saved, revision)), Some(there)) if *saved == there => Ok(*revision),
-            _ => Ok(load(&self.session)?.map_or(Revision::NONE, |it| it.info.revision)),
+            _ => Ok(open(&self.session)?.map_or(Revision::NONE, |it| it.info().revision)),
         }
     }
 
     /// Writes the new checkpoint beside the old one, and flushes it.
-    fn write(&self, data: &[u8]) -> Result<Metadata> {
+    fn write(&self, write: impl FnOnce(&File) -> Result<Digest>) -> Result<(Metadata, Digest)> {
         let file = match self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew) {
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
                 // A save that failed could not clear it away, nor its second name perhaps.
@@ -73,10 +98,10 @@ impl PlainWriter {
             }
             outcome => outcome?,
         };
-        file.write_all(data)?;
+        let digest = write(&file)?;
         let metadata = file.metadata()?;
         file.sync()?;
-        Ok(metadata)
+        Ok((metadata, digest))
     }
 
     /// Takes PlainBox's lock. It is a second name of the new checkpoint, which is complete and

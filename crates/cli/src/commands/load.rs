@@ -1,11 +1,11 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
-use pitstop::{Checkpoint, Error, Revision, Session};
+use pitstop::{CheckpointReader, Error, Revision, Session};
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
@@ -30,53 +30,102 @@ pub(crate) struct LoadArgs {
 
 pub(super) fn run(args: &LoadArgs, context: &Context) -> Outcome {
     let session = args.session.find(&context.open()?, context)?;
-    let data = checkpoint(&session, args, context)?.data;
+    let mut checkpoint = open(&session, args, context)?;
     if let Some(path) = args.output.as_deref().filter(|path| path.as_os_str() != "-") {
-        write_file(path, &data)
-            .map_err(|error| CommandError::io(format!("cannot write {}", path.display()), error))?;
-        context.talk(format_args!(
-            "wrote {} to {}",
-            output::size(data.len() as u64),
-            path.display()
-        ));
+        write_file(path, &mut checkpoint)
+            .map_err(|why| why.explain(&path.display().to_string(), &session, context))?;
+        let size = output::size(checkpoint.info().size);
+        context.talk(format_args!("wrote {size} to {}", path.display()));
         return Ok(Exit::Ok);
     }
-    if io::stdout().is_terminal() && !is_text(&data) {
-        let id = session.id().as_str();
-        let line = context.command_line(&["load", id, "-o", "FILE"]);
-        return Err(CommandError::new(
-            Exit::Failed,
-            format!("the checkpoint of '{id}' is not text, and standard output is a terminal"),
-        )
-        .hint(format!("`{line}` writes it to a file; or use a pipe")));
-    }
-    match output::write(&data) {
+    let written = match io::stdout().is_terminal() {
+        true => show(&mut checkpoint),
+        false => output::stdout().map_err(Failed::Write).and_then(|to| copy(&mut checkpoint, to)),
+    };
+    match written {
         // The reader went away. It knows, and has not got everything.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failed),
-        outcome => outcome.map(|()| Exit::Ok).map_err(output::cannot_write),
+        Err(Failed::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failed),
+        Err(why) => Err(why.explain("to standard output", &session, context)),
+        Ok(()) => Ok(Exit::Ok),
     }
 }
 
-fn checkpoint(
+fn open(
     session: &Session,
     args: &LoadArgs,
     context: &Context,
-) -> Result<Checkpoint, CommandError> {
-    let loaded = match args.revision {
-        Some(revision) => session.load_revision(revision),
-        None => session.load(),
+) -> Result<CheckpointReader, CommandError> {
+    let opened = match args.revision {
+        Some(revision) => session.open_revision(revision),
+        None => session.open_checkpoint(),
     };
-    match loaded {
+    match opened {
         Err(error @ Error::Corrupt { newest_good: Some(good), .. }) if args.newest_good => {
-            let checkpoint = session.load_revision(good)?;
+            let checkpoint = session.open_revision(good)?;
             context.warn(&error);
-            let when = output::relative(checkpoint.info.saved, SystemTime::now());
+            let when = output::relative(checkpoint.info().saved, SystemTime::now());
             context::warning(&format!(
                 "this is revision {good}, saved {when}: the newest good one"
             ));
             Ok(checkpoint)
         }
         outcome => outcome.map_err(|error| hints::of_session(error, session, context)),
+    }
+}
+
+/// Why a checkpoint could not be written somewhere.
+enum Failed {
+    Read(io::Error),
+    Write(io::Error),
+    NotText,
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl Failed {
+    fn explain(self, to: &str, session: &Session, context: &Context) -> CommandError {
+        let id = session.id().as_str();
+        match self {
+            Self::Read(error) => match error.downcast() {
+                Ok(error) => hints::of_session(error, session, context),
+                Err(error) => {
+                    CommandError::io(format!("cannot read the checkpoint of '{id}'"), error)
+                }
+            },
+            Self::Write(error) => CommandError::io(format!("cannot write {to}"), error),
+            Self::NotText => {
+                let line = context.command_line(&["load", id, "-o", "FILE"]);
+                let text = format!(
+                    "the checkpoint of '{id}' is not text, and standard output is a terminal"
+                );
+                CommandError::new(Exit::Failed, text)
+                    .hint(format!("`{line}` writes it to a file; or use a pipe"))
+            }
+        }
+    }
+}
+
+fn copy(checkpoint: &mut CheckpointReader, mut to: File) -> Result<(), Failed> {
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match checkpoint.read(&mut piece).map_err(Failed::Read)? {
+            0 => return Ok(()),
+            read => to.write_all(&piece[..read])?,
+        }
+    }
+}
+
+/// Writes it to a terminal, if that can show it and is not steered by it.
+fn show(checkpoint: &mut CheckpointReader) -> Result<(), Failed> {
+    let mut data = Vec::new();
+    checkpoint.read_to_end(&mut data).map_err(Failed::Read)?;
+    match is_text(&data) {
+        true => Ok(output::write(&data)?),
+        false => Err(Failed::NotText),
     }
 }
 
@@ -87,26 +136,26 @@ fn is_text(data: &[u8]) -> bool {
 }
 
 /// Puts a new file in place of the old one when it is whole and on stable storage.
-fn write_file(path: &Path, data: &[u8]) -> io::Result<()> {
+fn write_file(path: &Path, checkpoint: &mut CheckpointReader) -> Result<(), Failed> {
     // What a link leads to is replaced, not the link. One that leads nowhere yet is replaced itself.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let there = fs::metadata(&path).ok();
     if there.as_ref().is_some_and(|it| !it.is_file()) {
         // A pipe or a device has nothing to lose, and must not become a file.
-        return OpenOptions::new().write(true).open(&path)?.write_all(data);
+        return copy(checkpoint, OpenOptions::new().write(true).open(&path)?);
     }
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut new = tempfile::Builder::new().make_in(directory, |name| {
+    let new = tempfile::Builder::new().make_in(directory, |name| {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)
     })?;
-    new.write_all(data)?;
+    copy(checkpoint, new.as_file().try_clone()?)?;
     if let Some(there) = there {
         new.as_file().set_permissions(there.permissions())?;
     }
     new.as_file().sync_all()?;
-    new.persist(&path)?;
-    File::open(directory)?.sync_all()
+    new.persist(&path).map_err(io::Error::from)?;
+    Ok(File::open(directory)?.sync_all()?)
 }

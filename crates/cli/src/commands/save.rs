@@ -10,13 +10,14 @@ use serde_json::json;
 use crate::args::JsonArg;
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
+use crate::input::{self, Input};
+use crate::output;
 use crate::values::{self, NewFormat};
-use crate::{hints, input, output};
 
 /// Save a checkpoint from a file or from standard input
 ///
-/// The input is read to its end before anything is saved. When this command ends with 0, the
-/// checkpoint is on stable storage.
+/// The input may be larger than memory. The first MiB of it is read before anything is done, and nothing is
+/// saved before its end. When this command ends with 0, the checkpoint is on stable storage.
 #[derive(Args)]
 pub(crate) struct SaveArgs {
     /// The name of the session
@@ -57,14 +58,12 @@ pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
     if !args.create {
         repository.get(&id)?;
     }
-    let data = input::read(args.file.as_deref(), context)?;
+    let input = Input::open(args.file.as_deref(), context)?;
     let session = match args.create {
         true => get_or_create(&repository, &id, args.replace_last)?,
         false => repository.session(id),
     };
-    let info = keeps_what_is_asked(&session, args)
-        .and_then(|()| session.save_with(&data, &options))
-        .map_err(|error| hints::of_session(error, &session, context))?;
+    let info = input.save(&session, &options, context)?;
     let (id, size, revision) = (session.id(), output::size(info.size), info.revision);
     context.talk(format_args!("saved {size} in {id} as revision {revision}"));
     match args.json.json {
@@ -96,15 +95,6 @@ fn options(args: &SaveArgs) -> Result<SaveOptions, CommandError> {
         options = options.label(name, value);
     }
     Ok(options)
-}
-
-/// A rule that would be passed over in silence is refused.
-fn keeps_what_is_asked(session: &Session, args: &SaveArgs) -> Result<(), Error> {
-    if args.keep.is_none() || !hints::is_plain(session) {
-        return Ok(());
-    }
-    let place = format!("the plain session '{}'", session.id());
-    Err(Error::Unsupported { what: "--keep", place })
 }
 
 fn get_or_create(

@@ -23,8 +23,12 @@ pub(crate) use trash::trash;
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.
 pub(crate) fn write(data: &[u8]) -> io::Result<()> {
-    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-    File::from(stdout).write_all(data)
+    stdout()?.write_all(data)
+}
+
+/// Standard output without a buffer.
+pub(crate) fn stdout() -> io::Result<File> {
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
 }
 
 /// [`write`] for a listing. A reader that has seen enough of it is no error.

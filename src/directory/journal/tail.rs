@@ -1,0 +1,161 @@
+//! Where a journal goes on: what a writer knows of it.
+
+use std::time::SystemTime;
+
+use super::deltas::Deltas;
+use super::format::{BLOCK, RECORD_LEN, RecordHeader, SegmentHeader};
+use super::number;
+use super::retention::Window;
+use super::segment::{Record, Segment};
+use super::state::{Journal, Payload};
+use crate::checkpoint::Retention;
+use crate::directory::{move_aside, names};
+use crate::error::Result;
+use crate::sys::{Access, Directory, Outcome};
+
+/// How much of a record is in memory while it is written again.
+const MOST_AT_ONCE: u64 = 1 << 20;
+
+/// Where the journal goes on.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// From the oldest to the newest; records are appended to the last one.
+    pub segments: Vec<Segment>,
+    pub journal: u64,
+    /// The newest revision that was acknowledged, even if it was damaged since.
+    pub newest: u64,
+    /// The next one to be given.
+    pub next: u64,
+    /// The oldest revision that is kept, as the newest record says.
+    kept: u64,
+    window: Window,
+    pub deltas: Deltas,
+}
+
+impl Tail {
+    /// Finds out what stands, and makes it durable if the last writer did not end in order.
+    pub(super) fn open(session: &Directory) -> Result<Self> {
+        let mut journal = Journal::open(session, Access::Write)?;
+        if journal.is_unfinished {
+            session.remove_file(names::NEW_SEGMENT)?;
+        }
+        let mut skipped = 0;
+        for (name, capacity) in journal.damaged.drain(..) {
+            // It may have held the newest revisions. Their numbers are not given again.
+            skipped += capacity / BLOCK + 1;
+            let place = move_aside(session, &name, names::SEGMENT_ASIDE)?;
+            tracing::warn!(kept = %place.display(), "a segment of the journal is damaged");
+        }
+        let newest = journal.newest_good(Journal::payload)?;
+        let seen = journal.places().next().map_or(0, |it| journal.record(it).header.revision);
+        let good = newest.as_ref().map_or(0, |(it, _)| journal.record(*it).header.revision);
+        let proven = journal.proven().max(good);
+        let mut tail = Self {
+            journal: journal.segments.last().map_or_else(number, |it| it.header.journal),
+            segments: journal.segments,
+            newest: proven,
+            kept: 0,
+            window: Window::default(),
+            next: seen.max(proven) + 1 + skipped,
+            deltas: Deltas::default(),
+        };
+        let good_records = tail.segments.iter().flat_map(|segment| &segment.records);
+        let good_records = good_records.filter(|record| record.header.revision <= good);
+        tail.kept = good_records.map(|record| record.header.kept).max().unwrap_or(0);
+        let in_order = tail.segments.last().is_some_and(|it| it.closed == Some(good));
+        if !in_order {
+            // A reader may have seen the one that was being saved: its number is not given again.
+            tail.next += 1;
+        }
+        let Some(((s, r), payload)) = newest else {
+            tail.drop_behind(0, 0);
+            return Ok(tail);
+        };
+        tail.drop_behind(s, r + 1);
+        for record in tail.segments.iter().flat_map(|segment| &segment.records) {
+            if record.header.revision >= tail.kept {
+                tail.window.push(record);
+            }
+        }
+        if !in_order {
+            settle(&tail.segments[s], r)?;
+            // Nor may the name of its segment have been flushed.
+            session.sync()?;
+        }
+        if let (true, Payload::InMemory(data)) = (s + 1 == tail.segments.len(), payload) {
+            tail.deltas.resume(&tail.segments[s], data);
+        }
+        Ok(tail)
+    }
+
+    /// What follows the newest good record, from this place on, was cut short when its writer was
+    /// killed, and is written over; or it was acknowledged and is damaged: then that segment stays as
+    /// it is.
+    fn drop_behind(&mut self, s: usize, r: usize) {
+        for (n, segment) in self.segments.iter_mut().enumerate().skip(s) {
+            let keep = if n == s { r } else { 0 };
+            if segment.records.get(keep).is_some_and(|it| it.header.revision <= self.newest) {
+                segment.gaps = true;
+            }
+            if !segment.gaps {
+                segment.records.truncate(keep);
+                segment.end = segment.newest().map_or(BLOCK, |it| it.at + it.len);
+            }
+        }
+    }
+
+    /// The header of the segment that is written next.
+    pub(super) fn next_use(&self) -> SegmentHeader {
+        let newest = self.segments.last().map_or(0, |segment| segment.header.sequence);
+        SegmentHeader { sequence: newest + 1, salt: number(), journal: self.journal }
+    }
+
+    /// Gives up what this rule does not keep. Gives the oldest revision that it does.
+    pub(super) fn give_up(&mut self, retention: Retention, now: SystemTime) -> u64 {
+        self.window.shrink(retention, now).map_or(self.kept, |oldest| oldest.max(self.kept))
+    }
+
+    /// The segments that hold nothing which is kept. Records that last say so: else a power cut in the
+    /// middle of writing them over would look like damage.
+    pub(super) fn free(&self) -> Vec<usize> {
+        let free =
+            |segment: &Segment| segment.newest().is_none_or(|it| it.header.revision < self.kept);
+        (0..self.segments.len()).filter(|&n| free(&self.segments[n])).collect()
+    }
+
+    /// The delta to `data`, if one pays.
+    pub(super) fn delta(&mut self, data: &[u8], labels: usize) -> Option<Vec<u8>> {
+        let head = RECORD_LEN + labels;
+        let whole = ((head + data.len()) as u64).next_multiple_of(BLOCK);
+        self.deltas.make(data, head as u64, whole)
+    }
+
+    /// Notes what was saved. `data` is the checkpoint, or nothing if it is not to be in memory.
+    pub(super) fn acknowledge(&mut self, header: RecordHeader, len: u64, data: &[u8]) {
+        (self.newest, self.next) = (header.revision, header.revision + 1);
+        self.kept = header.kept;
+        self.deltas.note(header.kind, len, data);
+        if let Some(segment) = self.segments.last_mut() {
+            let at = segment.end;
+            let record = Record { header, at, len };
+            self.window.push(&record);
+            segment.records.push(record);
+            segment.end = at + len;
+            segment.closed = None;
+        }
+    }
+}
+
+/// Makes a record durable by writing it again, since the flush of it may have failed.
+fn settle(segment: &Segment, r: usize) -> Outcome<()> {
+    let record = &segment.records[r];
+    let mut done = 0;
+    while done < record.len {
+        let len = MOST_AT_ONCE.min(record.len - done);
+        let bytes = segment.file.read_at(record.at + done, len as usize)?;
+        segment.file.write_all_at(&[&bytes], record.at + done)?;
+        done += len;
+    }
+    segment.file.write_all_at(&[&segment.header.encode()], 0)?;
+    segment.file.sync()
+}
