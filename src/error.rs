@@ -82,6 +82,18 @@ pub enum Error {
         found: Revision,
     },
 
+    /// The session that something is copied to holds something else: its newest checkpoint is none of
+    /// those that are copied.
+    #[error("session '{id}' in {} is another one: its revision {revision} is none of those to be copied", repository.display())]
+    Diverged {
+        /// The session that is there.
+        id: SessionId,
+        /// Where it is.
+        repository: PathBuf,
+        /// The revision that is not the same.
+        revision: Revision,
+    },
+
     /// What lies there is not what Pitstop or PlainBox wrote. It was left as it is.
     #[error("{} is damaged: {problem}", place.display())]
     Corrupt {

@@ -54,8 +54,10 @@
 
 mod backend;
 mod checkpoint;
+mod copy;
 mod directory;
 mod error;
+mod files;
 mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
@@ -76,8 +78,10 @@ pub use backend::{
 pub use checkpoint::{
     Checkpoint, CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions,
 };
+pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
 pub use directory::DirectoryBackend;
 pub use error::{Error, Result};
+pub use files::{Files, PassedOver};
 pub use id::SessionId;
 pub use memory::MemoryBackend;
 pub use owner::Owner;

@@ -14,8 +14,8 @@ use crate::session::Session;
 /// A place that holds sessions.
 #[derive(Clone)]
 pub struct Repository {
-    backend: Arc<dyn Backend>,
-    format: Option<Format>,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) format: Option<Format>,
 }
 
 impl Repository {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backend::{
     Backend, BackendWriter, History, Removal, Status, Trashed, Unlocked, Usage, WriterState,
 };
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::stream::{CheckpointReader, Input};
@@ -17,7 +17,7 @@ use crate::stream::{CheckpointReader, Input};
 /// at the next call that the session was removed.
 #[derive(Clone)]
 pub struct Session {
-    backend: Arc<dyn Backend>,
+    pub(crate) backend: Arc<dyn Backend>,
     id: SessionId,
 }
 
@@ -35,6 +35,11 @@ impl Session {
     /// with `session` are not free. It is removed with the session.
     pub fn location(&self) -> Option<PathBuf> {
         self.backend.directory(&self.id)
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> PathBuf {
+        self.location().unwrap_or_else(|| self.backend.location().join(self.id.as_str()))
     }
 
     /// The file that holds the newest checkpoint of a plain session, whether or not it was saved.
@@ -108,6 +113,18 @@ impl Session {
     /// Those of [`writer`](Self::writer) and [`Writer::save_with`].
     pub fn save_with(&self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
         self.writer()?.save_with(data, options)
+    }
+
+    /// Makes an older revision the newest: its payload and its labels are saved again, as a new revision.
+    /// None is given up for it.
+    ///
+    /// # Durability
+    /// That of [`save`](Self::save).
+    ///
+    /// # Errors
+    /// Those of [`writer`](Self::writer) and [`Writer::restore`].
+    pub fn restore(&self, revision: Revision) -> Result<CheckpointInfo> {
+        self.writer()?.restore(revision)
     }
 
     /// Saves what a source gives, up to its end, as [`Writer::save_from`] does. Nobody else is kept from
@@ -292,6 +309,30 @@ impl Writer {
                 tracing::warn!(session = %self.session.id, %error, "could not replace the last session");
             }
         }
+    }
+
+    /// [`Session::restore`], by the writer that is held.
+    ///
+    /// # Errors
+    /// Those of [`Session::load_revision`] and of [`save`](Self::save).
+    pub fn restore(&mut self, revision: Revision) -> Result<CheckpointInfo> {
+        let source = self.session.open_revision(revision)?;
+        let options = SaveOptions::new().labels_of(source.info()).keep(Retention::All);
+        self.save_checkpoint(source, &options)
+    }
+
+    /// Saves a checkpoint of some session. That it cannot be read is an error of its own.
+    pub(crate) fn save_checkpoint(
+        &mut self,
+        source: CheckpointReader,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        self.save_from(source, options).map_err(|error| match error {
+            Error::Input { source } => {
+                source.downcast().unwrap_or_else(|source| Error::Input { source })
+            }
+            error => error,
+        })
     }
 
     /// The link first, and only then the old session: at every moment there is one to resume.

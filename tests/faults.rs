@@ -1,6 +1,7 @@
 //! Every call of the system fails with every error, at every moment.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use pitstop::testing::{self, Place};
 
@@ -13,6 +14,9 @@ fn every_call_may_fail_with_every_error() {
     let faults: usize = verdicts.iter().map(|verdict| verdict.faults).sum();
     println!("{faults} faults");
     assert!(verdicts.iter().all(|verdict| verdict.failures.is_empty()));
+    if std::env::var_os("PITSTOP_SCENARIO").is_some() {
+        return;
+    }
     let failed: BTreeSet<Place> = verdicts.into_iter().flat_map(|it| it.places).collect();
     println!("{} lines that call the system failed", failed.len());
     let source = |(file, line, _): &Place| {
@@ -40,9 +44,9 @@ const NOT_REACHED: [(&str, &str); 8] = [
     ("write.rs", "fresh.file.set_len(fresh.capacity)?;"),
 ];
 
-/// Every call in `src/directory` that goes to the system, as the source text has it.
+/// Every call in `src/directory` and `src/files.rs` that goes to the system, as the source text has it.
 fn calls_in_source() -> BTreeSet<Place> {
-    const CALLS: [&str; 20] = [
+    const CALLS: [&str; 21] = [
         "Directory::open",
         ".open_directory",
         ".open_file",
@@ -61,27 +65,29 @@ fn calls_in_source() -> BTreeSet<Place> {
         ".read",
         ".write_all",
         ".set_len",
+        ".set_modified",
         ".try_lock",
         ".is_locked",
     ];
-    let mut places = BTreeSet::new();
-    let mut directories = vec!["src/directory".to_owned()];
+    let mut files = vec![PathBuf::from("src/files.rs")];
+    let mut directories = vec![PathBuf::from("src/directory")];
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(&directory).unwrap() {
             let entry = entry.unwrap();
-            let path = format!("{directory}/{}", entry.file_name().to_str().unwrap());
-            if entry.file_type().unwrap().is_dir() {
-                directories.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            for (number, line) in text.lines().enumerate() {
-                for call in CALLS {
-                    for (at, _) in line.match_indices(&format!("{call}(")) {
-                        // A method's place is its name.
-                        let column = at + 1 + usize::from(call.starts_with('.'));
-                        places.insert((path.clone(), number as u32 + 1, column as u32));
-                    }
+            let is_directory = entry.file_type().unwrap().is_dir();
+            if is_directory { &mut directories } else { &mut files }.push(entry.path());
+        }
+    }
+    let mut places = BTreeSet::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            for call in CALLS {
+                for (at, _) in line.match_indices(&format!("{call}(")) {
+                    // A method's place is its name.
+                    let column = at + 1 + usize::from(call.starts_with('.'));
+                    let path = path.to_str().unwrap().to_owned();
+                    places.insert((path, number as u32 + 1, column as u32));
                 }
             }
         }

@@ -23,6 +23,7 @@ use crate::backend::{
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::id::SessionId;
 use crate::stream::CheckpointReader;
 use crate::sys::{Directory, Disk, Os, Outcome, found};
@@ -285,6 +286,11 @@ impl Backend for DirectoryBackend {
 
     fn directory(&self, id: &SessionId) -> Option<PathBuf> {
         Some(self.location.join(names::session(id)))
+    }
+
+    fn files(&self, id: &SessionId) -> Result<Option<Files>> {
+        let (_, session) = self.session(id)?;
+        Ok(Some(Files::new(session)))
     }
 }
 

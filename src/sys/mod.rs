@@ -74,6 +74,8 @@ pub(crate) trait RawFile: Debug + Send + Sync {
     /// Writes the buffers one behind the other.
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Sets the time of its last change.
+    fn set_modified(&self, time: SystemTime) -> io::Result<()>;
     fn metadata(&self) -> io::Result<Metadata>;
     fn sync(&self) -> io::Result<()>;
     /// Flushes the content, and of the rest only what is needed to read it.
@@ -448,6 +450,11 @@ impl File {
     #[track_caller]
     pub(crate) fn set_len(&self, len: u64) -> Outcome<()> {
         self.here("write", || self.raw.set_len(len))
+    }
+
+    #[track_caller]
+    pub(crate) fn set_modified(&self, time: SystemTime) -> Outcome<()> {
+        self.here("set the time of", || self.raw.set_modified(time))
     }
 
     #[track_caller]

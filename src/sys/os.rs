@@ -10,7 +10,9 @@ use std::time::{Duration, SystemTime};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, RenameFlags, StatxFlags};
+use rustix::fs::{
+    self as fs, AtFlags, FileType, Mode, OFlags, RenameFlags, StatxFlags, Timespec, Timestamps,
+};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
@@ -222,6 +224,14 @@ impl RawFile for OsFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         Ok(retry_on_intr(|| fs::ftruncate(&self.0, len))?)
+    }
+
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let modified = Timespec::try_from(since).map_err(|_| Errno::OVERFLOW)?;
+        let accessed = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
+        let times = Timestamps { last_access: accessed, last_modification: modified };
+        Ok(retry_on_intr(|| fs::futimens(&self.0, &times))?)
     }
 
     fn metadata(&self) -> io::Result<Metadata> {

@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::crash::plain;
 use super::disk::SimulatedDisk;
-use super::scenario::{Id, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
+use super::scenario::{
+    COPIED, Id, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step, payload,
+};
 use super::world::{Expected, Presence, World};
 use crate::backend::{Format, Trashed};
-use crate::checkpoint::{CheckpointInfo, Retention, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use crate::copy::CopyOptions;
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
@@ -93,6 +97,11 @@ impl Run {
         self.repository.get(id)
     }
 
+    /// Another repository on this disk.
+    fn disk_repository(&self, location: &str) -> Result<Repository, Error> {
+        open(&self.disk, &self.wrap, Path::new(location), self.format)
+    }
+
     fn place(&self, id: Id) -> PathBuf {
         self.location.join(format!("{id}.session"))
     }
@@ -146,6 +155,45 @@ impl Run {
                 };
                 self.save(id, number, SaveOptions::new().follows(revision), Writer::save_with)
             }
+            Step::Restore(id, number) => {
+                let session = self.session(id)?;
+                let mut history = session.history()?.revisions.into_iter().rev();
+                let wanted = history.find(|it| it.info.digest == Digest::of(&payload(number)));
+                let wanted = wanted.map_or(Revision::NONE, |it| it.info.revision);
+                let info = session.restore(wanted)?;
+                self.world.give(id, info.revision, number);
+                Ok(())
+            }
+            Step::Fork(from, to) => {
+                let options = CreateOptions::new().id(SessionId::new(to)?);
+                self.session(from)?.fork(None, &options).map(drop)
+            }
+            Step::Copy(id) => {
+                // What is read from is what nothing is done to.
+                let source = self.disk_repository(SOURCE)?.get(id)?;
+                let copied =
+                    source.copy_to(&self.repository, CopyOptions::new().format(self.format))?;
+                if copied.without_history == 0 {
+                    self.world.copied(id);
+                }
+                match copied.passed_over.is_empty() && copied.damaged.is_empty() {
+                    true => Ok(()),
+                    false => Err(Error::NoCheckpoint { id: source.id().clone() }),
+                }
+            }
+            Step::Source(id) => {
+                let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;
+                let session = source.get_or_create(id)?;
+                for (number, of) in COPIED {
+                    let options = SaveOptions { number: Some(number), ..SaveOptions::new() };
+                    session.save_with(&payload(of), &options.label("step", of.to_string()))?;
+                }
+                let directory = Path::new(SOURCE).join(format!("{id}.session"));
+                self.disk.put_file(directory.join(OWN_FILE), b"own");
+                self.disk.put_link(directory.join(OWN_LINK.0), OWN_LINK.1);
+                self.disk.sync_all();
+                Ok(())
+            }
             Step::Hold(id) => {
                 let writer = self.session(id)?.writer()?;
                 self.writers.insert(id, writer);
@@ -173,8 +221,12 @@ impl Run {
                 self.repository.last().map(drop)
             }
             Step::OwnFiles(id) => {
-                self.disk.put_file(self.place(id).join("own/files/report"), b"own");
+                self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
                 self.disk.sync_all();
+                Ok(())
+            }
+            Step::UnflushedFile(id) => {
+                self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
                 Ok(())
             }
             Step::Foreign(id) => {
@@ -278,8 +330,14 @@ impl Run {
             Some(newest) => found.payloads = vec![*newest],
             None => return Err(format!("{id} holds none of {:?}", found.payloads)),
         }
-        let own_files = self.place(id).join("own/files/report");
-        if found.has_own_files && self.disk.read(own_files).is_none() {
+        let must_have_own_files = found.has_own_files
+            || found.own_files_come_with.is_some_and(|it| found.payloads == [Some(it)]);
+        let own_file = self.disk.read(self.place(id).join(OWN_FILE));
+        let own_link = self.disk.link_target(self.place(id).join(OWN_LINK.0));
+        let must_have_link = must_have_own_files && found.own_files_come_with.is_some();
+        if must_have_own_files && own_file.as_deref() != Some(b"own")
+            || must_have_link && own_link.is_none_or(|it| it != OWN_LINK.1)
+        {
             return Err(format!("{id} is there, and the program's files in it are not"));
         }
         Ok(())

@@ -20,6 +20,12 @@ pub(crate) enum Step {
     Stream(Id, u32),
     /// Saves, on condition that nobody saved in between.
     Follow(Id, u32),
+    /// Makes the revision of this payload the newest.
+    Restore(Id, u32),
+    /// Makes the second session of the newest checkpoint of the first.
+    Fork(Id, Id),
+    /// Copies the session of this name from [`SOURCE`].
+    Copy(Id),
     /// Becomes the writer, and stays it.
     Hold(Id),
     Release(Id),
@@ -37,6 +43,10 @@ pub(crate) enum Step {
     Look(Id),
     /// The program puts files of its own into the session's directory.
     OwnFiles(Id),
+    /// The same file, which nobody flushed.
+    UnflushedFile(Id),
+    /// A program keeps a session in [`SOURCE`], with files of its own.
+    Source(Id),
     /// PlainBox makes a session.
     Foreign(Id),
     /// A save is killed.
@@ -56,6 +66,8 @@ impl Step {
         matches!(
             self,
             Self::OwnFiles(_)
+                | Self::UnflushedFile(_)
+                | Self::Source(_)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
                 | Self::Debris(_)
@@ -94,6 +106,13 @@ impl fmt::Display for Scenario {
 /// What lies beside the repository, and must stay as it is.
 pub(crate) const OUTSIDE: &str = "/home/outside";
 pub(crate) const NEAR: &str = "/home/user/sessions";
+/// Another repository, to copy from.
+pub(crate) const SOURCE: &str = "/home/source";
+/// The numbers and payloads of the session in it.
+pub(crate) const COPIED: [(u64, u32); 3] = [(1, 3), (2, 2), (4, 6)];
+/// A file that a program keeps in its session's directory, and in [`SOURCE`] a link to it.
+pub(crate) const OWN_FILE: &str = "own/files/report";
+pub(crate) const OWN_LINK: (&str, &str) = ("own/newest", "files/report");
 const FAR: &str = "/home/user/.local/state/pitstop/sessions";
 
 /// The payload of this number. Each sector of each is unlike any other.
@@ -139,11 +158,13 @@ pub(crate) const LARGE: u32 = 300;
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut all = of_both(Format::Plain);
     all.extend(of_plain());
+    all.extend(moving(Format::Plain));
     all.extend(of_both(Format::Journal));
     all.extend(of_journals());
-    if let Ok(only) = std::env::var("CARE_ONLY") {
-        all.retain(|it| only.split(',').any(|o| it.name.starts_with(o)));
-    } // CAREHACK
+    all.extend(moving(Format::Journal));
+    if let Ok(only) = std::env::var("PITSTOP_SCENARIO") {
+        all.retain(|it| it.to_string() == only || it.name == only);
+    }
     all
 }
 
@@ -218,6 +239,22 @@ fn of_both(format: Format) -> Vec<Scenario> {
     ]
 }
 
+fn moving(format: Format) -> Vec<Scenario> {
+    let scenario = |name, location, given: &[Step], steps: &[Step]| {
+        scenario(format, name, location, given, steps)
+    };
+    vec![
+        scenario("copy", FAR, &[Source("a")], &[Copy("a"), Copy("a"), Save("a", 7)]),
+        scenario(
+            "copy-to-empty",
+            NEAR,
+            &[Source("a"), Create("a"), UnflushedFile("a")],
+            &[Copy("a")],
+        ),
+        scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
+    ]
+}
+
 /// What PlainBox does, and what only a plain session has.
 fn of_plain() -> Vec<Scenario> {
     let scenario = |name, location, given: &[Step], steps: &[Step]| {
@@ -283,6 +320,7 @@ fn of_journals() -> Vec<Scenario> {
             &all([&made, &saves(STATE..STATE + 7).collect::<Vec<_>>()]),
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
+        scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
         scenario(
             "large-streams",

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use twox_hash::XxHash3_64;
 
-use super::scenario::{Id, Step};
+use super::scenario::{COPIED, Id, Step};
 use crate::checkpoint::Revision;
 
 /// What must be found. Where something is in flight, more than one answer is right.
@@ -39,6 +39,8 @@ pub(crate) struct Expected {
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
     pub has_own_files: bool,
+    /// The payload that is not there without them.
+    pub own_files_come_with: Option<u32>,
     /// The payload of each number that was ever given, as far as anybody was told or saw it.
     pub given: BTreeMap<u64, u32>,
     /// The highest number that was told, or seen to be on the disk: no other may be so low again.
@@ -89,6 +91,7 @@ impl World {
             in_trash: Presence::Gone,
             payloads: vec![None],
             has_own_files: false,
+            own_files_come_with: None,
             given: BTreeMap::new(),
             told: 0,
         })
@@ -103,6 +106,13 @@ impl World {
         let session = self.session(id);
         session.given.insert(number, payload);
         session.told = number;
+    }
+
+    /// The checkpoints of [`COPIED`] were copied, each with its number.
+    pub(crate) fn copied(&mut self, id: Id) {
+        let session = self.session(id);
+        session.given.extend(COPIED);
+        session.told = COPIED.iter().map(|(number, _)| *number).max().unwrap_or(0);
     }
 
     /// Somebody saw what this holds, after a kill. It may not last. Where a power cut takes a save that
@@ -133,6 +143,19 @@ impl World {
         self.in_flight = Some(step);
         match step {
             Step::Create(id) | Step::Foreign(id) => self.begin_create(id),
+            Step::Fork(from, to) => {
+                let payloads = self.session(from).payloads.clone();
+                self.begin_create(to);
+                self.session(to).payloads.extend(payloads);
+            }
+            Step::Copy(id) => {
+                if !self.is_present(id) {
+                    self.begin_create(id);
+                }
+                let session = self.session(id);
+                session.payloads.extend(COPIED.map(|(_, payload)| Some(payload)));
+                session.own_files_come_with = COPIED.last().map(|(_, payload)| *payload);
+            }
             Step::Replace(id) => {
                 self.begin_create(id);
                 match self.last.as_slice() {
@@ -142,7 +165,10 @@ impl World {
                     _ => self.begin_last(id),
                 }
             }
-            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload) => {
                 self.session(id).payloads.push(Some(payload));
                 if let Some(Replaced { old, .. }) = self.replaces.get(id).copied() {
                     if self.is_present(old) {
@@ -195,7 +221,10 @@ impl World {
     pub(crate) fn indeterminate(&self, step: Step) -> (Self, Self) {
         let (mut now, mut later) = (self.clone(), self.clone());
         match step {
-            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload) => {
                 now.session(id).payloads = vec![Some(payload)];
                 later.session(id).payloads.push(Some(payload));
             }
@@ -218,9 +247,16 @@ impl World {
         (now, later)
     }
 
+    /// The step was done in part.
+    pub(crate) fn interrupted(mut self, step: Step) -> (Self, Self) {
+        self.begin(step);
+        (self.clone(), self)
+    }
+
     fn begin_create(&mut self, id: Id) {
         let was_present = self.is_present(id);
         let session = self.session(id);
+        session.own_files_come_with = None;
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
         match was_present {
             true => session.payloads.push(None),
@@ -262,7 +298,26 @@ impl World {
                     None => self.last = vec![Some(id)],
                 }
             }
-            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
+            Step::Fork(from, to) => {
+                let from = self.session(from).clone();
+                self.acknowledge_create(to);
+                let session = self.session(to);
+                session.given.extend(from.payloads.iter().flatten().map(|payload| (1, *payload)));
+                session.told = 1;
+                session.payloads = from.payloads;
+                session.has_own_files = from.has_own_files;
+            }
+            Step::Copy(id) => {
+                let session = self.session(id);
+                session.presence = Presence::Sure;
+                session.payloads =
+                    COPIED.last().map(|(_, payload)| Some(*payload)).into_iter().collect();
+                session.has_own_files = true;
+            }
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload) => {
                 let session = self.session(id);
                 session.presence = Presence::Sure;
                 session.payloads = vec![Some(payload)];

@@ -27,7 +27,10 @@ impl Exit {
         (Self::Usage, "the command line is wrong"),
         (Self::NotFound, "there is no such session or revision, or nothing was saved"),
         (Self::InUse, "somebody else is writing the session, or it is locked"),
-        (Self::Conflict, "somebody saved in between (see save --follows)"),
+        (
+            Self::Conflict,
+            "somebody saved in between (see save --follows), or a copy went its own way",
+        ),
         (Self::Damaged, "what lies there is damaged"),
     ];
 
@@ -37,7 +40,7 @@ impl Exit {
             E::InvalidId { .. } | E::LabelsTooLong { .. } => Self::Usage,
             E::NotFound { .. } | E::NoCheckpoint { .. } | E::NoRevision { .. } => Self::NotFound,
             E::Busy { .. } | E::Locked { .. } => Self::InUse,
-            E::Conflict { .. } => Self::Conflict,
+            E::Conflict { .. } | E::Diverged { .. } => Self::Conflict,
             E::Corrupt { .. } => Self::Damaged,
             _ => Self::Failed,
         }

@@ -44,6 +44,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
                 format!("{} saves over it", line(&["save", "--follows", &found, id.as_str()])),
             ]
         }
+        Error::Diverged { .. } => {
+            vec!["it was left as it is: copy to another name (see --as), or remove it".to_owned()]
+        }
         Error::Corrupt { place, .. } if place.ends_with("last-session") => vec![format!(
             "it was left as it is; {} moves it aside and puts a good one in its place",
             line(&["last", "SESSION"])
@@ -74,10 +77,16 @@ pub(crate) fn of_session(error: Error, session: &Session, context: &Context) -> 
     let id = session.id().as_str();
     match &error {
         Error::Corrupt { newest_good: Some(revision), .. } => {
-            let hint = format!(
-                "it was left as it is; `{}` gives revision {revision}, the newest good one",
-                context.command_line(&["load", id, "--newest-good"])
-            );
+            let hint = match context.command {
+                "copy" | "export" => format!(
+                    "it was left as it is; `{}` makes revision {revision}, the newest good one, the newest",
+                    context.command_line(&["restore", id, "--newest-good"])
+                ),
+                _ => format!(
+                    "it was left as it is; `{}` gives revision {revision}, the newest good one",
+                    context.command_line(&["load", id, "--newest-good"])
+                ),
+            };
             CommandError::from(error).hint(hint)
         }
         Error::Unsupported { .. } if is_plain(session) => CommandError::from(error)

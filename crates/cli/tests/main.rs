@@ -10,6 +10,7 @@ mod cli {
     mod inspect;
     mod json;
     mod large;
+    mod moving;
     mod output;
     mod storage;
     mod story;

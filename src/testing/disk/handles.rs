@@ -367,6 +367,10 @@ impl RawFile for File {
         })
     }
 
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.change(|state, key| state.nodes[key].modified = time)
+    }
+
     fn metadata(&self) -> io::Result<Metadata> {
         self.handle.metadata()
     }

@@ -1,13 +1,16 @@
 //! The commands, one in each file.
 
 mod completions;
+mod copy;
 mod create;
+mod fork;
 mod history;
 mod last;
 mod list;
 mod load;
 mod man;
 mod remove;
+mod restore;
 mod save;
 mod show;
 mod status;
@@ -24,6 +27,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create"]),
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
+    ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy"]),
     ("What can go?", &["remove", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
@@ -36,6 +40,9 @@ pub(crate) enum Command {
     List(list::ListArgs),
     Show(show::ShowArgs),
     History(history::HistoryArgs),
+    Restore(restore::RestoreArgs),
+    Fork(fork::ForkArgs),
+    Copy(copy::CopyArgs),
     Last(last::LastArgs),
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
@@ -54,6 +61,9 @@ impl Command {
             Self::List(_) => "list",
             Self::Show(_) => "show",
             Self::History(_) => "history",
+            Self::Restore(_) => "restore",
+            Self::Fork(_) => "fork",
+            Self::Copy(_) => "copy",
             Self::Last(_) => "last",
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
@@ -72,6 +82,9 @@ impl Command {
             Self::List(args) => list::run(args, context),
             Self::Show(args) => show::run(args, context),
             Self::History(args) => history::run(args, context),
+            Self::Restore(args) => restore::run(args, context),
+            Self::Fork(args) => fork::run(args, context),
+            Self::Copy(args) => copy::run(args, context),
             Self::Last(args) => last::run(args, context),
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),

@@ -4,6 +4,7 @@ mod content;
 mod history;
 mod human;
 mod json;
+mod progress;
 mod table;
 mod trash;
 
@@ -18,6 +19,7 @@ pub(crate) use content::{content, part};
 pub(crate) use history::history;
 pub(crate) use human::{absolute, age, relative, size};
 pub(crate) use json::{Time, WriterJson};
+pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
 pub(crate) use trash::trash;
 
