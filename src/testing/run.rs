@@ -5,16 +5,19 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::crash::plain;
 use super::disk::SimulatedDisk;
+use super::hook::{Action, HookedDisk};
 use super::scenario::{
-    COPIED, Id, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step, payload,
+    COPIED, Id, Meanwhile, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step,
+    payload,
 };
-use super::world::{Expected, Presence, World};
-use crate::backend::{Format, Trashed};
-use crate::checkpoint::{CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use super::world::{Expected, NO_LINK, Presence, World};
+use crate::backend::{Format, Status, Summary, Trashed};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::copy::CopyOptions;
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
@@ -51,6 +54,7 @@ impl Run {
         world: World,
     ) -> Result<Self, Error> {
         let (location, format) = (PathBuf::from(scenario.location), scenario.format);
+        let wrap = &between(wrap, scenario.meanwhile);
         let repository = open(&disk, wrap, &location, format)?;
         let (wrap, writers, worlds) = (wrap.clone(), BTreeMap::new(), vec![world.clone()]);
         Ok(Self { disk, wrap, location, format, repository, writers, world, worlds })
@@ -59,7 +63,7 @@ impl Run {
     /// A program that is about to begin with a scenario's steps.
     pub(crate) fn of(scenario: &Scenario, wrap: &Wrap) -> Result<Self, Error> {
         let disk = SimulatedDisk::new();
-        disk.set_hard_links(scenario.has_hard_links);
+        disk.set_traits(scenario.traits);
         disk.put_directory("/home/user");
         disk.put_file(format!("{OUTSIDE}/a.session/session"), b"outside");
         disk.put_file(format!("{OUTSIDE}/file"), b"outside");
@@ -234,7 +238,11 @@ impl Run {
                 Ok(())
             }
             Step::Unfinished(id) => {
-                self.disk.put_file(self.place(id).join("session.new"), b"half of a checkp");
+                let name = match self.format {
+                    Format::Journal => "session.journal.new",
+                    _ => "session.new",
+                };
+                self.disk.put_file(self.place(id).join(name), b"half of a checkp");
                 Ok(())
             }
             Step::Debris(id) => {
@@ -248,6 +256,32 @@ impl Run {
             }
             Step::Leftover(id) => {
                 self.disk.put_file(self.place(id).join("session.next"), b"half of a checkp");
+                Ok(())
+            }
+            Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
+                Err(Error::Locked { .. }) => Ok(()),
+                Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
+                Err(error) => Err(error),
+            },
+            Step::Contend(id, number) => match self.perform(Step::Save(id, number)) {
+                Err(Error::Locked { .. }) => Ok(()),
+                outcome => outcome,
+            },
+            Step::LeftLink(id) => {
+                let link = self.location.join(format!(".{id}.last"));
+                self.disk.put_link(link, format!("/where/it/was/{id}.session"));
+                Ok(())
+            }
+            Step::LastIsFile => {
+                self.disk.delete(self.location.join("last-session"));
+                self.disk.put_file(self.location.join("last-session"), b"evidence");
+                self.disk.sync_all();
+                Ok(())
+            }
+            Step::LastIsDirectory => {
+                self.disk.delete(self.location.join("last-session"));
+                self.disk.put_directory(self.location.join("last-session"));
+                self.disk.sync_all();
                 Ok(())
             }
             Step::Wait(seconds) => {
@@ -279,10 +313,17 @@ impl Run {
         let trash = self.repository.trash().map_err(|error| wrong("trash", error))?;
         let trash: Vec<&str> = trash.iter().map(|it| it.id.as_str()).collect();
         for (id, expected) in &mut found.sessions {
-            observe_trash(id, listed.contains(id), trash.contains(id), expected)?;
-            self.observe_session(id, listed.contains(id), expected)?;
+            let summary = listing.sessions.iter().find(|it| it.id.as_str() == *id);
+            observe_trash(id, summary.is_some(), trash.contains(id), expected)?;
+            self.observe_session(id, summary, expected)?;
         }
-        let last = self.repository.last().map_err(|error| wrong("last", error))?;
+        let last = match self.repository.last() {
+            Err(Error::Corrupt { .. }) if found.last.contains(&Some(NO_LINK)) => {
+                found.last = vec![Some(NO_LINK)];
+                return Ok(found);
+            }
+            last => last.map_err(|error| wrong("last", error))?,
+        };
         let last_id = last.as_ref().map(|session| session.id().as_str());
         found.last.retain(|allowed| *allowed == last_id);
         found.last.truncate(1);
@@ -298,17 +339,29 @@ impl Run {
         Ok(found)
     }
 
-    fn observe_session(&self, id: Id, listed: bool, found: &mut Expected) -> Result<(), String> {
+    fn observe_session(
+        &self,
+        id: Id,
+        summary: Option<&Summary>,
+        found: &mut Expected,
+    ) -> Result<(), String> {
+        let listed = summary.is_some();
         match (found.presence, listed) {
             (Presence::Sure, false) => return Err(format!("{id} is not listed")),
             (Presence::Gone, true) => return Err(format!("{id} is listed, and was removed")),
             _ => (),
         }
+        match summary.filter(|_| found.is_complete) {
+            Some(it) if it.format != self.format => return Err(format!("{id} is {}", it.format)),
+            _ => (),
+        }
         found.presence = if listed { Presence::Sure } else { Presence::Gone };
-        let loaded = self.session(id).and_then(|session| {
-            session.status()?;
-            session.load()
-        });
+        let status = self.session(id).and_then(|session| session.status());
+        let loaded = self.session(id).and_then(|session| session.load());
+        self.check_agreement(id, summary, &status, &loaded)?;
+        if summary.is_some_and(|it| it.format == Format::Journal) {
+            self.observe_history(id, loaded.as_ref().ok(), found)?;
+        }
         let payloads: Vec<Option<u32>> = match loaded {
             Err(Error::NotFound { .. }) if !listed => return Ok(()),
             Ok(loaded) => (found.payloads.iter().copied())
@@ -319,9 +372,6 @@ impl Run {
             }
             Err(error) => return Err(format!("{id} does not load: {error:?}")),
         };
-        if listed && self.format == Format::Journal {
-            self.observe_history(id, found)?;
-        }
         if payloads == [None] {
             // It was made anew, or nothing was ever saved.
             (found.told, found.given) = (0, BTreeMap::new());
@@ -343,17 +393,47 @@ impl Run {
         Ok(())
     }
 
-    /// Every revision that is listed is there, and is what it was when its number was given.
-    fn observe_history(&self, id: Id, found: &mut Expected) -> Result<(), String> {
-        let is_journal = self.disk.names(self.place(id)).contains(&"session.journal".into());
-        if !is_journal && (found.given.is_empty() || found.payloads.contains(&None)) {
-            // PlainBox made it, or a power cut left its name alone: that is a plain session.
-            return Ok(());
+    /// A list, a status and a load tell the same of a session.
+    fn check_agreement(
+        &self,
+        id: Id,
+        summary: Option<&Summary>,
+        status: &Result<Status, Error>,
+        loaded: &Result<Checkpoint, Error>,
+    ) -> Result<(), String> {
+        let told = |it: &Summary| (it.saved, it.size, it.format, it.live);
+        let of_status = status.as_ref().map(|status| told(&status.summary)).ok();
+        if summary.map(told) != of_status {
+            return Err(format!("{id} is listed as {summary:?}, and its status is {status:?}"));
         }
+        let of_load = match loaded {
+            Ok(checkpoint) => Some((checkpoint.info.saved, checkpoint.info.size)),
+            Err(_) => None,
+        };
+        if summary.and_then(|it| it.saved.zip(it.size)) != of_load {
+            return Err(format!("{id} is listed as {summary:?}, and loads as {of_load:?}"));
+        }
+        Ok(())
+    }
+
+    /// The history begins with what loads. Every revision that is listed is there, and is what it was
+    /// when its number was given.
+    fn observe_history(
+        &self,
+        id: Id,
+        loaded: Option<&Checkpoint>,
+        found: &mut Expected,
+    ) -> Result<(), String> {
         let session = self.session(id).map_err(|error| format!("{error:?}"))?;
         let history = session.history().map_err(|error| format!("history: {error:?}"))?;
         if !history.damaged.is_empty() {
             return Err(format!("{id} reports damage: {:?}", history.damaged));
+        }
+        let newest = history.revisions.first().map(|kept| &kept.info);
+        if newest != loaded.map(|checkpoint| &checkpoint.info) {
+            return Err(format!(
+                "the history of {id} begins with {newest:?}, and {loaded:?} loads"
+            ));
         }
         for kept in &history.revisions {
             let revision = kept.info.revision;
@@ -439,6 +519,24 @@ fn observe_trash(id: Id, listed: bool, in_trash: bool, found: &mut Expected) -> 
     }
     found.in_trash = if in_trash { Presence::Sure } else { Presence::Gone };
     Ok(())
+}
+
+/// Lets somebody come in between.
+fn between(wrap: &Wrap, meanwhile: Option<Meanwhile>) -> Wrap {
+    let Some(Meanwhile { before: (operation, name, skip), act }) = meanwhile else {
+        return wrap.clone();
+    };
+    let (inner, seen) = (wrap.clone(), Arc::new(AtomicUsize::new(0)));
+    Arc::new(move |disk: SimulatedDisk| {
+        let seen = seen.clone();
+        Arc::new(HookedDisk::new(inner(disk.clone()), move |call| {
+            let is_it = call.operation == operation && call.name.is_some_and(|it| it == name);
+            if is_it && seen.fetch_add(1, Ordering::Relaxed) == skip {
+                act(&disk);
+            }
+            Action::Pass
+        }))
+    })
 }
 
 fn open(

@@ -8,6 +8,9 @@ use twox_hash::XxHash3_64;
 use super::scenario::{COPIED, Id, Step};
 use crate::checkpoint::Revision;
 
+/// Stands for what is no link, where the link to the last session belongs.
+pub(crate) const NO_LINK: Id = "(no link)";
+
 /// What must be found. Where something is in flight, more than one answer is right.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct World {
@@ -35,6 +38,8 @@ pub(crate) struct Expected {
     pub presence: Presence,
     /// Whether it is in the trash. Where both that and its presence may be, one of them is.
     pub in_trash: Presence,
+    /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
+    pub is_complete: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
@@ -89,6 +94,7 @@ impl World {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
             in_trash: Presence::Gone,
+            is_complete: false,
             payloads: vec![None],
             has_own_files: false,
             own_files_come_with: None,
@@ -198,7 +204,13 @@ impl World {
                     self.resumable = false;
                 }
             }
+            Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
+            // It is nothing to go on from, so that it is kept or moved away.
+            Step::LastIsFile | Step::LastIsDirectory => {
+                self.last.extend([None, Some(NO_LINK)]);
+                self.resumable = false;
+            }
             _ => (),
         }
     }
@@ -224,7 +236,8 @@ impl World {
             Step::Save(id, payload)
             | Step::Stream(id, payload)
             | Step::Follow(id, payload)
-            | Step::Restore(id, payload) => {
+            | Step::Restore(id, payload)
+            | Step::Contend(id, payload) => {
                 now.session(id).payloads = vec![Some(payload)];
                 later.session(id).payloads.push(Some(payload));
             }
@@ -258,6 +271,7 @@ impl World {
         let session = self.session(id);
         session.own_files_come_with = None;
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
+        session.is_complete = false;
         match was_present {
             true => session.payloads.push(None),
             false => {
@@ -283,6 +297,7 @@ impl World {
     fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
+        session.is_complete = true;
         (session.told, session.given) = (0, BTreeMap::new());
     }
 
