@@ -66,6 +66,7 @@ mod owner;
 mod random;
 mod repository;
 mod session;
+mod share;
 mod stream;
 mod sys;
 #[cfg(feature = "testing")]
@@ -87,4 +88,5 @@ pub use memory::MemoryBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
+pub use share::SharedWriter;
 pub use stream::CheckpointReader;

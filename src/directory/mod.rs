@@ -67,6 +67,18 @@ impl DirectoryBackend {
         Ok(backend)
     }
 
+    /// The repository around a session's directory, and the session.
+    pub(crate) fn around(session: &Path) -> Result<(Self, SessionId)> {
+        let invalid = |problem| Error::InvalidLocation { location: session.to_owned(), problem };
+        let session = std::path::absolute(session).map_err(|_| invalid("its path is empty"))?;
+        match (session.parent(), session.file_name()) {
+            (Some(repository), Some(name)) => {
+                Ok((Self::open(repository)?, names::in_directory(name)?))
+            }
+            _ => Err(invalid("its path ends in no name")),
+        }
+    }
+
     /// The open repository; `None` if there is none yet.
     fn repository(&self) -> Result<Option<Directory>> {
         match found(Directory::open(&*self.disk, &self.location)) {

@@ -53,24 +53,41 @@ const STAMP: &str = "%Y-%m-%dT%H.%M.%S.%6f";
 
 /// The directory of a session.
 pub(super) fn session(id: &SessionId) -> String {
-    format!("{id}{SUFFIX}")
+    match id.as_str().strip_suffix('/') {
+        Some(directory) => directory.to_owned(),
+        None => format!("{id}{SUFFIX}"),
+    }
+}
+
+/// What names that are made of a session's begin with.
+fn hidden(id: &SessionId) -> String {
+    format!(".{}", id.as_str().trim_end_matches('/'))
+}
+
+/// The session in a directory of this name, whatever that is.
+pub(super) fn in_directory(name: &OsStr) -> crate::Result<SessionId> {
+    match (id(name), name.to_str()) {
+        (Ok(id), Some(name)) if session(&id) == name => Ok(id),
+        (_, Some(name)) => Ok(SessionId::of_directory(name)),
+        (id, None) => id,
+    }
 }
 
 /// A name for a session's directory while it is being made.
 pub(super) fn staged(id: &SessionId) -> String {
     let number = u64::from_le_bytes(crate::random::bytes());
-    format!(".{id}{STAGED}{number:016x}")
+    format!("{}{STAGED}{number:016x}", hidden(id))
 }
 
 /// The name that a session's directory has while it is being deleted.
 pub(super) fn removed(id: &SessionId) -> String {
-    format!(".{id}{REMOVED}")
+    format!("{}{REMOVED}", hidden(id))
 }
 
 /// The name of a session's directory while it is in the trash: what it was, and when it went there.
 pub(super) fn trashed(id: &SessionId, removed: SystemTime) -> String {
     let stamp = Timestamp::try_from(removed).unwrap_or_default().strftime(STAMP);
-    format!(".{id}{TRASH}{stamp}")
+    format!("{}{TRASH}{stamp}", hidden(id))
 }
 
 /// The time as [`trashed`] keeps it.
@@ -80,7 +97,7 @@ pub(super) fn to_stamp(time: SystemTime) -> SystemTime {
 }
 
 /// What has this hidden name in a repository, if it is one of ours.
-pub(super) fn hidden(name: &OsStr) -> Option<Hidden> {
+pub(super) fn of_hidden(name: &OsStr) -> Option<Hidden> {
     let name = name.to_str()?.strip_prefix('.')?;
     let id = |id: &str| SessionId::new(id).ok();
     if let Some((name, stamp)) = name.rsplit_once(TRASH)
@@ -118,7 +135,7 @@ pub(super) enum Hidden {
 /// The link to a session that is about to become [`LAST`]. Two that make different sessions the last
 /// do not meet.
 pub(super) fn new_last(id: &SessionId) -> String {
-    format!(".{id}{LINK}")
+    format!("{}{LINK}", hidden(id))
 }
 
 /// Whether a directory of this name is a session: it ends in `.session` and is not hidden.
@@ -146,7 +163,7 @@ mod tests {
         let when = UNIX_EPOCH + Duration::new(1_795_449_301, 120_456_000);
         let name = trashed(&id, when);
         assert_eq!(name, ".my.trash-1 job.removed.trash-2026-11-23T15.15.01.120456");
-        let what = |name: &str| hidden(OsStr::new(name));
+        let what = |name: &str| of_hidden(OsStr::new(name));
         assert_eq!(what(&name), Some(Hidden::Trashed(id.clone(), when)));
         assert_eq!(what(&staged(&id)), Some(Hidden::Staged));
         assert_eq!(what(&removed(&id)), Some(Hidden::Removed));

@@ -54,7 +54,7 @@ impl Condemned {
         kind: Kind,
         disk: &dyn Disk,
     ) -> Result<Option<Self>> {
-        let (what, is_link) = match (names::hidden(name), kind) {
+        let (what, is_link) = match (names::of_hidden(name), kind) {
             (Some(Hidden::Removed), Kind::Directory) => ("a session that was being removed", false),
             (Some(Hidden::Staged), Kind::Directory) => ("a session that was being made", false),
             // Whoever is about to put it in place makes it anew.
@@ -70,7 +70,7 @@ impl Condemned {
             _ => return Ok(None),
         };
         let Some(directory) = found(repository.open_directory(name))? else { return Ok(None) };
-        let is_removed = names::hidden(name) == Some(Hidden::Removed);
+        let is_removed = names::of_hidden(name) == Some(Hidden::Removed);
         if !is_removed && !is_abandoned(&directory, disk)? {
             return Ok(None);
         }

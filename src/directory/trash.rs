@@ -49,7 +49,7 @@ fn move_in(repository: &Directory, mut trashed: Trashed) -> Result<Trashed> {
 pub(super) fn trashed(repository: &Directory) -> Result<Vec<Trashed>> {
     let mut all = Vec::new();
     for (name, kind) in repository.entries()? {
-        let Some(Hidden::Trashed(id, removed)) = names::hidden(&name) else { continue };
+        let Some(Hidden::Trashed(id, removed)) = names::of_hidden(&name) else { continue };
         if kind != Kind::Directory {
             continue;
         }

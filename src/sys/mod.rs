@@ -39,7 +39,7 @@ pub(crate) trait Disk: Debug + Send + Sync {
 pub(crate) trait RawDirectory: Debug + Send + Sync {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>>;
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>>;
-    /// Makes a directory, 0700 whatever the umask.
+    /// Makes a directory, 0700 whatever the umask; 2770 in one that is its group's.
     fn make_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_file(&self, name: &OsStr) -> io::Result<()>;
@@ -93,9 +93,9 @@ pub(crate) trait RawFile: Debug + Send + Sync {
 pub(crate) enum Access {
     Read,
     Write,
-    /// Write; made (0600) if it is not there.
+    /// Write; made (0600, or 0660 in a directory that is its group's) if it is not there.
     Create,
-    /// Write; made (0600), and an error if it is there.
+    /// Write; made so, and an error if it is there.
     CreateNew,
 }
 

@@ -11,6 +11,7 @@ mod load;
 mod man;
 mod remove;
 mod restore;
+mod run;
 mod save;
 mod show;
 mod status;
@@ -24,7 +25,7 @@ use crate::error::Outcome;
 
 /// The commands as help shows them, by the question that each answers.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("Keep state", &["save", "load", "create"]),
+    ("Keep state", &["save", "load", "create", "run"]),
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
     ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy"]),
@@ -36,6 +37,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
 pub(crate) enum Command {
     Create(create::CreateArgs),
     Save(save::SaveArgs),
+    Run(run::RunArgs),
     Load(load::LoadArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
@@ -57,6 +59,7 @@ impl Command {
         match self {
             Self::Create(_) => "create",
             Self::Save(_) => "save",
+            Self::Run(_) => "run",
             Self::Load(_) => "load",
             Self::List(_) => "list",
             Self::Show(_) => "show",
@@ -78,6 +81,7 @@ impl Command {
         match self {
             Self::Create(args) => create::run(args, context),
             Self::Save(args) => save::run(args, context),
+            Self::Run(args) => run::run(args, context),
             Self::Load(args) => load::run(args, context),
             Self::List(args) => list::run(args, context),
             Self::Show(args) => show::run(args, context),
