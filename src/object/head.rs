@@ -1,5 +1,6 @@
 //! A session's head: the one object that is changed, and the only one that says what stands.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -223,6 +224,12 @@ impl Glimpse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Time(i64);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:020}", self.0)
+    }
+}
 
 impl From<SystemTime> for Time {
     fn from(time: SystemTime) -> Self {

@@ -18,6 +18,7 @@ pub(super) fn list(store: &Store) -> Result<Listing> {
         match summarize(&object) {
             Ok(summary) => listing.sessions.extend(summary),
             Err(name) => listing.problems.push(Problem {
+                id: None,
                 error: Error::Corrupt {
                     place: store.location().join(object.location.as_ref()),
                     problem: "its name is none that a session has".to_owned(),

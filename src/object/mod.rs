@@ -18,6 +18,7 @@ mod runtime;
 mod store;
 mod swap;
 mod table;
+mod trash;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ use object_store::ObjectStore;
 
 use crate::backend::{
     Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Summary,
-    Unlocked, WriterState,
+    Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -209,16 +210,7 @@ impl Backend for ObjectBackend {
                 Life::Lives | Life::Elsewhere => WriterState::Live(Some(place.owner.clone())),
             },
         };
-        let saved = head.newest().map(|newest| newest.saved.into());
-        let summary = Summary {
-            id: id.clone(),
-            saved,
-            size: head.newest().map(|newest| newest.size),
-            labels: head.newest().map(|newest| newest.labels.clone()).unwrap_or_default(),
-            changed: saved.unwrap_or(head.created.into()),
-            format: Format::Object,
-            live: matches!(writer, WriterState::Live(_)),
-        };
+        let summary = summary(id, &head, matches!(writer, WriterState::Live(_)));
         Ok(Status { summary, created: Some(head.created.into()), writer })
     }
 
@@ -260,6 +252,26 @@ impl Backend for ObjectBackend {
         self.inner.remove(id)
     }
 
+    fn usage(&self, id: &SessionId) -> Result<Usage> {
+        self.inner.usage(id)
+    }
+
+    fn trash(&self, id: &SessionId) -> Result<Trashed> {
+        self.inner.trash(id)
+    }
+
+    fn trashed(&self) -> Result<Vec<Trashed>> {
+        self.inner.trashed()
+    }
+
+    fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
+        self.inner.restore_trashed(trashed, id)
+    }
+
+    fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
+        self.inner.delete_trashed(trashed)
+    }
+
     fn last(&self) -> Result<Option<SessionId>> {
         let Some(id) = last::last(&self.inner.store)? else { return Ok(None) };
         match self.inner.start_of_head(&id) {
@@ -277,5 +289,20 @@ impl Backend for ObjectBackend {
 
     fn directory(&self, _: &SessionId) -> Option<PathBuf> {
         None
+    }
+}
+
+/// What a head says of its session.
+fn summary(id: &SessionId, head: &Head, live: bool) -> Summary {
+    let newest = head.newest();
+    let saved = newest.map(|newest| newest.saved.into());
+    Summary {
+        id: id.clone(),
+        saved,
+        size: newest.map(|newest| newest.size),
+        labels: newest.map(|newest| newest.labels.clone()).unwrap_or_default(),
+        changed: saved.unwrap_or(head.created.into()),
+        format: Format::Object,
+        live,
     }
 }

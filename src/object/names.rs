@@ -2,6 +2,7 @@
 
 use twox_hash::XxHash3_64;
 
+use super::head::Time;
 use super::nonce::Nonce;
 use crate::id::SessionId;
 
@@ -29,9 +30,27 @@ pub(super) fn beat(id: &SessionId) -> String {
     format!("w/{:x}/{}", shard(id), encoded(id))
 }
 
-/// All records and packs of one life of a session.
-pub(super) fn records(id: &SessionId, made: Nonce) -> String {
-    format!("c/{}/{made}", encoded(id))
+/// All records and packs of one life of a session. They stay where they are if it gets another name.
+pub(super) fn records(made: Nonce) -> String {
+    format!("c/{made}")
+}
+
+/// All sessions in the trash.
+pub(super) const TRASH: &str = "t";
+
+/// All in the trash that had this name.
+pub(super) fn trash_of(id: &SessionId) -> String {
+    format!("{TRASH}/{}", encoded(id))
+}
+
+/// A session in the trash: when it went there, and a number of its own.
+pub(super) fn trashed(id: &SessionId, removed: Time, nonce: Nonce) -> String {
+    format!("{}{nonce}", trashed_start(id, removed))
+}
+
+/// How the key of that begins.
+pub(super) fn trashed_start(id: &SessionId, removed: Time) -> String {
+    format!("{}/{removed}-", trash_of(id))
 }
 
 /// What a record or a pack is called: the revision that it came with, and a number of its own.

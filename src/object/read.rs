@@ -72,7 +72,7 @@ impl Inner {
     pub(super) fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
         let none = || Error::NoRevision { id: id.clone(), revision };
         let number = revision.number().ok_or_else(none)?;
-        self.as_it_stands(id, true, |head| match self.find(id, head, &head.table, number)? {
+        self.as_it_stands(id, true, |head| match self.find(head, &head.table, number)? {
             Found::Entry(entry) => self.checkpoint(id, head, &entry),
             Found::Nothing => Err(none()),
             Found::Missing(key) => Ok(Err(key)),
@@ -86,7 +86,7 @@ impl Inner {
             let mut packs = head.table.packs.clone();
             while !packs.is_empty() {
                 let pack = packs.remove(0);
-                match self.pack(id, head, &pack.name) {
+                match self.pack(&pack.name, head) {
                     Ok(Ok(table)) => {
                         entries.extend(table.entries);
                         packs.splice(0..0, table.packs);
@@ -103,22 +103,22 @@ impl Inner {
         })
     }
 
-    fn find(&self, id: &SessionId, head: &Head, table: &Table, revision: u64) -> Result<Found> {
+    fn find(&self, head: &Head, table: &Table, revision: u64) -> Result<Found> {
         if let Some(entry) = table.entries.iter().find(|entry| entry.revision == revision) {
             return Ok(Found::Entry(entry.clone()));
         }
         let mut packs = table.packs.iter();
         match packs.find(|pack| (pack.oldest..=pack.newest).contains(&revision)) {
             None => Ok(Found::Nothing),
-            Some(pack) => match self.pack(id, head, &pack.name)? {
-                Ok(table) => self.find(id, head, &table, revision),
+            Some(pack) => match self.pack(&pack.name, head)? {
+                Ok(table) => self.find(head, &table, revision),
                 Err(missing) => Ok(Found::Missing(missing)),
             },
         }
     }
 
-    pub(super) fn pack(&self, id: &SessionId, head: &Head, name: &str) -> Result<Present<Table>> {
-        let key = format!("{}/{name}", names::records(id, head.made));
+    pub(super) fn pack(&self, name: &str, head: &Head) -> Result<Present<Table>> {
+        let key = format!("{}/{name}", names::records(head.made));
         let Some(object) = self.store.get(&key)? else { return Ok(Err(key)) };
         match Table::from_pack(&object.bytes) {
             Ok(table) => Ok(Ok(table)),
@@ -135,7 +135,7 @@ impl Inner {
     ) -> Result<Present<Checkpoint>> {
         let (key, data) = match (&entry.record, &entry.payload) {
             (Some(name), _) => {
-                let key = format!("{}/{name}", names::records(id, head.made));
+                let key = format!("{}/{name}", names::records(head.made));
                 match self.record(&key, entry.size)? {
                     Some(data) => (key, data),
                     None => return Ok(Err(key)),
@@ -172,7 +172,7 @@ impl Inner {
             let newest = head.newest().ok_or_else(|| Error::NoCheckpoint { id: id.clone() });
             let found = match number {
                 None => Found::Entry(newest?.clone()),
-                Some(number) => self.find(id, head, &head.table, number)?,
+                Some(number) => self.find(head, &head.table, number)?,
             };
             let entry = match found {
                 Found::Entry(entry) if entry.size > PIECE as u64 => entry,
@@ -180,7 +180,7 @@ impl Inner {
                 _ => return Ok(Ok(None)),
             };
             let name = entry.record.clone().unwrap_or_default();
-            let key = format!("{}/{name}", names::records(id, head.made));
+            let key = format!("{}/{name}", names::records(head.made));
             let Some(reader) = Reader::open(&self.store, &key, entry.size)? else {
                 return Ok(Err(key));
             };
@@ -232,7 +232,7 @@ impl Inner {
         self.corrupt(key, problem, None)
     }
 
-    fn unreadable(&self, key: &str, problem: Unreadable) -> Error {
+    pub(super) fn unreadable(&self, key: &str, problem: Unreadable) -> Error {
         match problem {
             Unreadable::Damaged(problem) => self.corrupt(key, problem, None),
             Unreadable::Newer => Error::Unsupported {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::head::{Head, Table, Tombstone};
+use super::head::{Head, Table};
 use super::nonce::Nonce;
 use super::place::Life;
 use super::swap::{Expected, Swapped};
@@ -16,21 +16,15 @@ impl Inner {
     /// a delete has no condition, so that it could hit a session that was made anew under that name.
     pub(super) fn remove(&self, id: &SessionId) -> Result<Removal> {
         let (head, mut version) = self.free_head(id)?;
-        let made = head.made;
-        loop {
-            let tombstone = Tombstone { nonce: Nonce::fresh(), made };
-            let (expected, bytes) = (Expected::Version(version), tombstone.to_bytes());
-            match self.swap(id, &expected, &bytes, |_| false)? {
-                Swapped::Done(_) | Swapped::Since => break,
-                Swapped::Other(_) => match self.free_head(id) {
-                    Ok((now, at)) if now.made == made => version = at,
-                    // Somebody else was faster.
-                    Ok(_) | Err(Error::NotFound { .. }) => break,
-                    Err(error) => return Err(error),
-                },
-            }
+        while !self.bury_once(id, &version, head.made)? {
+            version = match self.free_head(id) {
+                Ok((now, version)) if now.made == head.made => version,
+                // Somebody else was faster.
+                Ok(_) | Err(Error::NotFound { .. }) => break,
+                Err(error) => return Err(error),
+            };
         }
-        let mut keys = self.objects(id, made)?;
+        let mut keys = self.objects(head.made)?;
         keys.push(names::beat(id));
         Ok(Removal { remains: self.store.delete(&keys) })
     }
@@ -58,7 +52,7 @@ impl Inner {
 
     /// Deletes what a head gave up.
     pub(super) fn delete_dropped(&self, id: &SessionId, head: &Head, dropped: &Table) {
-        let prefix = names::records(id, head.made);
+        let prefix = names::records(head.made);
         let keys: Vec<_> = dropped.objects().map(|name| format!("{prefix}/{name}")).collect();
         if !keys.is_empty() {
             self.store.discard(&keys);
@@ -72,7 +66,7 @@ impl Inner {
     /// Deletes what this head does not name and no later one can: what came with a revision that it has or
     /// had. A record that is being written, for a save that follows, has a higher one.
     pub(super) fn collect_garbage(&self, id: &SessionId, head: &Head) {
-        let prefix = names::records(id, head.made);
+        let prefix = names::records(head.made);
         let outcome = self.named(id, head).and_then(|named| {
             let newest = head.revision().number().unwrap_or(0);
             let is_garbage = |key: &String| {
@@ -82,7 +76,7 @@ impl Inner {
                         && names::record_revision(name).is_some_and(|it| it <= newest)
                 })
             };
-            let keys = self.objects(id, head.made)?.into_iter();
+            let keys = self.objects(head.made)?.into_iter();
             Ok(keys.filter(is_garbage).collect::<Vec<_>>())
         });
         match outcome {
@@ -96,7 +90,7 @@ impl Inner {
         let mut named: HashSet<String> = head.table.objects().cloned().collect();
         let mut packs: Vec<_> = head.table.packs.iter().map(|pack| pack.name.clone()).collect();
         while let Some(name) = packs.pop() {
-            let table = self.pack(id, head, &name)?.map_err(|_| self.not_found(id))?;
+            let table = self.pack(&name, head)?.map_err(|_| self.not_found(id))?;
             packs.extend(table.packs.iter().map(|pack| pack.name.clone()));
             named.extend(table.objects().cloned());
         }
@@ -104,8 +98,8 @@ impl Inner {
     }
 
     /// The keys of the records and packs of one life of a session.
-    fn objects(&self, id: &SessionId, made: Nonce) -> Result<Vec<String>> {
-        let prefix = names::records(id, made);
+    pub(super) fn objects(&self, made: Nonce) -> Result<Vec<String>> {
+        let prefix = names::records(made);
         let objects = self.store.list([prefix.clone()])?;
         let key =
             |it: &object_store::ObjectMeta| Some(format!("{prefix}/{}", it.location.filename()?));

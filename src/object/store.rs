@@ -244,6 +244,12 @@ impl Store {
         Ok(connection.1.clone())
     }
 
+    /// The key of an object that was listed.
+    pub(super) fn key(&self, path: &Path) -> String {
+        let path = path.as_ref();
+        path.strip_prefix(&self.prefix).unwrap_or(path).trim_start_matches('/').to_owned()
+    }
+
     pub(super) fn path(&self, key: &str) -> Result<Path> {
         let path = match self.prefix.as_str() {
             "" => Path::parse(key),

@@ -196,7 +196,7 @@ impl ObjectWriter {
     }
 
     fn key(&self, name: &str) -> String {
-        format!("{}/{name}", names::records(&self.id, self.head.made))
+        format!("{}/{name}", names::records(self.head.made))
     }
 }
 
