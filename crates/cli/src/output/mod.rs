@@ -44,13 +44,14 @@ pub(crate) fn print_json(value: &impl Serialize) -> Outcome {
         true => serde_json::to_vec_pretty(value),
         false => serde_json::to_vec(value),
     }
-    .map_err(|error| CommandError::io("cannot write JSON", error.into()))?;
+    .map_err(|error| cannot_write(error.into()))?;
     text.push(b'\n');
     print(text)
 }
 
 pub(crate) fn cannot_write(error: io::Error) -> CommandError {
     CommandError::io("cannot write to standard output", error)
+        .hint("only the output failed: see where it goes")
 }
 
 /// Whether standard output takes colours: a terminal, and nobody said no.
