@@ -52,6 +52,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "archive")]
+mod archive;
 mod backend;
 mod checkpoint;
 mod copy;
@@ -71,6 +73,8 @@ mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "archive")]
+pub use archive::Exported;
 pub use backend::{
     Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Problem, Removal, Status,
     Summary, Unlocked, WriterState,
