@@ -58,7 +58,9 @@ pub(crate) fn is_reserved(name: &OsStr) -> bool {
 pub(crate) fn stays_inside(path: &Path, target: &Path) -> bool {
     let depth = path.components().count().saturating_sub(1);
     let up = target.components().take_while(|it| *it == Component::ParentDir).count();
-    up <= depth && target.components().skip(up).all(|it| matches!(it, Component::Normal(_)))
+    target != Path::new("")
+        && up <= depth
+        && target.components().skip(up).all(|it| matches!(it, Component::Normal(_)))
 }
 
 impl Files {
@@ -346,6 +348,7 @@ mod tests {
             // Where `b` is itself a link, `..` is not what it seems.
             ("a/link", "b/../../file", false),
             ("a/link", "./b", false),
+            ("a/link", "", false),
         ] {
             assert_eq!(stays_inside(Path::new(path), Path::new(target)), inside, "{path} {target}");
         }

@@ -7,9 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 
-use super::{
-    END, End, FILES, FILES_END, FilesDigest, HEAD, Head, checkpoint_name, damaged,
-};
+use super::{END, End, FILES, FILES_END, FilesDigest, HEAD, Head, checkpoint_name, damaged};
 use crate::checkpoint::Revision;
 use crate::copy::{Outline, Progress, open, revisions};
 use crate::error::{Error, Result};
@@ -59,8 +57,9 @@ impl Session {
             at: Progress { session: self.id().clone(), done: 0, total },
             exported: Exported { damaged, ..Exported::default() },
         };
-        export.json(HEAD, &Head::of(&outline))?;
-        export.files(files.as_ref())?;
+        let mut digest = FilesDigest::default();
+        digest.add(&export.json(HEAD, &Head::of(&outline))?);
+        export.files(files.as_ref(), digest)?;
         export.checkpoints(self, &outline)?;
         let mut to = export.archive.into_inner().map_err(failed)?;
         to.flush().map_err(failed)?;
@@ -76,15 +75,15 @@ struct Export<W: Write, P> {
 }
 
 impl<W: Write, P: FnMut(&Progress)> Export<W, P> {
-    fn json(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
+    fn json(&mut self, name: &str, value: &impl Serialize) -> Result<Vec<u8>> {
         let mut json = serde_json::to_vec(value).map_err(|error| failed(error.into()))?;
         json.push(b'\n');
         let mut header = header(EntryType::Regular, json.len() as u64, SystemTime::now());
-        self.archive.append_data(&mut header, name, json.as_slice()).map_err(failed)
+        self.archive.append_data(&mut header, name, json.as_slice()).map_err(failed)?;
+        Ok(json)
     }
 
-    fn files(&mut self, files: Option<&Files>) -> Result<()> {
-        let mut digest = FilesDigest::default();
+    fn files(&mut self, files: Option<&Files>, mut digest: FilesDigest) -> Result<()> {
         if let Some(files) = files {
             self.exported.passed_over = files.walk(&mut |path, entry| {
                 let name = Path::new(FILES).join(path);
@@ -107,7 +106,7 @@ impl<W: Write, P: FnMut(&Progress)> Export<W, P> {
                 }
             })?;
         }
-        self.json(FILES_END, &digest.end())
+        self.json(FILES_END, &digest.end()).map(drop)
     }
 
     fn file(
@@ -158,7 +157,7 @@ impl<W: Write, P: FnMut(&Progress)> Export<W, P> {
             self.at.done += info.size;
             (self.progress)(&self.at);
         }
-        self.json(END, &End { checkpoints: self.exported.revisions as u64 })
+        self.json(END, &End { checkpoints: self.exported.revisions as u64 }).map(drop)
     }
 }
 

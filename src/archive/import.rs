@@ -45,9 +45,12 @@ impl Repository {
             // As it is: what a name that is longer than a header makes of memory is ours to say.
             entries: archive.entries().map_err(failed)?.raw(true),
             next: None,
+            digest: FilesDigest::default(),
             checkpoints: 0,
         };
-        let outline = import.json::<Head>(HEAD)?.outline()?;
+        let head = import.bytes(HEAD)?;
+        import.digest.add(&head);
+        let outline = parse::<Head>(HEAD, &head)?.outline()?;
         let (session, is_new) = get_or_create(&outline, self, &options)?;
         let outcome = receive_from(&mut import, &outline, session.clone(), &mut options);
         if outcome.is_err() && is_new {
@@ -61,6 +64,8 @@ struct Import<'a, R: Read> {
     entries: Entries<'a, R>,
     /// One that was looked at, and not used.
     next: Option<Found<'a, R>>,
+    /// Of what came before the checkpoints.
+    digest: FilesDigest,
     checkpoints: u64,
 }
 
@@ -106,13 +111,12 @@ impl<'a, R: Read> Import<'a, R> {
     }
 
     /// An entry that is to come now.
-    fn json<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
+    fn bytes(&mut self, name: &str) -> Result<Vec<u8>> {
         let mut found = self.next()?;
         if found.name != name.as_bytes() || found.kind != EntryType::Regular {
             return Err(misplaced(&found.name, name));
         }
-        let json = bytes(&mut found.data, LONGEST_JSON)?;
-        serde_json::from_slice(&json).map_err(|_| damaged(format!("{name} in it is no such thing")))
+        bytes(&mut found.data, LONGEST_JSON)
     }
 }
 
@@ -123,8 +127,9 @@ impl<R: Read> Origin for Import<'_, R> {
         more: &mut dyn FnMut(u64),
     ) -> Result<(usize, Vec<PassedOver>)> {
         let mut receiver = to.map(Files::receive);
-        let (mut digest, mut files, mut passed_over) = (FilesDigest::default(), 0, Vec::new());
-        let mut before = PathBuf::new();
+        let mut digest = std::mem::take(&mut self.digest);
+        let (mut files, mut passed_over) = (0, Vec::new());
+        let (mut before, mut is_leaf) = (PathBuf::new(), false);
         loop {
             let mut found = self.next()?;
             if found.name == FILES_END.as_bytes() {
@@ -134,6 +139,13 @@ impl<R: Read> Origin for Import<'_, R> {
             let path = own_path(&found)?;
             if path <= before {
                 return Err(refused(&found.name, "comes twice, or in no order"));
+            }
+            if is_leaf && path.starts_with(&before) {
+                return Err(refused(&found.name, "is in what is no directory"));
+            }
+            is_leaf = found.kind != EntryType::Directory;
+            if is_leaf && receiver.is_none() {
+                passed_over.push(PassedOver { place: path.clone(), reason: NO_PLACE });
             }
             let size = found.data.size();
             match (found.kind, &mut receiver) {
@@ -173,12 +185,11 @@ impl<R: Read> Origin for Import<'_, R> {
                         digest.add(&piece);
                         more(piece.len() as u64);
                     }
-                    passed_over.push(PassedOver { place: path.clone(), reason: NO_PLACE });
                 }
             }
             before = path;
         }
-        if self.json::<FilesEnd>(FILES_END)? != digest.end() {
+        if parse::<FilesEnd>(FILES_END, &self.bytes(FILES_END)?)? != digest.end() {
             return Err(damaged("the files in it are not what was written"));
         }
         receiver.map_or(Ok(()), |it| it.finish())?;
@@ -230,11 +241,15 @@ impl<R: Read> Origin for Import<'_, R> {
             }
             self.checkpoints += 1;
         }
-        match self.json::<End>(END)? == (End { checkpoints: self.checkpoints }) {
+        match parse::<End>(END, &self.bytes(END)?)? == (End { checkpoints: self.checkpoints }) {
             true => Ok(()),
             false => Err(damaged("a checkpoint is missing in it")),
         }
     }
+}
+
+fn parse<T: DeserializeOwned>(name: &str, json: &[u8]) -> Result<T> {
+    serde_json::from_slice(json).map_err(|_| damaged(format!("{name} in it is no such thing")))
 }
 
 /// The number of a checkpoint's entry.
@@ -329,7 +344,7 @@ fn misplaced(name: &[u8], wanted: &str) -> Error {
 fn failed(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::Other | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
-            error.downcast().unwrap_or_else(|error| damaged(error.to_string()))
+            error.downcast().unwrap_or_else(|_| damaged("it is no tar archive, or not a whole one"))
         }
         _ => Error::Input { source: error },
     }

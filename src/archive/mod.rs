@@ -52,7 +52,7 @@ struct Entry {
     labels: Labels,
 }
 
-/// What stands behind the files: of all of them.
+/// What stands behind the files: of the head and all of them.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct FilesEnd {
     entries: u64,
@@ -146,7 +146,7 @@ fn checkpoint_name(info: &CheckpointInfo) -> String {
     }
 }
 
-/// Makes the digest of all files: of each its kind, its path, and what it holds.
+/// Makes the digest of the head, and of each file its kind, its path, and what it holds.
 #[derive(Default)]
 struct FilesDigest {
     entries: u64,
