@@ -68,6 +68,7 @@ mod owner;
 mod random;
 mod repository;
 mod session;
+mod share;
 mod stream;
 mod sys;
 #[cfg(feature = "testing")]
@@ -76,8 +77,8 @@ pub mod testing;
 #[cfg(feature = "archive")]
 pub use archive::Exported;
 pub use backend::{
-    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Problem, Removal, Status,
-    Summary, Unlocked, WriterState,
+    Backend, BackendWriter, Format, History, Kept, Leftover, Listing, NewSession, Problem, Removal,
+    Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 pub use checkpoint::{
     Checkpoint, CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions,
@@ -91,4 +92,5 @@ pub use memory::MemoryBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
+pub use share::SharedWriter;
 pub use stream::CheckpointReader;

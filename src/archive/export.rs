@@ -167,7 +167,8 @@ fn header(kind: EntryType, size: u64, modified: SystemTime) -> Header {
     header.set_size(size);
     header.set_mtime(modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
     header.set_mode(if kind == EntryType::Directory { 0o700 } else { 0o600 });
-    (header.set_uid(0), header.set_gid(0));
+    header.set_uid(0);
+    header.set_gid(0);
     header
 }
 

@@ -147,7 +147,7 @@ impl Session {
     /// # Errors
     /// [`Error::Diverged`] if the copy holds something else, which stays as it is.
     /// [`Error::Corrupt`] if the newest checkpoint is damaged: see [`restore`](Self::restore). Else
-    /// those of reading here and of [`Repository::create`] and [`Writer::save`] there.
+    /// those of reading here and of [`Repository::create`] and [`Session::save`] there.
     pub fn copy_to(&self, destination: &Repository, options: CopyOptions<'_>) -> Result<Copied> {
         copy(self, destination, options)
     }
@@ -219,7 +219,8 @@ impl Repository {
                 // It was removed meanwhile.
                 Err(Error::NotFound { .. }) => (),
                 Err(error) => {
-                    copied.problems.push(Problem { name: summary.id.to_string(), error });
+                    let (name, id) = (summary.id.to_string(), Some(summary.id));
+                    copied.problems.push(Problem { name, id, error });
                 }
             }
         }

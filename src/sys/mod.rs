@@ -39,11 +39,13 @@ pub(crate) trait Disk: Debug + Send + Sync {
 pub(crate) trait RawDirectory: Debug + Send + Sync {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>>;
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>>;
-    /// Makes a directory, 0700 whatever the umask.
+    /// Makes a directory, 0700 whatever the umask; 2770 in one that is its group's.
     fn make_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_file(&self, name: &OsStr) -> io::Result<()>;
     fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    /// Renames, and fails if there is something of the new name.
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
     fn make_symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()>;
     fn read_link(&self, name: &OsStr) -> io::Result<OsString>;
@@ -91,9 +93,9 @@ pub(crate) trait RawFile: Debug + Send + Sync {
 pub(crate) enum Access {
     Read,
     Write,
-    /// Write; made (0600) if it is not there.
+    /// Write; made (0600, or 0660 in a directory that is its group's) if it is not there.
     Create,
-    /// Write; made (0600), and an error if it is there.
+    /// Write; made so, and an error if it is there.
     CreateNew,
 }
 
@@ -128,6 +130,8 @@ pub(crate) fn not_a_file(kind: Kind) -> io::Error {
 pub(crate) struct Metadata {
     pub kind: Kind,
     pub size: u64,
+    /// How many bytes of storage it takes.
+    pub allocated: u64,
     pub modified: SystemTime,
     /// When anything about it last changed; nobody can set this back.
     pub changed: SystemTime,
@@ -265,6 +269,13 @@ impl Directory {
     pub(crate) fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
         let (from, to) = (from.as_ref(), to.as_ref());
         self.at("put in place", to, || self.raw.rename(from, to))
+    }
+
+    /// Renames, and fails if there is something of the new name.
+    #[track_caller]
+    pub(crate) fn rename_new(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        self.at("put in place", to, || self.raw.rename_new(from, to))
     }
 
     #[track_caller]

@@ -10,7 +10,9 @@ use std::time::{Duration, SystemTime};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, StatxFlags, Timespec, Timestamps};
+use rustix::fs::{
+    self as fs, AtFlags, FileType, Mode, OFlags, RenameFlags, StatxFlags, Timespec, Timestamps,
+};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
@@ -47,6 +49,15 @@ impl Disk for Os {
 #[derive(Debug)]
 struct OsDirectory(OwnedFd);
 
+impl OsDirectory {
+    /// What is made in it is its owner's alone, or its group's too if it is: that is said by the
+    /// set-group-id bit together with the group's right to write.
+    fn is_shared(&self) -> io::Result<bool> {
+        let shared = Mode::SGID.union(Mode::RWXG);
+        Ok(Mode::from_raw_mode(fs::fstat(&self.0)?.st_mode).contains(shared))
+    }
+}
+
 impl RawDirectory for OsDirectory {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>> {
         let flags = DIRECTORY | OFlags::NOFOLLOW;
@@ -62,7 +73,11 @@ impl RawDirectory for OsDirectory {
                 Access::Create => OFlags::RDWR | OFlags::CREATE,
                 Access::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
             };
-        let mode = Mode::RUSR | Mode::WUSR;
+        let creates = matches!(access, Access::Create | Access::CreateNew);
+        let mut mode = Mode::RUSR | Mode::WUSR;
+        if creates && self.is_shared()? {
+            mode |= Mode::RGRP | Mode::WGRP;
+        }
         let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, mode)) {
             Ok(fd) => fd,
             Err(errno @ (Errno::LOOP | Errno::ISDIR | Errno::NXIO)) => {
@@ -78,22 +93,26 @@ impl RawDirectory for OsDirectory {
             Kind::File => (),
             other => return Err(not_a_file(other)),
         }
-        if matches!(access, Access::Create | Access::CreateNew) {
+        if creates {
             set_mode(&fd, stat.st_mode, mode)?;
         }
         Ok(Box::new(OsFile(fd)))
     }
 
     fn make_directory(&self, name: &OsStr) -> io::Result<()> {
-        fs::mkdirat(&self.0, name, Mode::RWXU)?;
+        let mut mode = Mode::RWXU;
+        if self.is_shared()? {
+            mode |= Mode::RWXG | Mode::SGID;
+        }
+        fs::mkdirat(&self.0, name, mode)?;
         // A umask may have taken bits away that its owner needs; one that adds some does not exist.
         let fd = match fs::openat(&self.0, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
             // Somebody has removed it already.
             Err(Errno::NOENT) => return Ok(()),
             fd => fd?,
         };
-        if Mode::from_raw_mode(fs::fstat(&fd)?.st_mode) & Mode::RWXU != Mode::RWXU {
-            fs::chmodat(&self.0, name, Mode::RWXU, AtFlags::empty())?;
+        if !Mode::from_raw_mode(fs::fstat(&fd)?.st_mode).contains(mode) {
+            fs::chmodat(&self.0, name, mode, AtFlags::empty())?;
         }
         Ok(())
     }
@@ -108,6 +127,18 @@ impl RawDirectory for OsDirectory {
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        match fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
+            // This file system cannot look and rename in one.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match self.metadata(to) {
+                Ok(_) => Err(Errno::EXIST.into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.rename(from, to),
+                Err(error) => Err(error),
+            },
+            outcome => Ok(outcome?),
+        }
     }
 
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
@@ -290,6 +321,7 @@ fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags) -> io::Result<Met
     Ok(Metadata {
         kind: kind(FileType::from_raw_mode(statx.stx_mode.into())),
         size: statx.stx_size,
+        allocated: statx.stx_blocks * 512,
         modified: time(statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec),
         changed: time(statx.stx_ctime.tv_sec, statx.stx_ctime.tv_nsec),
         created: (statx.stx_mask & StatxFlags::BTIME.bits() != 0)

@@ -21,7 +21,7 @@ use super::disk::{Moment, SimulatedDisk, Survivors};
 use super::random::Random;
 use super::run::{Run, Wrap};
 use super::scenario::{Id, LARGE, STATE, Scenario, Step, scenarios};
-use super::world::World;
+use super::world::{Presence, World};
 
 /// How much of it is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { all_subsets_of: 8, samples: 80, second_crashes: 6, threads: 2 }
+        Self { all_subsets_of: 8, samples: 60, second_crashes: 5, threads: 2 }
     }
 }
 
@@ -282,7 +282,7 @@ pub(crate) fn judge(
     let mut run = Run::on(disk.clone(), wrap, scenario, world.clone())
         .map_err(|error| format!("open: {error:?}"))?;
     let found = run.observe()?;
-    let next = next_steps(&found, world.in_flight);
+    let next = next_steps(scenario, &found, world.in_flight);
     if let End::Crash(_) = end {
         // What was found is on the disk now. After a kill it may be in the kernel's memory only.
         run.world = found;
@@ -293,6 +293,9 @@ pub(crate) fn judge(
     for step in &next {
         run.step(*step).map_err(|error| format!("then {step:?}: {error:?}"))?;
         run.observe().map_err(|text| format!("then {step:?}: {text}"))?;
+        if *step == Step::Sweep {
+            run.check_swept()?;
+        }
     }
     for step in &next {
         if let Step::Save(id, _) = step
@@ -308,10 +311,24 @@ pub(crate) fn judge(
 }
 
 /// What a program does next: what it was at once more, and in any case a save in every session.
-fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
+fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Vec<Step> {
     let mut steps = Vec::new();
+    if scenario.steps.contains(&Step::Unlock("a")) {
+        // Where nobody can prove that PlainBox ended, a person has to say so.
+        steps.extend(found.sessions.keys().map(|id| Step::Unlock(id)));
+    }
     let is_there = |id: Id| found.is_present(id);
     match in_flight {
+        Some(Step::Trash(id) | Step::PutBack(id) | Step::EmptyTrash(id)) => {
+            if is_there(id) && in_flight == Some(Step::Trash(id)) {
+                steps.push(Step::Trash(id));
+            }
+            let in_trash = found.sessions[id].in_trash == Presence::Sure;
+            if in_trash || !steps.is_empty() {
+                steps.extend([Step::PutBack(id), Step::Save(id, 10)]);
+            }
+            steps.push(Step::Sweep);
+        }
         Some(Step::Remove(id)) if is_there(id) => {
             steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
         }
@@ -330,7 +347,7 @@ fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
             | Step::Stream(id, _)
             | Step::Follow(id, _)
             | Step::Remove(id),
-        ) if !is_there(id) => steps.extend([Step::Create(id), Step::Save(id, 10)]),
+        ) if !is_there(id) => steps.extend([Step::Sweep, Step::Create(id), Step::Save(id, 10)]),
         _ => (),
     }
     let is_mentioned = |id: Id| steps.contains(&Step::Save(id, 10));

@@ -24,7 +24,7 @@ use super::hook::{Action, Call, HookedDisk, Operation, Site};
 use super::parallel;
 use super::random::Random;
 use super::run::{Run, Wrap};
-use super::scenario::{Scenario, Step, scenarios};
+use super::scenario::{Scenario, Step, for_faults_alone, scenarios};
 use super::world::World;
 use crate::error::Error;
 
@@ -64,7 +64,8 @@ pub fn faults() -> Vec<FaultVerdict> {
     let is_fit = |it: &Scenario| {
         !["replace-again", "single-deltas"].contains(&it.name) && it.steps.len() <= 8
     };
-    let all: Vec<Scenario> = scenarios().into_iter().filter(is_fit).collect();
+    let all: Vec<Scenario> =
+        scenarios().into_iter().filter(is_fit).chain(for_faults_alone()).collect();
     parallel::map(&all, |scenario| fail(scenario, &plain()))
 }
 

@@ -1,20 +1,23 @@
 //! A program that goes through the steps of a scenario, and what it finds.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::io::Read;
+use std::ffi::OsString;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::crash::plain;
 use super::disk::SimulatedDisk;
+use super::hook::{Action, HookedDisk};
 use super::scenario::{
-    COPIED, Id, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step, payload,
+    COPIED, Id, Meanwhile, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step,
+    payload,
 };
-use super::world::{Expected, Presence, World};
-use crate::backend::Format;
-use crate::checkpoint::{CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use super::world::{Expected, NO_LINK, Presence, World};
+use crate::backend::{Format, Status, Summary, Trashed};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::copy::{Copied, CopyOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
@@ -51,6 +54,7 @@ impl Run {
         world: World,
     ) -> Result<Self, Error> {
         let (location, format) = (PathBuf::from(scenario.location), scenario.format);
+        let wrap = &between(wrap, scenario.meanwhile);
         let repository = open(&disk, wrap, &location, format)?;
         let (wrap, writers, worlds) = (wrap.clone(), BTreeMap::new(), vec![world.clone()]);
         Ok(Self { disk, wrap, location, format, repository, writers, world, worlds })
@@ -59,7 +63,7 @@ impl Run {
     /// A program that is about to begin with a scenario's steps.
     pub(crate) fn of(scenario: &Scenario, wrap: &Wrap) -> Result<Self, Error> {
         let disk = SimulatedDisk::new();
-        disk.set_hard_links(scenario.has_hard_links);
+        disk.set_traits(scenario.traits);
         disk.put_directory("/home/user");
         disk.put_file(format!("{OUTSIDE}/a.session/session"), b"outside");
         disk.put_file(format!("{OUTSIDE}/file"), b"outside");
@@ -109,6 +113,12 @@ impl Run {
 
     fn place(&self, id: Id) -> PathBuf {
         self.location.join(format!("{id}.session"))
+    }
+
+    fn trashed(&self, id: Id) -> Result<Trashed, Error> {
+        let found = self.repository.trash()?.into_iter().find(|it| it.id.as_str() == id);
+        let not_found = |id| Error::NotFound { id, repository: self.location.clone() };
+        SessionId::new(id).and_then(|id| found.ok_or(not_found(id)))
     }
 
     fn save(
@@ -206,6 +216,13 @@ impl Run {
             }
             Step::MakeLast(id) => self.session(id)?.make_last(),
             Step::Remove(id) => self.session(id)?.remove().map(drop),
+            Step::Trash(id) => self.session(id)?.trash().map(drop),
+            Step::PutBack(id) => {
+                let trashed = self.trashed(id)?;
+                self.repository.restore_from_trash(&trashed, &trashed.id).map(drop)
+            }
+            Step::EmptyTrash(id) => self.repository.delete_from_trash(&self.trashed(id)?).map(drop),
+            Step::Sweep => self.repository.sweep(false).map(drop),
             Step::Unlock(id) => self.session(id)?.unlock().map(drop),
             Step::Look(id) => {
                 self.repository.list()?;
@@ -228,11 +245,50 @@ impl Run {
                 Ok(())
             }
             Step::Unfinished(id) => {
-                self.disk.put_file(self.place(id).join("session.new"), b"half of a checkp");
+                let name = match self.format {
+                    Format::Journal => "session.journal.new",
+                    _ => "session.new",
+                };
+                self.disk.put_file(self.place(id).join(name), b"half of a checkp");
+                Ok(())
+            }
+            Step::Debris(id) => {
+                let place = |name: &str| self.location.join(format!(".{id}.{name}"));
+                for name in ["session.writer", "session.journal", "own/file"] {
+                    self.disk.put_file(place("removed").join(name), b"");
+                }
+                self.disk.put_file(place("new-0123456789abcdef/session.journal"), b"");
+                self.disk.put_link(place("last"), self.place(id));
                 Ok(())
             }
             Step::Leftover(id) => {
                 self.disk.put_file(self.place(id).join("session.next"), b"half of a checkp");
+                Ok(())
+            }
+            Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
+                Err(Error::Locked { .. }) => Ok(()),
+                Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
+                Err(error) => Err(error),
+            },
+            Step::Contend(id, number) => match self.perform(Step::Save(id, number)) {
+                Err(Error::Locked { .. }) => Ok(()),
+                outcome => outcome,
+            },
+            Step::LeftLink(id) => {
+                let link = self.location.join(format!(".{id}.last"));
+                self.disk.put_link(link, format!("/where/it/was/{id}.session"));
+                Ok(())
+            }
+            Step::LastIsFile => {
+                self.disk.delete(self.location.join("last-session"));
+                self.disk.put_file(self.location.join("last-session"), b"evidence");
+                self.disk.sync_all();
+                Ok(())
+            }
+            Step::LastIsDirectory => {
+                self.disk.delete(self.location.join("last-session"));
+                self.disk.put_directory(self.location.join("last-session"));
+                self.disk.sync_all();
                 Ok(())
             }
             Step::Wait(seconds) => {
@@ -261,10 +317,20 @@ impl Run {
         if let Some(other) = listed.iter().find(|id| !found.sessions.contains_key(**id)) {
             return Err(format!("{other} is listed, and was never made"));
         }
+        let trash = self.repository.trash().map_err(|error| wrong("trash", error))?;
+        let trash: Vec<&str> = trash.iter().map(|it| it.id.as_str()).collect();
         for (id, expected) in &mut found.sessions {
-            self.observe_session(id, listed.contains(id), expected)?;
+            let summary = listing.sessions.iter().find(|it| it.id.as_str() == *id);
+            observe_trash(id, summary.is_some(), trash.contains(id), expected)?;
+            self.observe_session(id, summary, expected)?;
         }
-        let last = self.repository.last().map_err(|error| wrong("last", error))?;
+        let last = match self.repository.last() {
+            Err(Error::Corrupt { .. }) if found.last.contains(&Some(NO_LINK)) => {
+                found.last = vec![Some(NO_LINK)];
+                return Ok(found);
+            }
+            last => last.map_err(|error| wrong("last", error))?,
+        };
         let last_id = last.as_ref().map(|session| session.id().as_str());
         found.last.retain(|allowed| *allowed == last_id);
         found.last.truncate(1);
@@ -280,17 +346,29 @@ impl Run {
         Ok(found)
     }
 
-    fn observe_session(&self, id: Id, listed: bool, found: &mut Expected) -> Result<(), String> {
+    fn observe_session(
+        &self,
+        id: Id,
+        summary: Option<&Summary>,
+        found: &mut Expected,
+    ) -> Result<(), String> {
+        let listed = summary.is_some();
         match (found.presence, listed) {
             (Presence::Sure, false) => return Err(format!("{id} is not listed")),
             (Presence::Gone, true) => return Err(format!("{id} is listed, and was removed")),
             _ => (),
         }
+        match summary.filter(|_| found.is_complete) {
+            Some(it) if it.format != self.format => return Err(format!("{id} is {}", it.format)),
+            _ => (),
+        }
         found.presence = if listed { Presence::Sure } else { Presence::Gone };
-        let loaded = self.session(id).and_then(|session| {
-            session.status()?;
-            session.load()
-        });
+        let status = self.session(id).and_then(|session| session.status());
+        let loaded = self.session(id).and_then(|session| session.load());
+        self.check_agreement(id, summary, &status, &loaded)?;
+        if summary.is_some_and(|it| it.format == Format::Journal) {
+            self.observe_history(id, loaded.as_ref().ok(), found)?;
+        }
         let payloads: Vec<Option<u32>> = match loaded {
             Err(Error::NotFound { .. }) if !listed => return Ok(()),
             Ok(loaded) => (found.payloads.iter().copied())
@@ -301,9 +379,6 @@ impl Run {
             }
             Err(error) => return Err(format!("{id} does not load: {error:?}")),
         };
-        if listed && self.format == Format::Journal {
-            self.observe_history(id, found)?;
-        }
         if payloads == [None] {
             // It was made anew, or nothing was ever saved.
             (found.told, found.given) = (0, BTreeMap::new());
@@ -325,17 +400,47 @@ impl Run {
         Ok(())
     }
 
-    /// Every revision that is listed is there, and is what it was when its number was given.
-    fn observe_history(&self, id: Id, found: &mut Expected) -> Result<(), String> {
-        let is_journal = self.disk.names(self.place(id)).contains(&"session.journal".into());
-        if !is_journal && (found.given.is_empty() || found.payloads.contains(&None)) {
-            // PlainBox made it, or a power cut left its name alone: that is a plain session.
-            return Ok(());
+    /// A list, a status and a load tell the same of a session.
+    fn check_agreement(
+        &self,
+        id: Id,
+        summary: Option<&Summary>,
+        status: &Result<Status, Error>,
+        loaded: &Result<Checkpoint, Error>,
+    ) -> Result<(), String> {
+        let told = |it: &Summary| (it.saved, it.size, it.format, it.live);
+        let of_status = status.as_ref().map(|status| told(&status.summary)).ok();
+        if summary.map(told) != of_status {
+            return Err(format!("{id} is listed as {summary:?}, and its status is {status:?}"));
         }
+        let of_load = match loaded {
+            Ok(checkpoint) => Some((checkpoint.info.saved, checkpoint.info.size)),
+            Err(_) => None,
+        };
+        if summary.and_then(|it| it.saved.zip(it.size)) != of_load {
+            return Err(format!("{id} is listed as {summary:?}, and loads as {of_load:?}"));
+        }
+        Ok(())
+    }
+
+    /// The history begins with what loads. Every revision that is listed is there, and is what it was
+    /// when its number was given.
+    fn observe_history(
+        &self,
+        id: Id,
+        loaded: Option<&Checkpoint>,
+        found: &mut Expected,
+    ) -> Result<(), String> {
         let session = self.session(id).map_err(|error| format!("{error:?}"))?;
         let history = session.history().map_err(|error| format!("history: {error:?}"))?;
         if !history.damaged.is_empty() {
             return Err(format!("{id} reports damage: {:?}", history.damaged));
+        }
+        let newest = history.revisions.first().map(|kept| &kept.info);
+        if newest != loaded.map(|checkpoint| &checkpoint.info) {
+            return Err(format!(
+                "the history of {id} begins with {newest:?}, and {loaded:?} loads"
+            ));
         }
         for kept in &history.revisions {
             let revision = kept.info.revision;
@@ -368,6 +473,19 @@ impl Run {
         Ok(())
     }
 
+    /// Nothing of a removed session is left, since nobody else is there.
+    pub(crate) fn check_swept(&self) -> Result<(), String> {
+        let names = self.disk.names(&self.location);
+        let is_left = |name: &&OsString| {
+            let name = name.to_string_lossy();
+            name.ends_with(".removed") || name.ends_with(".last")
+        };
+        match names.iter().find(is_left) {
+            Some(name) => Err(format!("{} is left", name.display())),
+            None => Ok(()),
+        }
+    }
+
     /// Nothing is left in a session's directory that nobody will ever clear away.
     pub(crate) fn check_tidy(&self, id: Id) -> Result<(), String> {
         const KNOWN: [&str; 3] = ["session.writer", "session.replaces", "own"];
@@ -391,6 +509,41 @@ impl Run {
             _ => Err(format!("{segments} segments are in {id}")),
         }
     }
+}
+
+/// A session is in the trash, or where it was, or gone, as was promised.
+fn observe_trash(id: Id, listed: bool, in_trash: bool, found: &mut Expected) -> Result<(), String> {
+    match (found.in_trash, found.presence) {
+        (Presence::Sure, _) if !in_trash => return Err(format!("{id} is not in the trash")),
+        (Presence::Gone, _) if in_trash => return Err(format!("{id} is in the trash")),
+        (Presence::Maybe, Presence::Maybe) if in_trash == listed => {
+            return Err(format!(
+                "{id} is {} and in the trash",
+                if listed { "there" } else { "neither" }
+            ));
+        }
+        _ => (),
+    }
+    found.in_trash = if in_trash { Presence::Sure } else { Presence::Gone };
+    Ok(())
+}
+
+/// Lets somebody come in between.
+fn between(wrap: &Wrap, meanwhile: Option<Meanwhile>) -> Wrap {
+    let Some(Meanwhile { before: (operation, name, skip), act }) = meanwhile else {
+        return wrap.clone();
+    };
+    let (inner, seen) = (wrap.clone(), Arc::new(AtomicUsize::new(0)));
+    Arc::new(move |disk: SimulatedDisk| {
+        let seen = seen.clone();
+        Arc::new(HookedDisk::new(inner(disk.clone()), move |call| {
+            let is_it = call.operation == operation && call.name.is_some_and(|it| it == name);
+            if is_it && seen.fetch_add(1, Ordering::Relaxed) == skip {
+                act(&disk);
+            }
+            Action::Pass
+        }))
+    })
 }
 
 fn open(

@@ -8,6 +8,9 @@ use twox_hash::XxHash3_64;
 use super::scenario::{COPIED, Id, Step};
 use crate::checkpoint::Revision;
 
+/// Stands for what is no link, where the link to the last session belongs.
+pub(crate) const NO_LINK: Id = "(no link)";
+
 /// What must be found. Where something is in flight, more than one answer is right.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct World {
@@ -33,6 +36,10 @@ struct Replaced {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Expected {
     pub presence: Presence,
+    /// Whether it is in the trash. Where both that and its presence may be, one of them is.
+    pub in_trash: Presence,
+    /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
+    pub is_complete: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
@@ -86,6 +93,8 @@ impl World {
     fn session(&mut self, id: Id) -> &mut Expected {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
+            in_trash: Presence::Gone,
+            is_complete: false,
             payloads: vec![None],
             has_own_files: false,
             own_files_come_with: None,
@@ -177,15 +186,31 @@ impl World {
                 }
             }
             Step::MakeLast(id) => self.begin_last(id),
-            Step::Remove(id) => {
-                self.session(id).presence = Presence::Maybe;
+            Step::PutBack(id) => {
+                let session = self.session(id);
+                (session.presence, session.in_trash) = (Presence::Maybe, Presence::Maybe);
+                self.revive_last(id);
+            }
+            Step::EmptyTrash(id) => self.session(id).in_trash = Presence::Maybe,
+            Step::Remove(id) | Step::Trash(id) => {
+                let session = self.session(id);
+                session.presence = Presence::Maybe;
+                if step == Step::Trash(id) {
+                    session.in_trash = Presence::Maybe;
+                }
                 if self.last.contains(&Some(id)) {
                     self.last.push(None);
                     self.removed_last = Some(id);
                     self.resumable = false;
                 }
             }
+            Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
+            // It is nothing to go on from, so that it is kept or moved away.
+            Step::LastIsFile | Step::LastIsDirectory => {
+                self.last.extend([None, Some(NO_LINK)]);
+                self.resumable = false;
+            }
             _ => (),
         }
     }
@@ -211,7 +236,8 @@ impl World {
             Step::Save(id, payload)
             | Step::Stream(id, payload)
             | Step::Follow(id, payload)
-            | Step::Restore(id, payload) => {
+            | Step::Restore(id, payload)
+            | Step::Contend(id, payload) => {
                 now.session(id).payloads = vec![Some(payload)];
                 later.session(id).payloads.push(Some(payload));
             }
@@ -222,7 +248,9 @@ impl World {
                 later.resumable = now.resumable;
             }
             // It was taken back, and that may not last.
-            Step::Remove(_) => later.begin(step),
+            Step::Remove(_) | Step::Trash(_) | Step::PutBack(_) | Step::EmptyTrash(_) => {
+                later.begin(step)
+            }
             // The session is gone again, and what made it the last one is not.
             Step::Replace(id) => {
                 (now.removed_last, later.removed_last) = (Some(id), Some(id));
@@ -243,6 +271,7 @@ impl World {
         let session = self.session(id);
         session.own_files_come_with = None;
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
+        session.is_complete = false;
         match was_present {
             true => session.payloads.push(None),
             false => {
@@ -250,7 +279,11 @@ impl World {
                 (session.told, session.given) = (0, BTreeMap::new());
             }
         }
-        // The link is a name: it comes to life again with a session of that name.
+        self.revive_last(id);
+    }
+
+    /// The link is a name: it comes to life again with a session of that name.
+    fn revive_last(&mut self, id: Id) {
         if self.removed_last == Some(id) {
             self.last.push(Some(id));
         }
@@ -264,6 +297,7 @@ impl World {
     fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
+        session.is_complete = true;
         (session.told, session.given) = (0, BTreeMap::new());
     }
 
@@ -313,8 +347,20 @@ impl World {
                 self.last = vec![Some(id)];
                 self.resumable = self.has_checkpoint(id);
             }
-            Step::Remove(id) => {
-                self.session(id).presence = Presence::Gone;
+            Step::PutBack(id) => {
+                let session = self.session(id);
+                (session.presence, session.in_trash) = (Presence::Sure, Presence::Gone);
+                if self.removed_last == Some(id) {
+                    self.last = vec![Some(id)];
+                }
+            }
+            Step::EmptyTrash(id) => self.session(id).in_trash = Presence::Gone,
+            Step::Remove(id) | Step::Trash(id) => {
+                let session = self.session(id);
+                session.presence = Presence::Gone;
+                if step == Step::Trash(id) {
+                    session.in_trash = Presence::Sure;
+                }
                 self.last.retain(|last| *last != Some(id));
             }
             _ => (),

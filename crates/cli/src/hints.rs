@@ -15,6 +15,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::NotFound { id, .. } if saving => {
             vec![format!("{} makes it", line(&["save", "--create", id.as_str()]))]
         }
+        Error::NotFound { id, .. } if context.command == "run" => {
+            vec![format!("`{} -- COMMAND` makes it", context.command_line(&["run", "--create", id.as_str()]))]
+        }
         Error::NotFound { .. } => vec![format!("{} shows what is there", line(&["list"]))],
         Error::NoCheckpoint { id } => {
             vec![format!("{} saves the first one", line(&["save", id.as_str()]))]
@@ -116,6 +119,13 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
         }
         io::ErrorKind::PermissionDenied => {
             "you may not do that there: see who owns it, or name another repository with --repository"
+        }
+        io::ErrorKind::ConnectionRefused => {
+            return vec![
+                "the `pitstop run` that this was started under has ended: only what runs under the \
+                 next one can save"
+                    .to_owned(),
+            ];
         }
         _ if saving => return vec!["what was saved before stands".to_owned()],
         _ => return Vec::new(),

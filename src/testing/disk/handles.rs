@@ -29,7 +29,7 @@ impl Disk for SimulatedDisk {
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool> {
         let state = self.state();
         let is_open = state.open.keys().any(|key| state.nodes[*key].inode == file.inode);
-        state.open_files_are_known.then_some(is_open)
+        state.traits.open_files_are_known.then_some(is_open)
     }
 }
 
@@ -111,6 +111,7 @@ impl State {
         Metadata {
             kind,
             size: size as u64,
+            allocated: (size as u64).next_multiple_of(512),
             modified: node.modified,
             changed: node.changed,
             created: Some(node.created),
@@ -246,13 +247,21 @@ impl RawDirectory for Directory {
         })
     }
 
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.0.call(|state, directory| match state.entry(directory, to) {
+            Ok(_) => Err(error(Errno::EXIST)),
+            Err(_) => Ok(()),
+        })?;
+        self.rename(from, to)
+    }
+
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         self.0.call(|state, directory| {
             let key = state.entry(directory, from)?;
             if state.entry(directory, to).is_ok() {
                 return Err(error(Errno::EXIST));
             }
-            if !state.has_hard_links || matches!(state.nodes[key].live, Content::Directory(_)) {
+            if !state.traits.hard_links || matches!(state.nodes[key].live, Content::Directory(_)) {
                 return Err(error(Errno::PERM));
             }
             state.check_linked(directory)?;
@@ -301,7 +310,7 @@ impl RawDirectory for Directory {
     }
 
     fn is_local(&self) -> io::Result<bool> {
-        self.0.call(|_, _| Ok(true))
+        self.0.call(|state, _| Ok(state.traits.is_local))
     }
 }
 

@@ -7,6 +7,7 @@ mod human;
 mod json;
 mod progress;
 mod table;
+mod trash;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -22,6 +23,7 @@ pub(crate) use human::{absolute, age, count, relative, revisions_and_files, size
 pub(crate) use json::{Time, WriterJson};
 pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
+pub(crate) use trash::trash;
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.
 pub(crate) fn write(data: &[u8]) -> io::Result<()> {

@@ -172,15 +172,11 @@ fn a_session_goes_on_on_another_machine() {
     it.run(["import", "-r", "there", "job.tar"]).code(5);
     // What is no archive, or not a whole one, leaves nothing.
     it.shell("head -c 5000 job.tar > cut.tar; echo no archive > text.tar").code(0);
-    for (file, problem) in [
-        ("cut.tar", "it ends too early"),
-        ("text.tar", "it is no tar archive, or not a whole one"),
-    ] {
-        let words = ["import", "-r", "there", "--as", "new", file];
-        it.run(words).code(6).prints("").says(&format!(
-            "error: the archive is damaged: {problem}
-             hint: nothing was left behind; `pitstop export` writes a good one"
-        ));
+    for file in ["cut.tar", "text.tar"] {
+        it.run(["import", "-r", "there", "--as", "new", file]).code(6).prints("").says(
+            "error: the archive is damaged: it is no tar archive, or not a whole one
+             hint: nothing was left behind; `pitstop export` writes a good one",
+        );
     }
     it.run(["load", "-r", "there", "new"]).code(3);
     it.run(["import", "none.tar"]).code(1);
