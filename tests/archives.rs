@@ -157,7 +157,9 @@ fn entry(
     header.set_entry_type(kind);
     header.set_size(data.len() as u64);
     header.as_mut_bytes()[157..157 + target.len()].copy_from_slice(target.as_bytes());
-    (header.set_mode(0o4777), header.set_mtime(0), header.set_cksum());
+    header.set_mode(0o4777);
+    header.set_mtime(0);
+    header.set_cksum();
     let data = data.to_owned();
     move |builder| builder.append(&header, data.as_slice()).unwrap()
 }
