@@ -14,6 +14,7 @@ mod interleaved;
 mod killed;
 mod model;
 mod mutants;
+mod object;
 mod plainbox;
 mod power_cut;
 mod rivals;
