@@ -2,15 +2,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, StatxFlags};
+use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
@@ -28,7 +30,7 @@ pub(crate) struct Os;
 impl Disk for Os {
     fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>> {
         let fd = retry_on_intr(|| fs::open(path, DIRECTORY, Mode::empty()))?;
-        Ok(Box::new(OsDirectory(fd)))
+        Ok(Box::new(OsDirectory::from(fd)))
     }
 
     fn now(&self) -> SystemTime {
@@ -45,13 +47,22 @@ impl Disk for Os {
 }
 
 #[derive(Debug)]
-struct OsDirectory(OwnedFd);
+struct OsDirectory {
+    fd: OwnedFd,
+    reading: Mutex<()>,
+}
+
+impl From<OwnedFd> for OsDirectory {
+    fn from(fd: OwnedFd) -> Self {
+        Self { fd, reading: Mutex::new(()) }
+    }
+}
 
 impl RawDirectory for OsDirectory {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>> {
         let flags = DIRECTORY | OFlags::NOFOLLOW;
-        let fd = retry_on_intr(|| fs::openat(&self.0, name, flags, Mode::empty()))?;
-        Ok(Box::new(Self(fd)))
+        let fd = retry_on_intr(|| fs::openat(&self.fd, name, flags, Mode::empty()))?;
+        Ok(Box::new(Self::from(fd)))
     }
 
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
@@ -63,7 +74,7 @@ impl RawDirectory for OsDirectory {
                 Access::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
             };
         let mode = Mode::RUSR | Mode::WUSR;
-        let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, mode)) {
+        let fd = match retry_on_intr(|| fs::openat(&self.fd, name, flags, mode)) {
             Ok(fd) => fd,
             Err(errno @ (Errno::LOOP | Errno::ISDIR | Errno::NXIO)) => {
                 return Err(match self.metadata(name) {
@@ -85,45 +96,45 @@ impl RawDirectory for OsDirectory {
     }
 
     fn make_directory(&self, name: &OsStr) -> io::Result<()> {
-        fs::mkdirat(&self.0, name, Mode::RWXU)?;
+        fs::mkdirat(&self.fd, name, Mode::RWXU)?;
         // A umask may have taken bits away that its owner needs; one that adds some does not exist.
-        let fd = match fs::openat(&self.0, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
+        let fd = match fs::openat(&self.fd, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
             // Somebody has removed it already.
             Err(Errno::NOENT) => return Ok(()),
             fd => fd?,
         };
         if Mode::from_raw_mode(fs::fstat(&fd)?.st_mode) & Mode::RWXU != Mode::RWXU {
-            fs::chmodat(&self.0, name, Mode::RWXU, AtFlags::empty())?;
+            fs::chmodat(&self.fd, name, Mode::RWXU, AtFlags::empty())?;
         }
         Ok(())
     }
 
     fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
-        Ok(fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+        Ok(fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
     }
 
     fn remove_file(&self, name: &OsStr) -> io::Result<()> {
-        Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
+        Ok(fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(fs::renameat(&self.0, from, &self.0, to)?)
+        Ok(fs::renameat(&self.fd, from, &self.fd, to)?)
     }
 
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(fs::linkat(&self.0, from, &self.0, to, AtFlags::empty())?)
+        Ok(fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())?)
     }
 
     fn make_symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()> {
-        Ok(fs::symlinkat(target, &self.0, name)?)
+        Ok(fs::symlinkat(target, &self.fd, name)?)
     }
 
     fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
-        Ok(OsString::from_vec(fs::readlinkat(&self.0, name, Vec::new())?.into_bytes()))
+        Ok(OsString::from_vec(fs::readlinkat(&self.fd, name, Vec::new())?.into_bytes()))
     }
 
     fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
-        metadata(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
+        metadata(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
     fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
@@ -131,17 +142,26 @@ impl RawDirectory for OsDirectory {
         path.extend_from_slice(directory.as_bytes());
         path.push(b'/');
         path.extend_from_slice(name.as_bytes());
-        metadata(&self.0, OsStr::from_bytes(&path), AtFlags::SYMLINK_NOFOLLOW)
+        metadata(&self.fd, OsStr::from_bytes(&path), AtFlags::SYMLINK_NOFOLLOW)
     }
 
     fn own_metadata(&self) -> io::Result<Metadata> {
-        metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
+        metadata(&self.fd, OsStr::new(""), AtFlags::EMPTY_PATH)
     }
 
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+        // Reading moves the place in the open directory. To open it anew for that takes three calls.
+        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::seek(&self.fd, SeekFrom::Start(0))?;
+        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+        let mut read = RawDir::new(&self.fd, &mut buffer);
         let mut entries = Vec::new();
-        for entry in fs::Dir::read_from(&self.0)? {
-            let entry = entry?;
+        while let Some(entry) = read.next() {
+            let entry = match entry {
+                // The directory itself is gone.
+                Err(Errno::NOENT) => break,
+                entry => entry?,
+            };
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
             if name == "." || name == ".." {
                 continue;
@@ -161,7 +181,7 @@ impl RawDirectory for OsDirectory {
     }
 
     fn sync(&self) -> io::Result<()> {
-        Ok(retry_on_intr(|| fs::fsync(&self.0))?)
+        Ok(retry_on_intr(|| fs::fsync(&self.fd))?)
     }
 
     fn is_local(&self) -> io::Result<bool> {
@@ -184,7 +204,7 @@ impl RawDirectory for OsDirectory {
             0x786f_4256,
             0xbacb_acbc,
         ];
-        Ok(!SHARED.contains(&(fs::fstatfs(&self.0)?.f_type as u32)))
+        Ok(!SHARED.contains(&(fs::fstatfs(&self.fd)?.f_type as u32)))
     }
 }
 
