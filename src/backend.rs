@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Labels, Revision, SaveOptions};
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::stream::CheckpointReader;
@@ -68,6 +69,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// The directory in which a session may keep files of its own, where there is one.
     fn directory(&self, id: &SessionId) -> Option<PathBuf>;
+
+    /// The program's own files in that directory, to be copied; `None` where there is none.
+    fn files(&self, id: &SessionId) -> Result<Option<Files>> {
+        let _ = id;
+        Ok(None)
+    }
 }
 
 /// What a backend has to know of a session that it makes.
@@ -140,6 +147,8 @@ pub struct Summary {
     pub saved: Option<SystemTime>,
     /// The size of its newest checkpoint in bytes; `None` if never saved.
     pub size: Option<u64>,
+    /// The labels of its newest checkpoint.
+    pub labels: Labels,
     /// When it last changed: when it was saved, or else when it was made.
     pub changed: SystemTime,
     /// How it keeps its checkpoints.

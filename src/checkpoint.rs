@@ -195,6 +195,9 @@ pub struct SaveOptions {
     pub(crate) follows: Option<Revision>,
     pub(crate) labels: Labels,
     pub(crate) retention: Retention,
+    /// What it was in the session that it is copied from: its number, if it had one, and its time.
+    pub(crate) number: Option<u64>,
+    pub(crate) saved: Option<SystemTime>,
 }
 
 /// Which older revisions a session that keeps a history keeps, beside the newest: at least these, for
@@ -231,6 +234,27 @@ impl SaveOptions {
     pub fn keep(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
+    }
+
+    /// The labels of another checkpoint.
+    pub(crate) fn labels_of(mut self, info: &CheckpointInfo) -> Self {
+        self.labels.clone_from(&info.labels);
+        self
+    }
+
+    /// The labels, the time and, where it has one, the number of another checkpoint.
+    pub(crate) fn copy_of(self, info: &CheckpointInfo) -> Self {
+        let options = self.labels_of(info);
+        Self { number: info.revision.number(), saved: Some(info.saved), ..options }
+    }
+
+    /// What it expects to be the newest revision, if that is not so. One that keeps its number follows any
+    /// that is lower.
+    pub(crate) fn conflicts(&self, newest: Revision) -> Option<Revision> {
+        let is_taken = |number: &u64| newest.number().is_some_and(|newest| newest >= *number);
+        let below = |number: u64| Revision::from_number(number.saturating_sub(1));
+        let expected = self.follows.filter(|expected| *expected != newest);
+        expected.or_else(|| self.number.filter(is_taken).map(below))
     }
 
     /// Attach a label. Each takes its bytes and four more, and all together at most 3000. A session that keeps none answers [`Unsupported`](crate::Error::Unsupported).

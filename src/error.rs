@@ -82,6 +82,18 @@ pub enum Error {
         found: Revision,
     },
 
+    /// The session that something is copied to holds something else: its newest checkpoint is none of
+    /// those that are copied.
+    #[error("session '{id}' in {} is another one: its revision {revision} is none of those to be copied", repository.display())]
+    Diverged {
+        /// The session that is there.
+        id: SessionId,
+        /// Where it is.
+        repository: PathBuf,
+        /// The revision that is not the same.
+        revision: Revision,
+    },
+
     /// What lies there is not what Pitstop or PlainBox wrote. It was left as it is.
     #[error("{} is damaged: {problem}", place.display())]
     Corrupt {
@@ -95,7 +107,7 @@ pub enum Error {
 
     /// The outcome cannot be known: what stands now may or may not survive a power cut. Look to see
     /// what stands; doing it again settles it.
-    #[error("cannot tell whether the change will last: it is made, but to {step} {} failed", place.display())]
+    #[error("cannot tell whether the change was made and will last: to {step} {} failed", place.display())]
     Indeterminate {
         /// What was being done.
         step: &'static str,

@@ -29,6 +29,11 @@ impl SessionId {
         }
     }
 
+    /// A session whose directory is not named like one: the name of the directory, and a slash.
+    pub(crate) fn of_directory(name: &str) -> Self {
+        Self(format!("{name}/"))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -54,8 +54,10 @@
 
 mod backend;
 mod checkpoint;
+mod copy;
 mod directory;
 mod error;
+mod files;
 mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
@@ -64,6 +66,7 @@ mod owner;
 mod random;
 mod repository;
 mod session;
+mod share;
 mod stream;
 mod sys;
 #[cfg(feature = "testing")]
@@ -76,11 +79,14 @@ pub use backend::{
 pub use checkpoint::{
     Checkpoint, CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions,
 };
+pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
 pub use directory::DirectoryBackend;
 pub use error::{Error, Result};
+pub use files::{Files, PassedOver};
 pub use id::SessionId;
 pub use memory::MemoryBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
+pub use share::SharedWriter;
 pub use stream::CheckpointReader;

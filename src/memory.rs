@@ -210,6 +210,7 @@ fn summary(id: &SessionId, slot: &Slot) -> Summary {
         id: id.clone(),
         saved: newest.map(|info| info.saved),
         size: newest.map(|info| info.size),
+        labels: newest.map(|info| info.labels.clone()).unwrap_or_default(),
         changed: newest.map_or(slot.made, |info| info.saved),
         format: Format::Memory,
         live: slot.writer.is_some(),
@@ -230,13 +231,13 @@ impl BackendWriter for MemoryWriter {
         self.backend.with(&self.id, |slot| {
             let newest = slot.checkpoints.last();
             let found = newest.map_or(Revision::NONE, |checkpoint| checkpoint.info.revision);
-            if let Some(expected) = options.follows.filter(|expected| *expected != found) {
+            if let Some(expected) = options.conflicts(found) {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
-            let next = Revision::from_number(found.number().unwrap_or(0) + 1);
+            let next = options.number.unwrap_or(found.number().unwrap_or(0) + 1);
             let info = CheckpointInfo {
-                revision: next,
-                saved: SystemTime::now(),
+                revision: Revision::from_number(next),
+                saved: options.saved.unwrap_or_else(SystemTime::now),
                 size: data.len() as u64,
                 digest: Digest::of(data),
                 labels: options.labels.clone(),

@@ -14,8 +14,8 @@ use crate::session::Session;
 /// A place that holds sessions.
 #[derive(Clone)]
 pub struct Repository {
-    backend: Arc<dyn Backend>,
-    format: Option<Format>,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) format: Option<Format>,
 }
 
 impl Repository {
@@ -52,7 +52,11 @@ impl Repository {
 
     /// The repository that a backend makes.
     pub fn with_backend(backend: impl Backend + 'static) -> Self {
-        Self { backend: Arc::new(backend), format: None }
+        Self::of(Arc::new(backend))
+    }
+
+    pub(crate) fn of(backend: Arc<dyn Backend>) -> Self {
+        Self { backend, format: None }
     }
 
     /// `$PITSTOP_REPOSITORY`, else `$XDG_STATE_HOME/pitstop/sessions`, else

@@ -1,12 +1,15 @@
 use std::fmt;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
+use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::repository::Repository;
+use crate::share::{self, SharedWriter};
 use crate::stream::{CheckpointReader, Input};
 
 /// A named thing in a repository that holds a program's checkpoints.
@@ -15,7 +18,7 @@ use crate::stream::{CheckpointReader, Input};
 /// at the next call that the session was removed.
 #[derive(Clone)]
 pub struct Session {
-    backend: Arc<dyn Backend>,
+    pub(crate) backend: Arc<dyn Backend>,
     id: SessionId,
 }
 
@@ -24,15 +27,40 @@ impl Session {
         Self { backend, id }
     }
 
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// The session in this directory, wherever it is and whatever that is called: PlainBox allows any
+    /// name. It need not exist; its next call tells. Its [`id`](Self::id) is the one that it has in the
+    /// repository around it or, if no session there is called so, the directory's name and a slash.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if the path ends in no name, [`Error::InvalidId`] if that is not UTF-8.
+    pub fn in_directory(directory: impl AsRef<Path>) -> Result<Self> {
+        let (backend, id) = DirectoryBackend::around(directory.as_ref())?;
+        Ok(Self::new(Arc::new(backend), id))
+    }
+
     /// Its name.
     pub fn id(&self) -> &SessionId {
         &self.id
+    }
+
+    /// The repository that it is in.
+    pub fn repository(&self) -> Repository {
+        Repository::of(self.backend.clone())
     }
 
     /// The directory in which the program may keep files of its own, on a local disk. Names that begin
     /// with `session` are not free. It is removed with the session.
     pub fn location(&self) -> Option<PathBuf> {
         self.backend.directory(&self.id)
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> PathBuf {
+        self.location().unwrap_or_else(|| self.backend.location().join(self.id.as_str()))
     }
 
     /// The file that holds the newest checkpoint of a plain session, whether or not it was saved.
@@ -108,6 +136,18 @@ impl Session {
         self.writer()?.save_with(data, options)
     }
 
+    /// Makes an older revision the newest: its payload and its labels are saved again, as a new revision.
+    /// None is given up for it.
+    ///
+    /// # Durability
+    /// That of [`save`](Self::save).
+    ///
+    /// # Errors
+    /// Those of [`writer`](Self::writer) and [`Writer::restore`].
+    pub fn restore(&self, revision: Revision) -> Result<CheckpointInfo> {
+        self.writer()?.restore(revision)
+    }
+
     /// Saves what a source gives, up to its end, as [`Writer::save_from`] does. Nobody else is kept from
     /// writing before 8 MiB of it have come, or all.
     ///
@@ -120,12 +160,19 @@ impl Session {
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
     ///
+    /// In a program that runs under a [`SharedWriter`] of this session, as its environment tells, that is
+    /// what it saves through.
+    ///
     /// # Errors
     /// [`Error::Busy`] with the owner's record if another writer lives; it is not disturbed.
     /// [`Error::Locked`] if PlainBox's `session.next` is there and not provably left over. One that is
     /// gets moved aside, to `session.aside-N`.
     pub fn writer(&self) -> Result<Writer> {
-        let inner = self.backend.writer(&self.id)?;
+        let shared = std::env::var_os(share::VARIABLE);
+        let inner = match share::borrow(shared.as_deref(), &self.backend, &self.id)? {
+            Some(borrowed) => borrowed,
+            None => self.backend.writer(&self.id)?,
+        };
         Ok(Writer { session: self.clone(), inner })
     }
 
@@ -185,6 +232,14 @@ impl Writer {
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Lets other processes save through this writer: the programs that this one starts.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if no socket can be made.
+    pub fn share(self) -> Result<SharedWriter> {
+        SharedWriter::new(self)
     }
 
     /// Makes `data` the newest checkpoint.
@@ -259,6 +314,30 @@ impl Writer {
                 tracing::warn!(session = %self.session.id, %error, "could not replace the last session");
             }
         }
+    }
+
+    /// [`Session::restore`], by the writer that is held.
+    ///
+    /// # Errors
+    /// Those of [`Session::load_revision`] and of [`save`](Self::save).
+    pub fn restore(&mut self, revision: Revision) -> Result<CheckpointInfo> {
+        let source = self.session.open_revision(revision)?;
+        let options = SaveOptions::new().labels_of(source.info()).keep(Retention::All);
+        self.save_checkpoint(source, &options)
+    }
+
+    /// Saves a checkpoint of some session. That it cannot be read is an error of its own.
+    pub(crate) fn save_checkpoint(
+        &mut self,
+        source: CheckpointReader,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        self.save_from(source, options).map_err(|error| match error {
+            Error::Input { source } => {
+                source.downcast().unwrap_or_else(|source| Error::Input { source })
+            }
+            error => error,
+        })
     }
 
     /// The link first, and only then the old session: at every moment there is one to resume.

@@ -1,6 +1,7 @@
 //! Every call of the system fails with every error, at every moment.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use pitstop::testing::{self, Place};
 
@@ -13,6 +14,9 @@ fn every_call_may_fail_with_every_error() {
     let faults: usize = verdicts.iter().map(|verdict| verdict.faults).sum();
     println!("{faults} faults");
     assert!(verdicts.iter().all(|verdict| verdict.failures.is_empty()));
+    if std::env::var_os("PITSTOP_SCENARIO").is_some() {
+        return;
+    }
     let failed: BTreeSet<Place> = verdicts.into_iter().flat_map(|it| it.places).collect();
     println!("{} lines that call the system failed", failed.len());
     let source = |(file, line, _): &Place| {
@@ -23,26 +27,12 @@ fn every_call_may_fail_with_every_error() {
         )
     };
     let never: BTreeSet<_> = calls_in_source().difference(&failed).map(source).collect();
-    let known = NOT_REACHED.map(|(file, line)| (file.to_owned(), line.to_owned())).into();
-    assert_eq!(never, known, "what never failed (left), and what is known of it (right)");
+    assert!(never.is_empty(), "no scenario comes to these calls: {never:?}");
 }
 
-/// What no scenario of the suite comes to: two that make different links the last session at one
-/// moment, what is found where the link belongs, and segments that are very large or not finished. Other tests come by all of them but the errors of these calls.
-const NOT_REACHED: [(&str, &str); 8] = [
-    ("last.rs", "found(repository.remove_file(&new))?;"),
-    ("last.rs", "if repository.metadata(&aside)?.is_some_and(|it| it.kind == Kind::Link) {"),
-    ("last.rs", "if repository.read_link(&new).is_ok_and(|text| text != *target) {"),
-    ("last.rs", "match repository.link(names::LAST, &aside) {"),
-    ("last.rs", "repository.remove_file(&aside)?;"),
-    ("leftover.rs", "Ok(match session.metadata(names::PLAINBOX_LOCK)? {"),
-    ("tail.rs", "session.remove_file(names::NEW_SEGMENT)?;"),
-    ("write.rs", "fresh.file.set_len(fresh.capacity)?;"),
-];
-
-/// Every call in `src/directory` that goes to the system, as the source text has it.
+/// Every call in `src/directory` and `src/files.rs` that goes to the system, as the source text has it.
 fn calls_in_source() -> BTreeSet<Place> {
-    const CALLS: [&str; 20] = [
+    const CALLS: [&str; 26] = [
         "Directory::open",
         ".open_directory",
         ".open_file",
@@ -54,34 +44,41 @@ fn calls_in_source() -> BTreeSet<Place> {
         ".make_symlink",
         ".read_link",
         ".metadata",
+        ".metadata_below",
         ".own_metadata",
         ".entries",
         ".sync",
+        ".sync_data",
         ".is_local",
         ".read",
+        ".read_at",
         ".write_all",
+        ".write_all_at",
         ".set_len",
+        ".set_modified",
         ".try_lock",
+        ".unlock",
         ".is_locked",
     ];
-    let mut places = BTreeSet::new();
-    let mut directories = vec!["src/directory".to_owned()];
+    let mut files = vec![PathBuf::from("src/files.rs")];
+    let mut directories = vec![PathBuf::from("src/directory")];
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(&directory).unwrap() {
             let entry = entry.unwrap();
-            let path = format!("{directory}/{}", entry.file_name().to_str().unwrap());
-            if entry.file_type().unwrap().is_dir() {
-                directories.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            for (number, line) in text.lines().enumerate() {
-                for call in CALLS {
-                    for (at, _) in line.match_indices(&format!("{call}(")) {
-                        // A method's place is its name.
-                        let column = at + 1 + usize::from(call.starts_with('.'));
-                        places.insert((path.clone(), number as u32 + 1, column as u32));
-                    }
+            let is_directory = entry.file_type().unwrap().is_dir();
+            if is_directory { &mut directories } else { &mut files }.push(entry.path());
+        }
+    }
+    let mut places = BTreeSet::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            for call in CALLS {
+                for (at, _) in line.match_indices(&format!("{call}(")) {
+                    // A method's place is its name.
+                    let column = at + 1 + usize::from(call.starts_with('.'));
+                    let path = path.to_str().unwrap().to_owned();
+                    places.insert((path, number as u32 + 1, column as u32));
                 }
             }
         }

@@ -1,10 +1,13 @@
 //! What a user does with a repository in a directory, and what it may hold beside sessions.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use pitstop::{CreateOptions, Error, Repository, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, Session, SessionId};
 
 fn repository() -> (tempfile::TempDir, Repository) {
     let scratch = tempfile::tempdir().unwrap();
@@ -56,4 +59,52 @@ fn a_program_that_starts_others_is_never_in_its_own_way() {
         done.store(true, Ordering::Relaxed);
         outcome.unwrap().unwrap();
     });
+}
+
+/// PlainBox takes every directory for a session, whatever its name.
+#[test]
+fn a_session_may_be_in_a_directory_of_any_name() {
+    let (scratch, repository) = repository();
+    for name in ["plain", ".hidden.session", "job.session", "-x"] {
+        let place = scratch.path().join("sessions").join(name);
+        let session = Session::in_directory(&place).unwrap();
+        assert!(matches!(session.load(), Err(Error::NotFound { .. })), "{name}");
+        fs::create_dir_all(&place).unwrap();
+        assert!(matches!(session.load(), Err(Error::NoCheckpoint { .. })), "{name}");
+        assert_eq!(session.location().unwrap(), place);
+        session.save(name.as_bytes()).unwrap();
+        assert_eq!(fs::read(place.join("session")).unwrap(), name.as_bytes());
+        assert_eq!(session.load().unwrap().data, name.as_bytes());
+    }
+    let ids: Vec<_> = repository.list().unwrap().sessions.into_iter().map(|it| it.id).collect();
+    assert_eq!(ids, [SessionId::new("job").unwrap()]);
+    for name in ["plain", ".hidden.session", "job.session", "-x"] {
+        let place = scratch.path().join("sessions").join(name);
+        Session::in_directory(&place).unwrap().remove().unwrap();
+        assert!(!place.exists(), "{name}");
+    }
+    assert_eq!(fs::read_dir(repository.location()).unwrap().count(), 0);
+    assert!(matches!(Session::in_directory("/"), Err(Error::InvalidLocation { .. })));
+}
+
+#[test]
+fn what_is_made_in_a_directory_that_is_its_groups_is_its_groups_too() {
+    let (_scratch, repository) = repository();
+    let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777;
+    let is_file = |path: &Path| fs::symlink_metadata(path).unwrap().is_file();
+    for (own, directories, files) in [(0o700, 0o700, 0o600), (0o2770, 0o2770, 0o660)] {
+        fs::create_dir_all(repository.location()).unwrap();
+        fs::set_permissions(repository.location(), Permissions::from_mode(own)).unwrap();
+        for format in [Format::Plain, Format::Journal] {
+            let new = CreateOptions::new().format(format);
+            let session = repository.create(&new).unwrap();
+            session.save(b"data").unwrap();
+            let place = session.location().unwrap();
+            assert_eq!(mode(&place), directories, "{place:?}");
+            for entry in fs::read_dir(&place).unwrap() {
+                let file = entry.unwrap().path();
+                assert!(!is_file(&file) || mode(&file) == files, "{file:?}: {:o}", mode(&file));
+            }
+        }
+    }
 }

@@ -57,7 +57,7 @@ pub(super) fn set_last(repository: &Directory, id: &SessionId) -> Result<()> {
         match repository.make_symlink(&target, &new) {
             // Left there by one that was killed, or being put in place by another.
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
-                if repository.read_link(&new).is_ok_and(|text| text != *target) {
+                if found(repository.read_link(&new))?.is_some_and(|text| text != *target) {
                     // It says something else: the repository was moved, or has another path.
                     found(repository.remove_file(&new))?;
                     continue;

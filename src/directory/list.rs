@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use super::{journal, lock, names, open_session, still_there};
 use crate::backend::{Format, Listing, Problem, Summary};
+use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, printable};
 use crate::sys::{Directory, Kind, Metadata};
@@ -84,6 +85,7 @@ fn plain(id: &SessionId, checkpoint: &Metadata, live: bool) -> Summary {
         id: id.clone(),
         saved: Some(checkpoint.modified),
         size: Some(checkpoint.size),
+        labels: Labels::new(),
         changed: checkpoint.modified,
         format: Format::Plain,
         live,
@@ -98,6 +100,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             id: id.clone(),
             saved: newest.as_ref().map(|it| it.info.saved),
             size: newest.as_ref().map(|it| it.info.size),
+            labels: newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default(),
             changed: match newest {
                 Some(newest) => newest.info.saved,
                 None => session.own_metadata()?.modified,
@@ -118,6 +121,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             id: id.clone(),
             saved: None,
             size: None,
+            labels: Labels::new(),
             changed: session.own_metadata()?.modified,
             format: Format::Plain,
             live,

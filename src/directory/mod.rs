@@ -20,6 +20,7 @@ use crate::backend::{
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::id::SessionId;
 use crate::stream::CheckpointReader;
 use crate::sys::{Directory, Disk, Os, Outcome, found};
@@ -61,6 +62,18 @@ impl DirectoryBackend {
         let backend = Self { location: absolute, disk, way_is_durable: OnceLock::new() };
         backend.repository()?;
         Ok(backend)
+    }
+
+    /// The repository around a session's directory, and the session.
+    pub(crate) fn around(session: &Path) -> Result<(Self, SessionId)> {
+        let invalid = |problem| Error::InvalidLocation { location: session.to_owned(), problem };
+        let session = std::path::absolute(session).map_err(|_| invalid("its path is empty"))?;
+        match (session.parent(), session.file_name()) {
+            (Some(repository), Some(name)) => {
+                Ok((Self::open(repository)?, names::in_directory(name)?))
+            }
+            _ => Err(invalid("its path ends in no name")),
+        }
     }
 
     /// The open repository; `None` if there is none yet.
@@ -245,6 +258,11 @@ impl Backend for DirectoryBackend {
 
     fn directory(&self, id: &SessionId) -> Option<PathBuf> {
         Some(self.location.join(names::session(id)))
+    }
+
+    fn files(&self, id: &SessionId) -> Result<Option<Files>> {
+        let (_, session) = self.session(id)?;
+        Ok(Some(Files::new(session)))
     }
 }
 

@@ -44,24 +44,41 @@ const SUFFIX: &str = ".session";
 
 /// The directory of a session.
 pub(super) fn session(id: &SessionId) -> String {
-    format!("{id}{SUFFIX}")
+    match id.as_str().strip_suffix('/') {
+        Some(directory) => directory.to_owned(),
+        None => format!("{id}{SUFFIX}"),
+    }
+}
+
+/// What names that are made of a session's begin with.
+fn hidden(id: &SessionId) -> String {
+    format!(".{}", id.as_str().trim_end_matches('/'))
+}
+
+/// The session in a directory of this name, whatever that is.
+pub(super) fn in_directory(name: &OsStr) -> crate::Result<SessionId> {
+    match (id(name), name.to_str()) {
+        (Ok(id), Some(name)) if session(&id) == name => Ok(id),
+        (_, Some(name)) => Ok(SessionId::of_directory(name)),
+        (id, None) => id,
+    }
 }
 
 /// A name for a session's directory while it is being made.
 pub(super) fn staged(id: &SessionId) -> String {
     let number = u64::from_le_bytes(crate::random::bytes());
-    format!(".{id}.new-{number:016x}")
+    format!("{}.new-{number:016x}", hidden(id))
 }
 
 /// The name that a session's directory has while it is being deleted.
 pub(super) fn removed(id: &SessionId) -> String {
-    format!(".{id}.removed")
+    format!("{}.removed", hidden(id))
 }
 
 /// The link to a session that is about to become [`LAST`]. Two that make different sessions the last
 /// do not meet.
 pub(super) fn new_last(id: &SessionId) -> String {
-    format!(".{id}.last")
+    format!("{}.last", hidden(id))
 }
 
 /// Whether a directory of this name is a session: it ends in `.session` and is not hidden.

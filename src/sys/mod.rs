@@ -39,7 +39,7 @@ pub(crate) trait Disk: Debug + Send + Sync {
 pub(crate) trait RawDirectory: Debug + Send + Sync {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>>;
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>>;
-    /// Makes a directory, 0700 whatever the umask.
+    /// Makes a directory, 0700 whatever the umask; 2770 in one that is its group's.
     fn make_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_file(&self, name: &OsStr) -> io::Result<()>;
@@ -72,6 +72,8 @@ pub(crate) trait RawFile: Debug + Send + Sync {
     /// Writes the buffers one behind the other.
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Sets the time of its last change.
+    fn set_modified(&self, time: SystemTime) -> io::Result<()>;
     fn metadata(&self) -> io::Result<Metadata>;
     fn sync(&self) -> io::Result<()>;
     /// Flushes the content, and of the rest only what is needed to read it.
@@ -89,9 +91,9 @@ pub(crate) trait RawFile: Debug + Send + Sync {
 pub(crate) enum Access {
     Read,
     Write,
-    /// Write; made (0600) if it is not there.
+    /// Write; made (0600, or 0660 in a directory that is its group's) if it is not there.
     Create,
-    /// Write; made (0600), and an error if it is there.
+    /// Write; made so, and an error if it is there.
     CreateNew,
 }
 
@@ -437,6 +439,11 @@ impl File {
     #[track_caller]
     pub(crate) fn set_len(&self, len: u64) -> Outcome<()> {
         self.here("write", || self.raw.set_len(len))
+    }
+
+    #[track_caller]
+    pub(crate) fn set_modified(&self, time: SystemTime) -> Outcome<()> {
+        self.here("set the time of", || self.raw.set_modified(time))
     }
 
     #[track_caller]

@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, StatxFlags};
+use rustix::fs::{
+    self as fs, AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, StatxFlags, Timespec, Timestamps,
+};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
@@ -30,7 +32,7 @@ pub(crate) struct Os;
 impl Disk for Os {
     fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>> {
         let fd = retry_on_intr(|| fs::open(path, DIRECTORY, Mode::empty()))?;
-        Ok(Box::new(OsDirectory::from(fd)))
+        Ok(Box::new(OsDirectory(fd, Mutex::new(()))))
     }
 
     fn now(&self) -> SystemTime {
@@ -46,23 +48,24 @@ impl Disk for Os {
     }
 }
 
+/// An open directory, and who reads its entries.
 #[derive(Debug)]
-struct OsDirectory {
-    fd: OwnedFd,
-    reading: Mutex<()>,
-}
+struct OsDirectory(OwnedFd, Mutex<()>);
 
-impl From<OwnedFd> for OsDirectory {
-    fn from(fd: OwnedFd) -> Self {
-        Self { fd, reading: Mutex::new(()) }
+impl OsDirectory {
+    /// What is made in it is its owner's alone, or its group's too if it is: that is said by the
+    /// set-group-id bit together with the group's right to write.
+    fn is_shared(&self) -> io::Result<bool> {
+        let shared = Mode::SGID.union(Mode::RWXG);
+        Ok(Mode::from_raw_mode(fs::fstat(&self.0)?.st_mode).contains(shared))
     }
 }
 
 impl RawDirectory for OsDirectory {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>> {
         let flags = DIRECTORY | OFlags::NOFOLLOW;
-        let fd = retry_on_intr(|| fs::openat(&self.fd, name, flags, Mode::empty()))?;
-        Ok(Box::new(Self::from(fd)))
+        let fd = retry_on_intr(|| fs::openat(&self.0, name, flags, Mode::empty()))?;
+        Ok(Box::new(Self(fd, Mutex::new(()))))
     }
 
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
@@ -73,8 +76,12 @@ impl RawDirectory for OsDirectory {
                 Access::Create => OFlags::RDWR | OFlags::CREATE,
                 Access::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
             };
-        let mode = Mode::RUSR | Mode::WUSR;
-        let fd = match retry_on_intr(|| fs::openat(&self.fd, name, flags, mode)) {
+        let creates = matches!(access, Access::Create | Access::CreateNew);
+        let mut mode = Mode::RUSR | Mode::WUSR;
+        if creates && self.is_shared()? {
+            mode |= Mode::RGRP | Mode::WGRP;
+        }
+        let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, mode)) {
             Ok(fd) => fd,
             Err(errno @ (Errno::LOOP | Errno::ISDIR | Errno::NXIO)) => {
                 return Err(match self.metadata(name) {
@@ -89,52 +96,56 @@ impl RawDirectory for OsDirectory {
             Kind::File => (),
             other => return Err(not_a_file(other)),
         }
-        if matches!(access, Access::Create | Access::CreateNew) {
+        if creates {
             set_mode(&fd, stat.st_mode, mode)?;
         }
         Ok(Box::new(OsFile(fd)))
     }
 
     fn make_directory(&self, name: &OsStr) -> io::Result<()> {
-        fs::mkdirat(&self.fd, name, Mode::RWXU)?;
+        let mut mode = Mode::RWXU;
+        if self.is_shared()? {
+            mode |= Mode::RWXG | Mode::SGID;
+        }
+        fs::mkdirat(&self.0, name, mode)?;
         // A umask may have taken bits away that its owner needs; one that adds some does not exist.
-        let fd = match fs::openat(&self.fd, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
+        let fd = match fs::openat(&self.0, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
             // Somebody has removed it already.
             Err(Errno::NOENT) => return Ok(()),
             fd => fd?,
         };
-        if Mode::from_raw_mode(fs::fstat(&fd)?.st_mode) & Mode::RWXU != Mode::RWXU {
-            fs::chmodat(&self.fd, name, Mode::RWXU, AtFlags::empty())?;
+        if !Mode::from_raw_mode(fs::fstat(&fd)?.st_mode).contains(mode) {
+            fs::chmodat(&self.0, name, mode, AtFlags::empty())?;
         }
         Ok(())
     }
 
     fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
-        Ok(fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
+        Ok(fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
     }
 
     fn remove_file(&self, name: &OsStr) -> io::Result<()> {
-        Ok(fs::unlinkat(&self.fd, name, AtFlags::empty())?)
+        Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(fs::renameat(&self.fd, from, &self.fd, to)?)
+        Ok(fs::renameat(&self.0, from, &self.0, to)?)
     }
 
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())?)
+        Ok(fs::linkat(&self.0, from, &self.0, to, AtFlags::empty())?)
     }
 
     fn make_symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()> {
-        Ok(fs::symlinkat(target, &self.fd, name)?)
+        Ok(fs::symlinkat(target, &self.0, name)?)
     }
 
     fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
-        Ok(OsString::from_vec(fs::readlinkat(&self.fd, name, Vec::new())?.into_bytes()))
+        Ok(OsString::from_vec(fs::readlinkat(&self.0, name, Vec::new())?.into_bytes()))
     }
 
     fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
-        metadata(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
+        metadata(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
     fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
@@ -142,19 +153,19 @@ impl RawDirectory for OsDirectory {
         path.extend_from_slice(directory.as_bytes());
         path.push(b'/');
         path.extend_from_slice(name.as_bytes());
-        metadata(&self.fd, OsStr::from_bytes(&path), AtFlags::SYMLINK_NOFOLLOW)
+        metadata(&self.0, OsStr::from_bytes(&path), AtFlags::SYMLINK_NOFOLLOW)
     }
 
     fn own_metadata(&self) -> io::Result<Metadata> {
-        metadata(&self.fd, OsStr::new(""), AtFlags::EMPTY_PATH)
+        metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
     }
 
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
         // Reading moves the place in the open directory. To open it anew for that takes three calls.
-        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        fs::seek(&self.fd, SeekFrom::Start(0))?;
+        let _alone = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::seek(&self.0, SeekFrom::Start(0))?;
         let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
-        let mut read = RawDir::new(&self.fd, &mut buffer);
+        let mut read = RawDir::new(&self.0, &mut buffer);
         let mut entries = Vec::new();
         while let Some(entry) = read.next() {
             let entry = match entry {
@@ -181,7 +192,7 @@ impl RawDirectory for OsDirectory {
     }
 
     fn sync(&self) -> io::Result<()> {
-        Ok(retry_on_intr(|| fs::fsync(&self.fd))?)
+        Ok(retry_on_intr(|| fs::fsync(&self.0))?)
     }
 
     fn is_local(&self) -> io::Result<bool> {
@@ -204,7 +215,7 @@ impl RawDirectory for OsDirectory {
             0x786f_4256,
             0xbacb_acbc,
         ];
-        Ok(!SHARED.contains(&(fs::fstatfs(&self.fd)?.f_type as u32)))
+        Ok(!SHARED.contains(&(fs::fstatfs(&self.0)?.f_type as u32)))
     }
 }
 
@@ -230,6 +241,14 @@ impl RawFile for OsFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         Ok(retry_on_intr(|| fs::ftruncate(&self.0, len))?)
+    }
+
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let modified = Timespec::try_from(since).map_err(|_| Errno::OVERFLOW)?;
+        let accessed = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
+        let times = Timestamps { last_access: accessed, last_modification: modified };
+        Ok(retry_on_intr(|| fs::futimens(&self.0, &times))?)
     }
 
     fn metadata(&self) -> io::Result<Metadata> {

@@ -14,10 +14,11 @@ use std::collections::HashSet;
 use std::io::{self, Read};
 use std::sync::Barrier;
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use crate::{
-    CreateOptions, Digest, Error, Format, Repository, Retention, Revision, SaveOptions, Session,
-    SessionId, Unlocked, WriterState,
+    Checkpoint, CheckpointInfo, CopyOptions, CreateOptions, Digest, Error, Format, MemoryBackend,
+    Repository, Retention, Revision, SaveOptions, Session, SessionId, Unlocked, WriterState,
 };
 
 /// What a backend can do beyond the common contract. What it cannot do, it must say.
@@ -57,6 +58,12 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("labels are kept, or refused", labels),
         ("older revisions are kept, or refused", history),
         ("a history is bounded by its rule", history_is_bounded),
+        ("an older revision is made the newest, or refused", restore),
+        ("a session is forked", fork),
+        ("a copy has the history of the original", copies_have_the_history),
+        ("a copy goes on where it ended", copies_go_on),
+        ("a copy is mixed with nothing else", copies_do_not_mix),
+        ("a repository is copied", repositories_are_copied),
         ("of many creators one succeeds", one_creator_succeeds),
         ("of many savers none loses an update", no_update_is_lost),
     ];
@@ -83,6 +90,10 @@ impl std::ops::Deref for Subject {
 impl Subject {
     fn options(&self) -> CreateOptions {
         CreateOptions::new().format(self.capabilities.format)
+    }
+
+    fn copying<'a>(&self) -> CopyOptions<'a> {
+        CopyOptions::new().format(self.capabilities.format)
     }
 
     fn named(&self, id: &str) -> CreateOptions {
@@ -509,6 +520,183 @@ fn history_is_bounded(repository: &Subject) {
             assert!(loaded.data == number.to_le_bytes().repeat(1000), "{number}");
         }
     }
+}
+
+fn restore(repository: &Subject) {
+    let session = create(repository, "job");
+    let first = session.save(b"one").unwrap();
+    if !repository.capabilities.history {
+        assert_error!(session.restore(first.revision), Error::Unsupported { .. });
+        return;
+    }
+    session.save_with(b"two", &SaveOptions::new().label("step", "2")).unwrap();
+    session.save(b"three").unwrap();
+    assert_error!(session.restore(Revision::from_number(9)), Error::NoRevision { .. });
+    let mut writer = session.writer().unwrap();
+    assert_error!(session.restore(first.revision), Error::Busy { .. });
+    let restored = writer.restore(Revision::from_number(2)).unwrap();
+    let newest = session.load().unwrap();
+    assert_eq!((&newest.info, newest.data.as_slice()), (&restored, b"two".as_slice()));
+    assert_eq!(restored.revision.number(), Some(4));
+    assert_eq!(restored.labels["step"], "2");
+    assert_eq!(session.load_revision(Revision::from_number(3)).unwrap().data, b"three");
+    assert_eq!(session.history().unwrap().revisions.len(), 4);
+}
+
+fn fork(repository: &Subject) {
+    let session = create(repository, "job");
+    let named = |id: &str| CreateOptions::new().id(SessionId::new(id).unwrap());
+    assert_error!(session.fork(None, &named("early")), Error::NoCheckpoint { .. });
+    session.save(b"one").unwrap();
+    let options = match repository.capabilities.history {
+        true => SaveOptions::new().label("step", "2"),
+        false => SaveOptions::new(),
+    };
+    let second = session.save_with(b"two", &options).unwrap();
+    session.save(b"three").unwrap();
+    let newest = session.fork(None, &named("newest")).unwrap();
+    assert_eq!(newest.load().unwrap().data, b"three");
+    assert_eq!(newest.status().unwrap().summary.format, repository.capabilities.format);
+    let missing = session.fork(Some(Revision::from_number(9)), &named("early"));
+    if repository.capabilities.history {
+        assert_error!(missing, Error::NoRevision { .. });
+        let older = session.fork(Some(second.revision), &named("older")).unwrap();
+        let fork = older.load().unwrap();
+        assert_eq!((fork.data.as_slice(), &fork.info.labels), (b"two".as_slice(), &second.labels));
+        assert_eq!(fork.info.revision.number(), Some(1));
+    } else {
+        assert_error!(missing, Error::Unsupported { .. });
+    }
+    assert_error!(session.fork(None, &named("newest")), Error::AlreadyExists { .. });
+    // They go their own ways, and a fork that failed leaves no session.
+    newest.save(b"elsewhere").unwrap();
+    assert_eq!(session.load().unwrap().data, b"three");
+    assert!(!ids(repository).contains(&"early".to_owned()));
+}
+
+/// A session with a gap in its numbers, and labels, of long ago.
+fn original() -> Session {
+    let session = Repository::with_backend(MemoryBackend::new()).get_or_create("job").unwrap();
+    let mut writer = session.writer().unwrap();
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
+    for (nth, number) in [2, 3, 7].into_iter().enumerate() {
+        let saved = Some(long_ago + Duration::from_secs(nth as u64));
+        let options = SaveOptions { number: Some(number), saved, ..SaveOptions::new() };
+        let data = number.to_string().repeat(1000);
+        writer.save_with(data.as_bytes(), &options.label("step", data[..1].to_owned())).unwrap();
+    }
+    drop(writer);
+    session
+}
+
+fn newest(session: &Session) -> Checkpoint {
+    session.load().unwrap()
+}
+
+fn revisions(session: &Session) -> Vec<CheckpointInfo> {
+    session.history().unwrap().revisions.into_iter().map(|it| it.info).collect()
+}
+
+fn copies_have_the_history(repository: &Subject) {
+    let original = original();
+    let mut seen = Vec::new();
+    let options = repository.copying().progress(|it| seen.push((it.done, it.total)));
+    let copied = original.copy_to(repository, options).unwrap();
+    let copy = copied.session;
+    let (info, there) = (newest(&copy).info, newest(&original).info);
+    assert_eq!((info.saved, info.digest), (there.saved, there.digest));
+    if repository.capabilities.history {
+        assert_eq!(copied.revisions, 3);
+        assert_eq!(revisions(&copy), revisions(&original));
+        assert_eq!(seen, [(1000, 3000), (2000, 3000), (3000, 3000)]);
+        for info in revisions(&original) {
+            let load = |session: &Session| session.load_revision(info.revision).unwrap();
+            assert_eq!(load(&copy), load(&original));
+        }
+        // The next number is one that was never given.
+        assert_eq!(copy.save(b"next").unwrap().revision.number(), Some(8));
+    } else {
+        assert_eq!((copied.revisions, copied.without_history), (1, 2));
+        assert_eq!(copied.without_labels["step"], "7");
+        assert_eq!(seen, [(1000, 1000)]);
+        copy.save(b"next").unwrap();
+    }
+    // And back, and within the same repository.
+    let elsewhere = Repository::with_backend(MemoryBackend::new());
+    let back = copy.copy_to(&elsewhere, CopyOptions::new()).unwrap().session;
+    assert_eq!(newest(&back).data, b"next");
+    assert_eq!(newest(&back).info.saved, newest(&copy).info.saved);
+    let options = CopyOptions::new().id(SessionId::new("other").unwrap());
+    let other = copy.copy_to(repository, options).unwrap().session;
+    assert_eq!(newest(&other).data, b"next");
+    if repository.capabilities.history {
+        assert_eq!(revisions(&back), revisions(&copy));
+        assert_eq!(revisions(&other), revisions(&copy));
+    }
+    // What was never saved is copied, too.
+    create(repository, "empty").copy_to(&elsewhere, CopyOptions::new()).unwrap();
+    assert_error!(elsewhere.get("empty").unwrap().load(), Error::NoCheckpoint { .. });
+    assert_error!(
+        repository.session(SessionId::new("none").unwrap()).copy_to(&elsewhere, CopyOptions::new()),
+        Error::NotFound { .. }
+    );
+    assert_error!(elsewhere.get("none"), Error::NotFound { .. });
+}
+
+fn copies_go_on(repository: &Subject) {
+    let original = original();
+    let copy = || original.copy_to(repository, repository.copying()).unwrap();
+    // It was made, and nothing else was done.
+    create(repository, "job");
+    copy();
+    assert_eq!(copy().revisions, 0);
+    original.save(b"8").unwrap();
+    original.save(b"9").unwrap();
+    let history = repository.capabilities.history;
+    assert_eq!(copy().revisions, if history { 2 } else { 1 });
+    assert_eq!(newest(&copy().session).data, b"9");
+    if history {
+        assert_eq!(revisions(&copy().session), revisions(&original));
+    }
+    // One that runs is copied, and one that is written is not copied to.
+    let _running = original.writer().unwrap();
+    assert_eq!(copy().revisions, 0);
+    let _writer = copy().session.writer().unwrap();
+    assert_error!(original.copy_to(repository, repository.copying()), Error::Busy { .. });
+}
+
+fn copies_do_not_mix(repository: &Subject) {
+    let original = original();
+    let copy = original.copy_to(repository, repository.copying()).unwrap().session;
+    copy.save(b"its own").unwrap();
+    let diverged = original.copy_to(repository, repository.copying());
+    assert_error!(diverged, Error::Diverged { .. });
+    // The same number is not the same checkpoint.
+    original.save(b"another").unwrap();
+    let diverged = original.copy_to(repository, repository.copying());
+    assert_error!(diverged, Error::Diverged { .. });
+    assert_eq!(newest(&copy).data, b"its own");
+}
+
+fn repositories_are_copied(repository: &Subject) {
+    for id in ["one", "two", "three"] {
+        create(repository, id).save(id.as_bytes()).unwrap();
+    }
+    repository.get("two").unwrap().make_last().unwrap();
+    let elsewhere = Repository::with_backend(MemoryBackend::new());
+    elsewhere.get_or_create("one").unwrap().save(b"another").unwrap();
+    let copied = repository.copy_to(&elsewhere, CopyOptions::new()).unwrap();
+    assert_eq!(copied.copied.len(), 2);
+    assert_eq!(copied.problems.len(), 1);
+    assert_eq!(copied.problems[0].name, "one");
+    assert!(matches!(copied.problems[0].error, Error::Diverged { .. }), "{copied:?}");
+    assert_eq!(elsewhere.get("one").unwrap().load().unwrap().data, b"another");
+    assert_eq!(elsewhere.get("three").unwrap().load().unwrap().data, b"three");
+    assert_eq!(elsewhere.last().unwrap().unwrap().id().as_str(), "two");
+    // One that has a last session keeps it.
+    elsewhere.get("three").unwrap().make_last().unwrap();
+    repository.copy_to(&elsewhere, CopyOptions::new()).unwrap();
+    assert_eq!(elsewhere.last().unwrap().unwrap().id().as_str(), "three");
 }
 
 const RIVALS: usize = 8;

@@ -236,7 +236,7 @@ fn race(scenario: &Scenario, wrap: &Wrap, number: usize) -> std::result::Result<
 
 /// While we save, PlainBox's lock is there, so that PlainBox does not.
 pub(crate) fn plainbox_is_kept_out(wrap: &Wrap) -> std::result::Result<(), String> {
-    let is_fit = |it: &Scenario| it.has_hard_links && it.format == Format::Plain;
+    let is_fit = |it: &Scenario| it.traits.hard_links && it.format == Format::Plain;
     for scenario in scenarios().into_iter().filter(is_fit) {
         let is_open = Arc::new(AtomicBool::new(false));
         let (inner, note) = (wrap.clone(), is_open.clone());

@@ -38,7 +38,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { all_subsets_of: 8, samples: 80, second_crashes: 6, threads: 2 }
+        Self { all_subsets_of: 8, samples: 60, second_crashes: 5, threads: 2 }
     }
 }
 
@@ -282,7 +282,7 @@ pub(crate) fn judge(
     let mut run = Run::on(disk.clone(), wrap, scenario, world.clone())
         .map_err(|error| format!("open: {error:?}"))?;
     let found = run.observe()?;
-    let next = next_steps(&found, world.in_flight);
+    let next = next_steps(scenario, &found, world.in_flight);
     if let End::Crash(_) = end {
         // What was found is on the disk now. After a kill it may be in the kernel's memory only.
         run.world = found;
@@ -308,12 +308,20 @@ pub(crate) fn judge(
 }
 
 /// What a program does next: what it was at once more, and in any case a save in every session.
-fn next_steps(found: &World, in_flight: Option<Step>) -> Vec<Step> {
+fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Vec<Step> {
     let mut steps = Vec::new();
+    if scenario.steps.contains(&Step::Unlock("a")) {
+        // Where nobody can prove that PlainBox ended, a person has to say so.
+        steps.extend(found.sessions.keys().map(|id| Step::Unlock(id)));
+    }
     let is_there = |id: Id| found.is_present(id);
     match in_flight {
         Some(Step::Remove(id)) if is_there(id) => {
             steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
+        }
+        Some(step @ Step::Copy(id)) => steps.extend([step, Step::Save(id, 10)]),
+        Some(step @ Step::Fork(_, id)) if !is_there(id) => {
+            steps.extend([step, Step::Save(id, 10)]);
         }
         Some(Step::MakeLast(id)) => steps.push(Step::MakeLast(id)),
         Some(

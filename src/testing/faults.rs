@@ -7,7 +7,7 @@
 //! A flush may fail once, and later ones succeed without flushing what that one should have. Pitstop
 //! makes the names of a session and a checkpoint anew when it tries again, so that they last even
 //! then. It cannot do so for a directory above the repository, nor for the directory of a session
-//! that PlainBox made: there a flush that succeeds after one that failed must mean what it says.
+//! that PlainBox made, and does not for the program's own files that it copies: there a flush that succeeds after one that failed must mean what it says.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -24,7 +24,7 @@ use super::hook::{Action, Call, HookedDisk, Operation, Site};
 use super::parallel;
 use super::random::Random;
 use super::run::{Run, Wrap};
-use super::scenario::{Scenario, Step, scenarios};
+use super::scenario::{Scenario, Step, for_faults_alone, scenarios};
 use super::world::World;
 use crate::error::Error;
 
@@ -64,7 +64,8 @@ pub fn faults() -> Vec<FaultVerdict> {
     let is_fit = |it: &Scenario| {
         !["replace-again", "single-deltas"].contains(&it.name) && it.steps.len() <= 8
     };
-    let all: Vec<Scenario> = scenarios().into_iter().filter(is_fit).collect();
+    let all: Vec<Scenario> =
+        scenarios().into_iter().filter(is_fit).chain(for_faults_alone()).collect();
     parallel::map(&all, |scenario| fail(scenario, &plain()))
 }
 
@@ -95,6 +96,7 @@ fn faults_of(operation: Operation) -> Vec<Fault> {
         }
         Write => &[Errno::NOSPC, Errno::DQUOT, Errno::STALE],
         SetLen => &[Errno::NOSPC, Errno::ROFS],
+        SetModified => &[Errno::ROFS, Errno::STALE],
         TryLock | Unlock | IsLocked => &[Errno::NOLCK, Errno::NOTSUP],
         BootTime | ReadLink | Metadata | OwnMetadata | FileMetadata | Entries | IsLocal | Read => {
             &[Errno::ACCESS, Errno::STALE]
@@ -294,6 +296,8 @@ fn attempt(
                     return Ok(after);
                 }
                 let (now, mut later) = match error {
+                    // It goes on where it ended.
+                    _ if matches!(step, Step::Copy(_)) => before.interrupted(*step),
                     Error::Indeterminate { .. } => before.indeterminate(*step),
                     _ => (before.clone(), before),
                 };
@@ -353,12 +357,16 @@ fn attempt_two(
     Ok(())
 }
 
-/// Whether a name that Pitstop did not make could not be flushed: of a directory above the repository,
-/// or of a session that PlainBox made. If the system then loses it and calls the next flush a success,
+/// Whether a name that is not Pitstop's could not be flushed: of a directory above the repository, of a
+/// session that PlainBox made, or of a file of the program that is copied. If the system then loses it and calls the next flush a success,
 /// nobody can do anything about it: see the module.
 fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
     match error {
         Error::Storage { place, .. } if place.ends_with("..") => true,
+        // Names of the program's own files.
+        Error::Storage { step: "flush", .. } if matches!(step, Step::Copy(_) | Step::Fork(..)) => {
+            true
+        }
         Error::Storage { place, .. } => {
             place == Path::new(scenario.location) && matches!(step, Step::Save(..))
         }

@@ -45,6 +45,7 @@ pub(crate) enum Operation {
     Read,
     Write,
     SetLen,
+    SetModified,
     FileMetadata,
     SyncFile,
     TryLock,
@@ -261,6 +262,10 @@ impl RawFile for HookedFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.hook.unit(Operation::SetLen, None, || self.inner.set_len(len))
+    }
+
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.hook.unit(Operation::SetModified, None, || self.inner.set_modified(time))
     }
 
     fn metadata(&self) -> io::Result<Metadata> {

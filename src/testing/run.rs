@@ -4,13 +4,20 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::crash::plain;
 use super::disk::SimulatedDisk;
-use super::scenario::{Id, NEAR, NOISE, OUTSIDE, STATE, Scenario, Step, payload};
-use super::world::{Expected, Presence, World};
-use crate::backend::Format;
-use crate::checkpoint::{CheckpointInfo, Retention, Revision, SaveOptions};
+use super::hook::{Action, HookedDisk};
+use super::scenario::{
+    COPIED, Id, Meanwhile, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step,
+    payload,
+};
+use super::world::{Expected, NO_LINK, Presence, World};
+use crate::backend::{Format, Status, Summary};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use crate::copy::CopyOptions;
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
@@ -46,6 +53,7 @@ impl Run {
         world: World,
     ) -> Result<Self, Error> {
         let (location, format) = (PathBuf::from(scenario.location), scenario.format);
+        let wrap = &between(wrap, scenario.meanwhile);
         let repository = open(&disk, wrap, &location, format)?;
         let (wrap, writers, worlds) = (wrap.clone(), BTreeMap::new(), vec![world.clone()]);
         Ok(Self { disk, wrap, location, format, repository, writers, world, worlds })
@@ -54,7 +62,7 @@ impl Run {
     /// A program that is about to begin with a scenario's steps.
     pub(crate) fn of(scenario: &Scenario, wrap: &Wrap) -> Result<Self, Error> {
         let disk = SimulatedDisk::new();
-        disk.set_hard_links(scenario.has_hard_links);
+        disk.set_traits(scenario.traits);
         disk.put_directory("/home/user");
         disk.put_file(format!("{OUTSIDE}/a.session/session"), b"outside");
         disk.put_file(format!("{OUTSIDE}/file"), b"outside");
@@ -90,6 +98,11 @@ impl Run {
 
     fn session(&self, id: Id) -> Result<Session, Error> {
         self.repository.get(id)
+    }
+
+    /// Another repository on this disk.
+    fn disk_repository(&self, location: &str) -> Result<Repository, Error> {
+        open(&self.disk, &self.wrap, Path::new(location), self.format)
     }
 
     fn place(&self, id: Id) -> PathBuf {
@@ -139,6 +152,45 @@ impl Run {
                 };
                 self.save(id, number, SaveOptions::new().follows(revision), Writer::save_with)
             }
+            Step::Restore(id, number) => {
+                let session = self.session(id)?;
+                let mut history = session.history()?.revisions.into_iter().rev();
+                let wanted = history.find(|it| it.info.digest == Digest::of(&payload(number)));
+                let wanted = wanted.map_or(Revision::NONE, |it| it.info.revision);
+                let info = session.restore(wanted)?;
+                self.world.give(id, info.revision, number);
+                Ok(())
+            }
+            Step::Fork(from, to) => {
+                let options = CreateOptions::new().id(SessionId::new(to)?);
+                self.session(from)?.fork(None, &options).map(drop)
+            }
+            Step::Copy(id) => {
+                // What is read from is what nothing is done to.
+                let source = self.disk_repository(SOURCE)?.get(id)?;
+                let copied =
+                    source.copy_to(&self.repository, CopyOptions::new().format(self.format))?;
+                if copied.without_history == 0 {
+                    self.world.copied(id);
+                }
+                match copied.passed_over.is_empty() && copied.damaged.is_empty() {
+                    true => Ok(()),
+                    false => Err(Error::NoCheckpoint { id: source.id().clone() }),
+                }
+            }
+            Step::Source(id) => {
+                let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;
+                let session = source.get_or_create(id)?;
+                for (number, of) in COPIED {
+                    let options = SaveOptions { number: Some(number), ..SaveOptions::new() };
+                    session.save_with(&payload(of), &options.label("step", of.to_string()))?;
+                }
+                let directory = Path::new(SOURCE).join(format!("{id}.session"));
+                self.disk.put_file(directory.join(OWN_FILE), b"own");
+                self.disk.put_link(directory.join(OWN_LINK.0), OWN_LINK.1);
+                self.disk.sync_all();
+                Ok(())
+            }
             Step::Hold(id) => {
                 let writer = self.session(id)?.writer()?;
                 self.writers.insert(id, writer);
@@ -159,8 +211,12 @@ impl Run {
                 self.repository.last().map(drop)
             }
             Step::OwnFiles(id) => {
-                self.disk.put_file(self.place(id).join("own/files/report"), b"own");
+                self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
                 self.disk.sync_all();
+                Ok(())
+            }
+            Step::UnflushedFile(id) => {
+                self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
                 Ok(())
             }
             Step::Foreign(id) => {
@@ -168,11 +224,41 @@ impl Run {
                 Ok(())
             }
             Step::Unfinished(id) => {
-                self.disk.put_file(self.place(id).join("session.new"), b"half of a checkp");
+                let name = match self.format {
+                    Format::Journal => "session.journal.new",
+                    _ => "session.new",
+                };
+                self.disk.put_file(self.place(id).join(name), b"half of a checkp");
                 Ok(())
             }
             Step::Leftover(id) => {
                 self.disk.put_file(self.place(id).join("session.next"), b"half of a checkp");
+                Ok(())
+            }
+            Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
+                Err(Error::Locked { .. }) => Ok(()),
+                Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
+                Err(error) => Err(error),
+            },
+            Step::Contend(id, number) => match self.perform(Step::Save(id, number)) {
+                Err(Error::Locked { .. }) => Ok(()),
+                outcome => outcome,
+            },
+            Step::LeftLink(id) => {
+                let link = self.location.join(format!(".{id}.last"));
+                self.disk.put_link(link, format!("/where/it/was/{id}.session"));
+                Ok(())
+            }
+            Step::LastIsFile => {
+                self.disk.delete(self.location.join("last-session"));
+                self.disk.put_file(self.location.join("last-session"), b"evidence");
+                self.disk.sync_all();
+                Ok(())
+            }
+            Step::LastIsDirectory => {
+                self.disk.delete(self.location.join("last-session"));
+                self.disk.put_directory(self.location.join("last-session"));
+                self.disk.sync_all();
                 Ok(())
             }
             Step::Wait(seconds) => {
@@ -202,9 +288,16 @@ impl Run {
             return Err(format!("{other} is listed, and was never made"));
         }
         for (id, expected) in &mut found.sessions {
-            self.observe_session(id, listed.contains(id), expected)?;
+            let summary = listing.sessions.iter().find(|it| it.id.as_str() == *id);
+            self.observe_session(id, summary, expected)?;
         }
-        let last = self.repository.last().map_err(|error| wrong("last", error))?;
+        let last = match self.repository.last() {
+            Err(Error::Corrupt { .. }) if found.last.contains(&Some(NO_LINK)) => {
+                found.last = vec![Some(NO_LINK)];
+                return Ok(found);
+            }
+            last => last.map_err(|error| wrong("last", error))?,
+        };
         let last_id = last.as_ref().map(|session| session.id().as_str());
         found.last.retain(|allowed| *allowed == last_id);
         found.last.truncate(1);
@@ -220,17 +313,29 @@ impl Run {
         Ok(found)
     }
 
-    fn observe_session(&self, id: Id, listed: bool, found: &mut Expected) -> Result<(), String> {
+    fn observe_session(
+        &self,
+        id: Id,
+        summary: Option<&Summary>,
+        found: &mut Expected,
+    ) -> Result<(), String> {
+        let listed = summary.is_some();
         match (found.presence, listed) {
             (Presence::Sure, false) => return Err(format!("{id} is not listed")),
             (Presence::Gone, true) => return Err(format!("{id} is listed, and was removed")),
             _ => (),
         }
+        match summary.filter(|_| found.is_complete) {
+            Some(it) if it.format != self.format => return Err(format!("{id} is {}", it.format)),
+            _ => (),
+        }
         found.presence = if listed { Presence::Sure } else { Presence::Gone };
-        let loaded = self.session(id).and_then(|session| {
-            session.status()?;
-            session.load()
-        });
+        let status = self.session(id).and_then(|session| session.status());
+        let loaded = self.session(id).and_then(|session| session.load());
+        self.check_agreement(id, summary, &status, &loaded)?;
+        if summary.is_some_and(|it| it.format == Format::Journal) {
+            self.observe_history(id, loaded.as_ref().ok(), found)?;
+        }
         let payloads: Vec<Option<u32>> = match loaded {
             Err(Error::NotFound { .. }) if !listed => return Ok(()),
             Ok(loaded) => (found.payloads.iter().copied())
@@ -241,9 +346,6 @@ impl Run {
             }
             Err(error) => return Err(format!("{id} does not load: {error:?}")),
         };
-        if listed && self.format == Format::Journal {
-            self.observe_history(id, found)?;
-        }
         if payloads == [None] {
             // It was made anew, or nothing was ever saved.
             (found.told, found.given) = (0, BTreeMap::new());
@@ -252,24 +354,60 @@ impl Run {
             Some(newest) => found.payloads = vec![*newest],
             None => return Err(format!("{id} holds none of {:?}", found.payloads)),
         }
-        let own_files = self.place(id).join("own/files/report");
-        if found.has_own_files && self.disk.read(own_files).is_none() {
+        let must_have_own_files = found.has_own_files
+            || found.own_files_come_with.is_some_and(|it| found.payloads == [Some(it)]);
+        let own_file = self.disk.read(self.place(id).join(OWN_FILE));
+        let own_link = self.disk.link_target(self.place(id).join(OWN_LINK.0));
+        let must_have_link = must_have_own_files && found.own_files_come_with.is_some();
+        if must_have_own_files && own_file.as_deref() != Some(b"own")
+            || must_have_link && own_link.is_none_or(|it| it != OWN_LINK.1)
+        {
             return Err(format!("{id} is there, and the program's files in it are not"));
         }
         Ok(())
     }
 
-    /// Every revision that is listed is there, and is what it was when its number was given.
-    fn observe_history(&self, id: Id, found: &mut Expected) -> Result<(), String> {
-        let is_journal = self.disk.names(self.place(id)).contains(&"session.journal".into());
-        if !is_journal && (found.given.is_empty() || found.payloads.contains(&None)) {
-            // PlainBox made it, or a power cut left its name alone: that is a plain session.
-            return Ok(());
+    /// A list, a status and a load tell the same of a session.
+    fn check_agreement(
+        &self,
+        id: Id,
+        summary: Option<&Summary>,
+        status: &Result<Status, Error>,
+        loaded: &Result<Checkpoint, Error>,
+    ) -> Result<(), String> {
+        let told = |it: &Summary| (it.saved, it.size, it.format, it.live);
+        let of_status = status.as_ref().map(|status| told(&status.summary)).ok();
+        if summary.map(told) != of_status {
+            return Err(format!("{id} is listed as {summary:?}, and its status is {status:?}"));
         }
+        let of_load = match loaded {
+            Ok(checkpoint) => Some((checkpoint.info.saved, checkpoint.info.size)),
+            Err(_) => None,
+        };
+        if summary.and_then(|it| it.saved.zip(it.size)) != of_load {
+            return Err(format!("{id} is listed as {summary:?}, and loads as {of_load:?}"));
+        }
+        Ok(())
+    }
+
+    /// The history begins with what loads. Every revision that is listed is there, and is what it was
+    /// when its number was given.
+    fn observe_history(
+        &self,
+        id: Id,
+        loaded: Option<&Checkpoint>,
+        found: &mut Expected,
+    ) -> Result<(), String> {
         let session = self.session(id).map_err(|error| format!("{error:?}"))?;
         let history = session.history().map_err(|error| format!("history: {error:?}"))?;
         if !history.damaged.is_empty() {
             return Err(format!("{id} reports damage: {:?}", history.damaged));
+        }
+        let newest = history.revisions.first().map(|kept| &kept.info);
+        if newest != loaded.map(|checkpoint| &checkpoint.info) {
+            return Err(format!(
+                "the history of {id} begins with {newest:?}, and {loaded:?} loads"
+            ));
         }
         for kept in &history.revisions {
             let revision = kept.info.revision;
@@ -325,6 +463,24 @@ impl Run {
             _ => Err(format!("{segments} segments are in {id}")),
         }
     }
+}
+
+/// Lets somebody come in between.
+fn between(wrap: &Wrap, meanwhile: Option<Meanwhile>) -> Wrap {
+    let Some(Meanwhile { before: (operation, name, skip), act }) = meanwhile else {
+        return wrap.clone();
+    };
+    let (inner, seen) = (wrap.clone(), Arc::new(AtomicUsize::new(0)));
+    Arc::new(move |disk: SimulatedDisk| {
+        let seen = seen.clone();
+        Arc::new(HookedDisk::new(inner(disk.clone()), move |call| {
+            let is_it = call.operation == operation && call.name.is_some_and(|it| it == name);
+            if is_it && seen.fetch_add(1, Ordering::Relaxed) == skip {
+                act(&disk);
+            }
+            Action::Pass
+        }))
+    })
 }
 
 fn open(

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::disk::{SimulatedDisk, Traits};
+use super::hook::Operation;
 use crate::backend::Format;
 
 pub(crate) type Id = &'static str;
@@ -20,6 +22,12 @@ pub(crate) enum Step {
     Stream(Id, u32),
     /// Saves, on condition that nobody saved in between.
     Follow(Id, u32),
+    /// Makes the revision of this payload the newest.
+    Restore(Id, u32),
+    /// Makes the second session of the newest checkpoint of the first.
+    Fork(Id, Id),
+    /// Copies the session of this name from [`SOURCE`].
+    Copy(Id),
     /// Becomes the writer, and stays it.
     Hold(Id),
     Release(Id),
@@ -30,12 +38,26 @@ pub(crate) enum Step {
     Look(Id),
     /// The program puts files of its own into the session's directory.
     OwnFiles(Id),
+    /// The same file, which nobody flushed.
+    UnflushedFile(Id),
+    /// A program keeps a session in [`SOURCE`], with files of its own.
+    Source(Id),
     /// PlainBox makes a session.
     Foreign(Id),
     /// A save is killed.
     Unfinished(Id),
     /// PlainBox is killed while it saves.
     Leftover(Id),
+    /// Saves, and is told that PlainBox may be saving.
+    Locked(Id, u32),
+    /// Saves, unless PlainBox is faster.
+    Contend(Id, u32),
+    /// One that made this the last session was killed, and the repository was moved since.
+    LeftLink(Id),
+    /// Somebody puts a file where the link to the last session belongs.
+    LastIsFile,
+    /// Or a directory.
+    LastIsDirectory,
     Wait(u64),
     /// Every process is killed, and a new one starts.
     Kill,
@@ -46,9 +68,25 @@ impl Step {
     pub(crate) fn is_by_others(self) -> bool {
         matches!(
             self,
-            Self::OwnFiles(_) | Self::Foreign(_) | Self::Unfinished(_) | Self::Leftover(_)
+            Self::OwnFiles(_)
+                | Self::UnflushedFile(_)
+                | Self::Source(_)
+                | Self::Foreign(_)
+                | Self::Unfinished(_)
+                | Self::Leftover(_)
+                | Self::LeftLink(_)
+                | Self::LastIsFile
+                | Self::LastIsDirectory
         )
     }
+}
+
+/// Somebody comes in between, once in the life of each program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meanwhile {
+    /// Before which call: what it does, with which name, and how many such calls are let by.
+    pub before: (Operation, &'static str, usize),
+    pub act: fn(&SimulatedDisk),
 }
 
 /// A run of steps, of which each moment is looked at.
@@ -62,7 +100,10 @@ pub(crate) struct Scenario {
     /// What was done before.
     pub given: Vec<Step>,
     pub steps: Vec<Step>,
-    pub has_hard_links: bool,
+    /// Of the file system.
+    pub traits: Traits,
+    /// What somebody else does just before a call.
+    pub meanwhile: Option<Meanwhile>,
 }
 
 impl Scenario {
@@ -81,6 +122,13 @@ impl fmt::Display for Scenario {
 /// What lies beside the repository, and must stay as it is.
 pub(crate) const OUTSIDE: &str = "/home/outside";
 pub(crate) const NEAR: &str = "/home/user/sessions";
+/// Another repository, to copy from.
+pub(crate) const SOURCE: &str = "/home/source";
+/// The numbers and payloads of the session in it.
+pub(crate) const COPIED: [(u64, u32); 3] = [(1, 3), (2, 2), (4, 6)];
+/// A file that a program keeps in its session's directory, and in [`SOURCE`] a link to it.
+pub(crate) const OWN_FILE: &str = "own/files/report";
+pub(crate) const OWN_LINK: (&str, &str) = ("own/newest", "files/report");
 const FAR: &str = "/home/user/.local/state/pitstop/sessions";
 
 /// The payload of this number. Each sector of each is unlike any other.
@@ -107,7 +155,8 @@ fn make_payload(number: u32) -> Vec<u8> {
             state[nth as usize * 97..][..30].copy_from_slice(&[nth as u8; 30]);
             state
         }
-        LARGE.. => noise(number, 150_000).collect(),
+        LARGE..HUGE => noise(number, 150_000).collect(),
+        HUGE.. => noise(number, 4_300_000).collect(),
         _ => {
             let size = SIZES[number as usize % SIZES.len()];
             (0..size).map(|at| (number.wrapping_mul(31) + at / 512 * 7 + at) as u8 | 1).collect()
@@ -119,15 +168,22 @@ fn make_payload(number: u32) -> Vec<u8> {
 pub(crate) const NOISE: u32 = 100;
 /// From here on, one that grows and changes a little.
 pub(crate) const STATE: u32 = 200;
-/// From here on, so large that a segment for them is not filled with zeros.
+/// From here on, so large that a segment holds two of them.
 pub(crate) const LARGE: u32 = 300;
+/// From here on, so large that a segment for them is not filled with zeros.
+pub(crate) const HUGE: u32 = 400;
 
 /// Those of both formats.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut all = of_both(Format::Plain);
     all.extend(of_plain());
+    all.extend(moving(Format::Plain));
     all.extend(of_both(Format::Journal));
     all.extend(of_journals());
+    all.extend(moving(Format::Journal));
+    if let Ok(only) = std::env::var("PITSTOP_SCENARIO") {
+        all.retain(|it| it.to_string() == only || it.name == only);
+    }
     all
 }
 
@@ -139,7 +195,7 @@ fn scenario(
     steps: &[Step],
 ) -> Scenario {
     let (given, steps) = (given.to_vec(), steps.to_vec());
-    Scenario { name, format, location, given, steps, has_hard_links: true }
+    Scenario { name, format, location, given, steps, traits: Traits::ALL, meanwhile: None }
 }
 
 use Step::*;
@@ -182,6 +238,18 @@ fn of_both(format: Format) -> Vec<Scenario> {
         scenario("replace-none", FAR, &[], &[Replace("a"), Save("a", 1), Replace("b")]),
         scenario("last", NEAR, &saved, &[MakeLast("a"), MakeLast("b"), MakeLast("a")]),
         scenario(
+            "last-moved",
+            NEAR,
+            &[saved.as_slice(), &[LeftLink("a"), LastIsFile]].concat(),
+            &[MakeLast("a"), LastIsDirectory, MakeLast("b")],
+        ),
+        scenario(
+            "unfinished",
+            NEAR,
+            &[saved.as_slice(), &[Unfinished("a")]].concat(),
+            &[Save("a", 2), Unfinished("a"), Save("a", 7)],
+        ),
+        scenario(
             "remove",
             NEAR,
             &[last.as_slice(), &[OwnFiles("a")]].concat(),
@@ -196,42 +264,87 @@ fn of_both(format: Format) -> Vec<Scenario> {
     ]
 }
 
+fn moving(format: Format) -> Vec<Scenario> {
+    let scenario = |name, location, given: &[Step], steps: &[Step]| {
+        scenario(format, name, location, given, steps)
+    };
+    vec![
+        scenario("copy", FAR, &[Source("a")], &[Copy("a"), Copy("a"), Save("a", 7)]),
+        scenario(
+            "copy-to-empty",
+            NEAR,
+            &[Source("a"), Create("a"), UnflushedFile("a")],
+            &[Copy("a")],
+        ),
+        scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
+    ]
+}
+
 /// What PlainBox does, and what only a plain session has.
 fn of_plain() -> Vec<Scenario> {
     let scenario = |name, location, given: &[Step], steps: &[Step]| {
         scenario(Format::Plain, name, location, given, steps)
     };
     let saved = SAVED;
+    let left = [saved.as_slice(), &[Leftover("a"), Wait(100)]].concat();
     vec![
-        scenario(
-            "unfinished",
-            NEAR,
-            &[saved.as_slice(), &[Unfinished("a")]].concat(),
-            &[Save("a", 2), Unfinished("a"), Save("a", 7)],
-        ),
         scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
-        scenario(
-            "leftover",
-            NEAR,
-            &[saved.as_slice(), &[Leftover("a"), Wait(100)]].concat(),
-            &[Save("a", 2), Save("a", 7)],
-        ),
+        scenario("leftover", NEAR, &left, &[Save("a", 2), Save("a", 7)]),
         scenario(
             "leftover-held",
             NEAR,
             &[saved.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
             &[Save("a", 2), Save("a", 7)],
         ),
-        scenario(
-            "unlock",
-            NEAR,
-            &[saved.as_slice(), &[Leftover("a"), Wait(100)]].concat(),
-            &[Unlock("a"), Save("a", 2)],
-        ),
+        scenario("unlock", NEAR, &left, &[Unlock("a"), Save("a", 2)]),
         Scenario {
-            has_hard_links: false,
+            traits: Traits { hard_links: false, ..Traits::ALL },
             ..scenario("no-hard-links", NEAR, &saved, &[Save("a", 2), Save("a", 7)])
         },
+        Scenario {
+            traits: Traits { is_local: false, ..Traits::ALL },
+            ..scenario("shared", NEAR, &left, &[Locked("a", 2), Unlock("a"), Save("a", 2)])
+        },
+        Scenario {
+            traits: Traits { open_files_are_known: false, ..Traits::ALL },
+            ..scenario("unknown", NEAR, &left, &[Locked("a", 2), Unlock("a"), Save("a", 2)])
+        },
+    ]
+}
+
+/// Where somebody else comes in between at the worst moment, and what is too large to be looked at in
+/// every state: for what fails alone.
+pub(crate) fn for_faults_alone() -> Vec<Scenario> {
+    let scenario = |name, given: &[Step], steps: &[Step], before, act| Scenario {
+        meanwhile: Some(Meanwhile { before, act }),
+        ..scenario(Format::Plain, name, NEAR, given, steps)
+    };
+    vec![
+        scenario(
+            "last-is-made",
+            &[SAVED.as_slice(), &[MakeLast("b"), LastIsFile]].concat(),
+            &[MakeLast("a")],
+            (Operation::Link, "last-session", 0),
+            |disk| {
+                disk.delete(format!("{NEAR}/last-session"));
+                disk.put_link(format!("{NEAR}/last-session"), format!("{NEAR}/b.session"));
+            },
+        ),
+        scenario(
+            "plainbox-is-faster",
+            &[SAVED.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
+            &[Contend("a", 2)],
+            // The fourth: two saves were made before, and the third finds what is left over.
+            (Operation::Link, "session.new", 3),
+            |disk| disk.put_file(format!("{NEAR}/a.session/session.next"), b"half"),
+        ),
+        self::scenario(
+            Format::Journal,
+            "huge",
+            NEAR,
+            &[Create("a"), Save("a", 3), Hold("a")],
+            &[Save("a", HUGE)],
+        ),
     ]
 }
 
@@ -261,7 +374,13 @@ fn of_journals() -> Vec<Scenario> {
             &all([&made, &saves(STATE..STATE + 7).collect::<Vec<_>>()]),
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
+        scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
+        scenario(
+            "outgrown",
+            &all([&held, &saves(NOISE..NOISE + 8).collect::<Vec<_>>()]),
+            &saves(LARGE..LARGE + 2).collect::<Vec<_>>(),
+        ),
         scenario(
             "large-streams",
             &held,

@@ -5,8 +5,11 @@ use std::hash::{Hash, Hasher};
 
 use twox_hash::XxHash3_64;
 
-use super::scenario::{Id, Step};
+use super::scenario::{COPIED, Id, Step};
 use crate::checkpoint::Revision;
+
+/// Stands for what is no link, where the link to the last session belongs.
+pub(crate) const NO_LINK: Id = "(no link)";
 
 /// What must be found. Where something is in flight, more than one answer is right.
 #[derive(Clone, Debug, Hash)]
@@ -33,10 +36,14 @@ struct Replaced {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Expected {
     pub presence: Presence,
+    /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
+    pub is_complete: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
     pub has_own_files: bool,
+    /// The payload that is not there without them.
+    pub own_files_come_with: Option<u32>,
     /// The payload of each number that was ever given, as far as anybody was told or saw it.
     pub given: BTreeMap<u64, u32>,
     /// The highest number that was told, or seen to be on the disk: no other may be so low again.
@@ -84,8 +91,10 @@ impl World {
     fn session(&mut self, id: Id) -> &mut Expected {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
+            is_complete: false,
             payloads: vec![None],
             has_own_files: false,
+            own_files_come_with: None,
             given: BTreeMap::new(),
             told: 0,
         })
@@ -100,6 +109,13 @@ impl World {
         let session = self.session(id);
         session.given.insert(number, payload);
         session.told = number;
+    }
+
+    /// The checkpoints of [`COPIED`] were copied, each with its number.
+    pub(crate) fn copied(&mut self, id: Id) {
+        let session = self.session(id);
+        session.given.extend(COPIED);
+        session.told = COPIED.iter().map(|(number, _)| *number).max().unwrap_or(0);
     }
 
     /// Somebody saw what this holds, after a kill. It may not last. Where a power cut takes a save that
@@ -130,6 +146,19 @@ impl World {
         self.in_flight = Some(step);
         match step {
             Step::Create(id) | Step::Foreign(id) => self.begin_create(id),
+            Step::Fork(from, to) => {
+                let payloads = self.session(from).payloads.clone();
+                self.begin_create(to);
+                self.session(to).payloads.extend(payloads);
+            }
+            Step::Copy(id) => {
+                if !self.is_present(id) {
+                    self.begin_create(id);
+                }
+                let session = self.session(id);
+                session.payloads.extend(COPIED.map(|(_, payload)| Some(payload)));
+                session.own_files_come_with = COPIED.last().map(|(_, payload)| *payload);
+            }
             Step::Replace(id) => {
                 self.begin_create(id);
                 match self.last.as_slice() {
@@ -139,7 +168,10 @@ impl World {
                     _ => self.begin_last(id),
                 }
             }
-            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload) => {
                 self.session(id).payloads.push(Some(payload));
                 if let Some(Replaced { old, .. }) = self.replaces.get(id).copied() {
                     if self.is_present(old) {
@@ -159,7 +191,13 @@ impl World {
                     self.resumable = false;
                 }
             }
+            Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
+            // It is nothing to go on from, so that it is kept or moved away.
+            Step::LastIsFile | Step::LastIsDirectory => {
+                self.last.extend([None, Some(NO_LINK)]);
+                self.resumable = false;
+            }
             _ => (),
         }
     }
@@ -182,7 +220,11 @@ impl World {
     pub(crate) fn indeterminate(&self, step: Step) -> (Self, Self) {
         let (mut now, mut later) = (self.clone(), self.clone());
         match step {
-            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload)
+            | Step::Contend(id, payload) => {
                 now.session(id).payloads = vec![Some(payload)];
                 later.session(id).payloads.push(Some(payload));
             }
@@ -203,10 +245,18 @@ impl World {
         (now, later)
     }
 
+    /// The step was done in part.
+    pub(crate) fn interrupted(mut self, step: Step) -> (Self, Self) {
+        self.begin(step);
+        (self.clone(), self)
+    }
+
     fn begin_create(&mut self, id: Id) {
         let was_present = self.is_present(id);
         let session = self.session(id);
+        session.own_files_come_with = None;
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
+        session.is_complete = false;
         match was_present {
             true => session.payloads.push(None),
             false => {
@@ -228,6 +278,7 @@ impl World {
     fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
+        session.is_complete = true;
         (session.told, session.given) = (0, BTreeMap::new());
     }
 
@@ -243,7 +294,26 @@ impl World {
                     None => self.last = vec![Some(id)],
                 }
             }
-            Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload) => {
+            Step::Fork(from, to) => {
+                let from = self.session(from).clone();
+                self.acknowledge_create(to);
+                let session = self.session(to);
+                session.given.extend(from.payloads.iter().flatten().map(|payload| (1, *payload)));
+                session.told = 1;
+                session.payloads = from.payloads;
+                session.has_own_files = from.has_own_files;
+            }
+            Step::Copy(id) => {
+                let session = self.session(id);
+                session.presence = Presence::Sure;
+                session.payloads =
+                    COPIED.last().map(|(_, payload)| Some(*payload)).into_iter().collect();
+                session.has_own_files = true;
+            }
+            Step::Save(id, payload)
+            | Step::Stream(id, payload)
+            | Step::Follow(id, payload)
+            | Step::Restore(id, payload) => {
                 let session = self.session(id);
                 session.presence = Presence::Sure;
                 session.payloads = vec![Some(payload)];

@@ -42,6 +42,7 @@ Examples:
   pitstop load nightly > state.json                    get it back
   pitstop list                                         see what is there
   pitstop status                                       see who is writing
+  pitstop run --create nightly -- ./import.sh          hold it while a program runs
 ";
 
 /// Reads the command line. Prints help and ends the process where that was asked for or needed.
@@ -68,7 +69,7 @@ pub(crate) fn command() -> clap::Command {
     let _ = write!(template, "\n{header}Options:{header:#}\n{{options}}{{after-help}}");
     let mut long = format!("{EXAMPLES}\nExit codes:\n");
     for (exit, meaning) in Exit::TABLE {
-        let _ = writeln!(long, "  {}  {meaning}", *exit as u8);
+        let _ = writeln!(long, "  {}  {meaning}", exit.code());
     }
     command.help_template(template).after_help(EXAMPLES).after_long_help(long)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use pitstop::Repository;
@@ -29,10 +29,20 @@ impl Context {
     }
 
     pub(crate) fn open(&self) -> Result<Repository, CommandError> {
-        Ok(match &self.repository {
-            Some(location) => Repository::open(location)?,
-            None => Repository::open_default()?,
-        })
+        match &self.repository {
+            Some(location) => self.open_at(location),
+            None => Ok(Repository::open_default()?),
+        }
+    }
+
+    /// Another repository than the one this command is about.
+    pub(crate) fn open_at(&self, location: &Path) -> Result<Repository, CommandError> {
+        Ok(Repository::open(location)?)
+    }
+
+    /// Whether to say nothing but errors and warnings.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Tells the person something that is no data.

@@ -11,13 +11,15 @@ pub(crate) type Outcome = Result<Exit, CommandError>;
 /// The exit codes. Scripts rely on them, so that a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    Ok = 0,
-    Failed = 1,
-    Usage = 2,
-    NotFound = 3,
-    InUse = 4,
-    Conflict = 5,
-    Damaged = 6,
+    Ok,
+    Failed,
+    Usage,
+    NotFound,
+    InUse,
+    Conflict,
+    Damaged,
+    /// That of the program which `run` ran.
+    Program(u8),
 }
 
 impl Exit {
@@ -27,9 +29,25 @@ impl Exit {
         (Self::Usage, "the command line is wrong"),
         (Self::NotFound, "there is no such session or revision, or nothing was saved"),
         (Self::InUse, "somebody else is writing the session, or it is locked"),
-        (Self::Conflict, "somebody saved in between (see save --follows)"),
+        (
+            Self::Conflict,
+            "somebody saved in between (see save --follows), or a copy went its own way",
+        ),
         (Self::Damaged, "what lies there is damaged"),
     ];
+
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::InUse => 4,
+            Self::Conflict => 5,
+            Self::Damaged => 6,
+            Self::Program(code) => code,
+        }
+    }
 
     fn of(error: &pitstop::Error) -> Self {
         use pitstop::Error as E;
@@ -37,7 +55,7 @@ impl Exit {
             E::InvalidId { .. } | E::LabelsTooLong { .. } => Self::Usage,
             E::NotFound { .. } | E::NoCheckpoint { .. } | E::NoRevision { .. } => Self::NotFound,
             E::Busy { .. } | E::Locked { .. } => Self::InUse,
-            E::Conflict { .. } => Self::Conflict,
+            E::Conflict { .. } | E::Diverged { .. } => Self::Conflict,
             E::Corrupt { .. } => Self::Damaged,
             _ => Self::Failed,
         }
@@ -46,7 +64,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

@@ -15,6 +15,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::NotFound { id, .. } if saving => {
             vec![format!("{} makes it", line(&["save", "--create", id.as_str()]))]
         }
+        Error::NotFound { id, .. } if context.command == "run" => {
+            vec![format!("`{} -- COMMAND` makes it", context.command_line(&["run", "--create", id.as_str()]))]
+        }
         Error::NotFound { .. } => vec![format!("{} shows what is there", line(&["list"]))],
         Error::NoCheckpoint { id } => {
             vec![format!("{} saves the first one", line(&["save", id.as_str()]))]
@@ -43,6 +46,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
                 format!("{} gives what was saved in between", line(&["load", id.as_str()])),
                 format!("{} saves over it", line(&["save", "--follows", &found, id.as_str()])),
             ]
+        }
+        Error::Diverged { .. } => {
+            vec!["it was left as it is: copy to another name (see --as), or remove it".to_owned()]
         }
         Error::Corrupt { place, .. } if place.ends_with("last-session") => vec![format!(
             "it was left as it is; {} moves it aside and puts a good one in its place",
@@ -74,10 +80,16 @@ pub(crate) fn of_session(error: Error, session: &Session, context: &Context) -> 
     let id = session.id().as_str();
     match &error {
         Error::Corrupt { newest_good: Some(revision), .. } => {
-            let hint = format!(
-                "it was left as it is; `{}` gives revision {revision}, the newest good one",
-                context.command_line(&["load", id, "--newest-good"])
-            );
+            let hint = match context.command {
+                "copy" | "export" => format!(
+                    "it was left as it is; `{}` makes revision {revision}, the newest good one, the newest",
+                    context.command_line(&["restore", id, "--newest-good"])
+                ),
+                _ => format!(
+                    "it was left as it is; `{}` gives revision {revision}, the newest good one",
+                    context.command_line(&["load", id, "--newest-good"])
+                ),
+            };
             CommandError::from(error).hint(hint)
         }
         Error::Unsupported { .. } if is_plain(session) => CommandError::from(error)
@@ -104,6 +116,13 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
         }
         io::ErrorKind::PermissionDenied => {
             "you may not do that there: see who owns it, or name another repository with --repository"
+        }
+        io::ErrorKind::ConnectionRefused => {
+            return vec![
+                "the `pitstop run` that this was started under has ended: only what runs under the \
+                 next one can save"
+                    .to_owned(),
+            ];
         }
         _ if saving => return vec!["what was saved before stands".to_owned()],
         _ => return Vec::new(),

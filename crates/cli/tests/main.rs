@@ -10,7 +10,9 @@ mod cli {
     mod inspect;
     mod json;
     mod large;
+    mod moving;
     mod output;
+    mod run;
     mod storage;
     mod story;
 }

@@ -23,7 +23,7 @@ pub(crate) struct Repository {
 
 /// How sessions keep their checkpoints: `"journal"` or `"plain"`.
 #[derive(Clone, Copy)]
-struct Format(pitstop::Format);
+pub(crate) struct Format(pitstop::Format);
 
 impl<'py> FromPyObject<'_, 'py> for Format {
     type Error = PyErr;
@@ -38,7 +38,7 @@ impl<'py> FromPyObject<'_, 'py> for Format {
 }
 
 impl Repository {
-    fn on_disk(inner: pitstop::Repository, format: Option<Format>) -> Self {
+    pub(crate) fn on_disk(inner: pitstop::Repository, format: Option<Format>) -> Self {
         let inner = match format {
             Some(Format(format)) => inner.with_format(format),
             None => inner,

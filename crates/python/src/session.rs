@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use pitstop::{Error, Unlocked};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
 use crate::call::{detached, payload};
 use crate::checkpoint::{
@@ -38,6 +38,13 @@ impl Session {
 
 #[pymethods]
 impl Session {
+    #[staticmethod]
+    fn in_directory(py: Python<'_>, directory: PathBuf) -> PyResult<Self> {
+        let inner = detached(py, || pitstop::Session::in_directory(directory))?;
+        let repository = Repository::on_disk(inner.repository(), None);
+        Ok(Self { inner, repository })
+    }
+
     #[getter]
     fn id(&self) -> &str {
         self.inner.id().as_str()
@@ -153,8 +160,13 @@ impl Session {
     fn __reduce__<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Repository, String))> {
-        let session = py.get_type::<Repository>().getattr("session")?;
-        Ok((session, (self.repository(), self.id().to_owned())))
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        // A name that ends in a slash is that of a directory.
+        if let (Some(directory), true) = (self.location(), self.id().ends_with('/')) {
+            let make = py.get_type::<Self>().getattr("in_directory")?;
+            return Ok((make, (directory,).into_pyobject(py)?));
+        }
+        let make = py.get_type::<Repository>().getattr("session")?;
+        Ok((make, (self.repository(), self.id()).into_pyobject(py)?))
     }
 }

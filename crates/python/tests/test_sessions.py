@@ -151,6 +151,10 @@ def test_names_are_pickled_to_other_processes(repository: Repository, session: S
         assert again.load_revision(revision).data == b"one"
     plain = Repository(repository.location, format="plain")
     assert pickle.loads(pickle.dumps(plain)).create("x").status().summary.format == "plain"
+    (repository.location / "any name").mkdir()
+    odd = Session.in_directory(repository.location / "any name")
+    assert pickle.loads(pickle.dumps(odd)) == odd
+    assert odd.save(b"x").size == 1 and odd.id not in repository
     with pytest.raises(TypeError):
         pickle.dumps(Repository.in_memory())
 

@@ -1,5 +1,6 @@
 //! Virtual environments with the wheel that is tested.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -62,11 +63,11 @@ pub(crate) struct Built {
 /// `None` where PyPI cannot be reached, which in CI is a failure.
 pub(crate) fn built() -> Option<&'static Built> {
     static BUILT: OnceLock<Result<Built, String>> = OnceLock::new();
-    available(BUILT.get_or_init(build))
+    available(BUILT.get_or_init(build).as_ref())
 }
 
 /// What was made, or the word that tests are skipped.
-pub(crate) fn available<T>(made: &'static Result<T, String>) -> Option<&'static T> {
+pub(crate) fn available<T>(made: Result<T, impl Display>) -> Option<T> {
     match made {
         Ok(made) => Some(made),
         Err(reason) if std::env::var_os("CI").is_some() => panic!("{reason}"),

@@ -75,10 +75,10 @@ impl JournalWriter {
             Some(tail) => tail,
             None => Tail::open(&self.session)?,
         };
-        tail.next = tail.next.max(self.least);
-        self.least = tail.next + 1;
+        tail.next = options.number.unwrap_or_else(|| tail.next.max(self.least));
+        self.least = self.least.max(tail.next + 1);
         let found = Revision::from_number(tail.newest);
-        if let Some(expected) = options.follows.filter(|expected| *expected != found) {
+        if let Some(expected) = options.conflicts(found) {
             self.tail = Some(tail);
             return Err(Error::Conflict { id: self.id.clone(), expected, found });
         }
@@ -156,7 +156,7 @@ impl JournalWriter {
         digest: Digest,
         options: &SaveOptions,
     ) -> RecordHeader {
-        let saved = self.disk.now();
+        let saved = options.saved.unwrap_or_else(|| self.disk.now());
         RecordHeader {
             kind: Kind::Full,
             revision: tail.next,

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{info, leftover, names, open, unsupported};
 use crate::checkpoint::{CheckpointInfo, Digest, Retention, Revision, SaveOptions};
@@ -62,14 +63,14 @@ impl PlainWriter {
         if options.retention != Retention::Default {
             return Err(unsupported("a rule for older revisions", &self.id));
         }
-        if let Some(expected) = options.follows {
+        if options.follows.is_some() {
             let found = self.revision()?;
-            if found != expected {
+            if let Some(expected) = options.conflicts(found) {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
         }
         let (new, digest) = self
-            .write(write)
+            .write(write, options.saved)
             .and_then(|new| self.lock_out_plainbox().map(|()| new))
             .and_then(|new| self.install(&new.0).map(|()| new))
             .inspect_err(|_| self.clear())?;
@@ -88,7 +89,11 @@ impl PlainWriter {
     }
 
     /// Writes the new checkpoint beside the old one, and flushes it.
-    fn write(&self, write: impl FnOnce(&File) -> Result<Digest>) -> Result<(Metadata, Digest)> {
+    fn write(
+        &self,
+        write: impl FnOnce(&File) -> Result<Digest>,
+        saved: Option<SystemTime>,
+    ) -> Result<(Metadata, Digest)> {
         let file = match self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew) {
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
                 // A save that failed could not clear it away, nor its second name perhaps.
@@ -99,6 +104,9 @@ impl PlainWriter {
             outcome => outcome?,
         };
         let digest = write(&file)?;
+        if let Some(saved) = saved {
+            file.set_modified(saved)?;
+        }
         let metadata = file.metadata()?;
         file.sync()?;
         Ok((metadata, digest))

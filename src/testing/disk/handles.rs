@@ -29,7 +29,7 @@ impl Disk for SimulatedDisk {
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool> {
         let state = self.state();
         let is_open = state.open.keys().any(|key| state.nodes[*key].inode == file.inode);
-        state.open_files_are_known.then_some(is_open)
+        state.traits.open_files_are_known.then_some(is_open)
     }
 }
 
@@ -252,7 +252,7 @@ impl RawDirectory for Directory {
             if state.entry(directory, to).is_ok() {
                 return Err(error(Errno::EXIST));
             }
-            if !state.has_hard_links || matches!(state.nodes[key].live, Content::Directory(_)) {
+            if !state.traits.hard_links || matches!(state.nodes[key].live, Content::Directory(_)) {
                 return Err(error(Errno::PERM));
             }
             state.check_linked(directory)?;
@@ -301,7 +301,7 @@ impl RawDirectory for Directory {
     }
 
     fn is_local(&self) -> io::Result<bool> {
-        self.0.call(|_, _| Ok(true))
+        self.0.call(|state, _| Ok(state.traits.is_local))
     }
 }
 
@@ -356,6 +356,10 @@ impl RawFile for File {
             state.nodes[key].change(Change::Size(len as usize), now);
             state.remember();
         })
+    }
+
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.change(|state, key| state.nodes[key].modified = time)
     }
 
     fn metadata(&self) -> io::Result<Metadata> {

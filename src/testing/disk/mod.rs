@@ -45,14 +45,28 @@ struct State {
     open: BTreeMap<Key, usize>,
     /// The handle that holds the kernel lock of a file.
     locks: BTreeMap<Key, u64>,
-    /// Whether it can be told that a file is open.
-    open_files_are_known: bool,
-    has_hard_links: bool,
+    traits: Traits,
     quirks: Vec<Quirk>,
     history: Option<Vec<Moment>>,
     mark: usize,
     /// All that was opened or looked at.
     touched: BTreeSet<Key>,
+}
+
+/// What a file system may have, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Traits {
+    /// Files can have a second name.
+    pub hard_links: bool,
+    /// Only this machine uses it.
+    pub is_local: bool,
+    /// It can be told which files are open.
+    pub open_files_are_known: bool,
+}
+
+impl Traits {
+    pub(crate) const ALL: Self =
+        Self { hard_links: true, is_local: true, open_files_are_known: true };
 }
 
 /// What the next call does wrong.
@@ -73,7 +87,7 @@ pub(crate) struct Moment {
     nodes: Nodes,
     clock: SystemTime,
     boot: SystemTime,
-    has_hard_links: bool,
+    traits: Traits,
     /// What [`SimulatedDisk::mark`] was told last.
     pub mark: usize,
 }
@@ -97,7 +111,7 @@ impl Moment {
 
     fn disk(&self, nodes: Nodes, clock: SystemTime, boot: SystemTime) -> SimulatedDisk {
         let disk = SimulatedDisk::of(nodes, clock, boot);
-        disk.set_hard_links(self.has_hard_links);
+        disk.set_traits(self.traits);
         disk
     }
 }
@@ -126,8 +140,7 @@ impl SimulatedDisk {
             handles: 0,
             open: BTreeMap::new(),
             locks: BTreeMap::new(),
-            open_files_are_known: true,
-            has_hard_links: true,
+            traits: Traits::ALL,
             quirks: Vec::new(),
             history: None,
             mark: 0,
@@ -166,12 +179,21 @@ impl SimulatedDisk {
 
     /// Whether it can be told which files are open.
     pub fn set_open_files_are_known(&self, known: bool) {
-        self.state().open_files_are_known = known;
+        self.state().traits.open_files_are_known = known;
     }
 
     /// Whether files can have a second name.
     pub fn set_hard_links(&self, supported: bool) {
-        self.state().has_hard_links = supported;
+        self.state().traits.hard_links = supported;
+    }
+
+    /// Whether only this machine uses it.
+    pub fn set_local(&self, is_local: bool) {
+        self.state().traits.is_local = is_local;
+    }
+
+    pub(crate) fn set_traits(&self, traits: Traits) {
+        self.state().traits = traits;
     }
 
     pub(crate) fn set_quirk(&self, quirk: Quirk) {

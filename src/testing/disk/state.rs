@@ -12,8 +12,8 @@ use super::{Moment, Quirk, ROOT, State, error, split};
 impl State {
     pub(super) fn moment(&self) -> Moment {
         let nodes = self.nodes.clone();
-        let Self { clock, boot, has_hard_links, mark, .. } = *self;
-        Moment { nodes, clock, boot, has_hard_links, mark }
+        let Self { clock, boot, traits, mark, .. } = *self;
+        Moment { nodes, clock, boot, traits, mark }
     }
 
     pub(super) fn remember(&mut self) {

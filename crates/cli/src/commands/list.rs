@@ -1,15 +1,19 @@
 use clap::Args;
-use pitstop::{Error, Format, Listing, Repository, SessionId};
+use pitstop::{Error, Format, Labels, Listing, Repository, SessionId};
 use serde::Serialize;
 
 use crate::args::JsonArg;
 use crate::context::Context;
 use crate::error::{Exit, Outcome};
 use crate::output::{self, Time};
+use crate::values::LabelFilter;
 
 /// List the sessions, newest first
 #[derive(Args)]
 pub(crate) struct ListArgs {
+    /// Only those whose newest checkpoint has this label; may be given again
+    #[arg(long, short, value_name = "NAME[=VALUE]")]
+    label: Vec<LabelFilter>,
     #[command(flatten)]
     json: JsonArg,
     /// Print the names alone
@@ -29,6 +33,7 @@ struct SessionJson<'a> {
     id: &'a SessionId,
     saved: Option<Time>,
     size: Option<u64>,
+    labels: &'a Labels,
     format: Format,
     live: bool,
     location: Option<String>,
@@ -42,7 +47,9 @@ pub(super) struct ProblemJson<'a> {
 
 pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
     let repository = context.open()?;
-    let listing = repository.list()?;
+    let mut listing = repository.list()?;
+    let is_empty = listing.sessions.is_empty() && listing.problems.is_empty();
+    listing.sessions.retain(|it| args.label.iter().all(|label| label.matches(&it.labels)));
     if args.json.json {
         output::print_json(&as_json(&repository, &listing))?;
     } else if args.ids {
@@ -51,9 +58,11 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
     } else if !listing.sessions.is_empty() {
         output::print(output::table(&listing.sessions))?;
     }
-    if listing.sessions.is_empty() && listing.problems.is_empty() {
+    if is_empty {
         context.talk(format_args!("no sessions in {}", repository.location().display()));
         context.hint(format_args!("`{}` makes one", context.command_line(&["create", "SESSION"])));
+    } else if listing.sessions.is_empty() && !args.label.is_empty() {
+        context.talk("no session has such a label");
     }
     Ok(warn_of(&listing, context))
 }
@@ -88,6 +97,7 @@ fn as_json<'a>(repository: &Repository, listing: &'a Listing) -> ListJson<'a> {
         id: &it.id,
         saved: it.saved.map(Time),
         size: it.size,
+        labels: &it.labels,
         format: it.format,
         live: it.live,
         location: location(&repository.session(it.id.clone())),

@@ -1,13 +1,17 @@
 //! The commands, one in each file.
 
 mod completions;
+mod copy;
 mod create;
+mod fork;
 mod history;
 mod last;
 mod list;
 mod load;
 mod man;
 mod remove;
+mod restore;
+mod run;
 mod save;
 mod show;
 mod status;
@@ -20,9 +24,10 @@ use crate::error::Outcome;
 
 /// The commands as help shows them, by the question that each answers.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("Keep state", &["save", "load", "create"]),
+    ("Keep state", &["save", "load", "create", "run"]),
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
+    ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy"]),
     ("What can go?", &["remove"]),
     ("Set up", &["completions", "man"]),
 ];
@@ -31,10 +36,14 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
 pub(crate) enum Command {
     Create(create::CreateArgs),
     Save(save::SaveArgs),
+    Run(run::RunArgs),
     Load(load::LoadArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     History(history::HistoryArgs),
+    Restore(restore::RestoreArgs),
+    Fork(fork::ForkArgs),
+    Copy(copy::CopyArgs),
     Last(last::LastArgs),
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
@@ -48,10 +57,14 @@ impl Command {
         match self {
             Self::Create(_) => "create",
             Self::Save(_) => "save",
+            Self::Run(_) => "run",
             Self::Load(_) => "load",
             Self::List(_) => "list",
             Self::Show(_) => "show",
             Self::History(_) => "history",
+            Self::Restore(_) => "restore",
+            Self::Fork(_) => "fork",
+            Self::Copy(_) => "copy",
             Self::Last(_) => "last",
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
@@ -65,10 +78,14 @@ impl Command {
         match self {
             Self::Create(args) => create::run(args, context),
             Self::Save(args) => save::run(args, context),
+            Self::Run(args) => run::run(args, context),
             Self::Load(args) => load::run(args, context),
             Self::List(args) => list::run(args, context),
             Self::Show(args) => show::run(args, context),
             Self::History(args) => history::run(args, context),
+            Self::Restore(args) => restore::run(args, context),
+            Self::Fork(args) => fork::run(args, context),
+            Self::Copy(args) => copy::run(args, context),
             Self::Last(args) => last::run(args, context),
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),

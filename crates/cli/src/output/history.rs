@@ -67,7 +67,7 @@ fn row(
 }
 
 /// `phase=import step=7`. What would read as several words is in quotes.
-fn labels(labels: &Labels) -> String {
+pub(super) fn labels(labels: &Labels) -> String {
     let mut text = String::new();
     for (name, value) in labels {
         let separator = if text.is_empty() { "" } else { " " };

@@ -4,6 +4,7 @@ mod content;
 mod history;
 mod human;
 mod json;
+mod progress;
 mod table;
 
 use std::fs::File;
@@ -17,6 +18,7 @@ pub(crate) use content::{content, part};
 pub(crate) use history::history;
 pub(crate) use human::{absolute, age, relative, size};
 pub(crate) use json::{Time, WriterJson};
+pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.

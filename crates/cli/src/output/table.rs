@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use pitstop::Summary;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::history::labels;
 use super::{coloured, relative, size, width};
 
 pub(super) const HEADER: Style = Style::new().bold();
@@ -31,11 +32,15 @@ pub(crate) fn table(sessions: &[Summary]) -> String {
         false => (Style::new(), Style::new()),
     };
 
+    let rest = width().map(|it| it.saturating_sub(name + RIGHT + 2).max(NARROWEST));
     let now = SystemTime::now();
     let mut text = String::with_capacity((sessions.len() + 1) * (name + RIGHT + 1));
     let mut cell = String::new();
     pad(&mut text, "SESSION", name);
     let _ = write!(text, "  {:<SAVED$}  {:>SIZE$}  FORMAT", "SAVED", "SIZE");
+    if sessions.iter().any(|it| !it.labels.is_empty()) {
+        let _ = write!(text, "{:1$}LABELS", "", FORMAT - "FORMAT".len() + 2 + STATE + 2);
+    }
     text.insert_str(0, &header.render().to_string());
     let _ = writeln!(text, "{header:#}");
     for session in sessions {
@@ -55,9 +60,16 @@ pub(crate) fn table(sessions: &[Summary]) -> String {
         text.extend(std::iter::repeat_n(' ', 2 + SIZE.saturating_sub(cell.len())));
         text.push_str(&cell);
         let _ = match session.live {
-            true => writeln!(text, "  {:<FORMAT$}  {live}live{live:#}", session.format),
-            false => writeln!(text, "  {}", session.format),
+            true => write!(text, "  {:<FORMAT$}  {live}live{live:#} ", session.format),
+            false => write!(text, "  {:<FORMAT$}  {:STATE$}", session.format, ""),
         };
+        if !session.labels.is_empty() {
+            let labels = labels(&session.labels);
+            text.push_str("  ");
+            pad(&mut text, &labels, rest.unwrap_or_else(|| columns(&labels)));
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
     }
     text
 }

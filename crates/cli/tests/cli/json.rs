@@ -47,8 +47,8 @@ fn every_command_that_prints_prints_json() {
     let expected = json!({
         "repository": it.location(),
         "sessions": [{
-            "id": "job", "saved": time, "size": 3, "format": "journal", "live": false,
-            "location": directory,
+            "id": "job", "saved": time, "size": 3, "labels": { "step": "7" },
+            "format": "journal", "live": false, "location": directory,
         }],
         "problems": [],
     });

@@ -122,6 +122,11 @@ class Session:
     the next call that the session was removed. Two are equal if they name the same.
     """
 
+    @staticmethod
+    def in_directory(directory: str | PathLike[str]) -> Session:
+        """The session in this directory, wherever it is and whatever that is called: PlainBox allows any name.
+        It need not exist; its next call tells."""
+
     @property
     def id(self) -> str:
         """Its name."""

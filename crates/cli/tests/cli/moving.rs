@@ -1,0 +1,166 @@
+//! Going back, and going on elsewhere.
+
+use std::fs;
+
+use super::environment::Environment;
+
+fn three_steps() -> Environment {
+    let it = Environment::new();
+    for step in ["1", "2", "3"] {
+        let label = format!("step={step}");
+        it.feed(step.as_bytes(), ["save", "-qc", "-l", &label, "job"]).code(0);
+    }
+    it
+}
+
+#[test]
+fn an_older_revision_is_made_the_newest_and_nothing_is_lost() {
+    let it = three_steps();
+    it.run(["restore", "job", "--revision", "1"])
+        .code(0)
+        .prints("")
+        .says("revision 1 of job (1 B) is the newest now, as revision 4");
+    it.run(["load", "job"]).code(0).prints("1");
+    it.run(["load", "job", "--revision", "3"]).code(0).prints("3");
+    let json = it.run(["restore", "--json", "job", "--revision", "2"]).code(0).json();
+    assert_eq!((&json["restored"], &json["revision"]), (&2.into(), &5.into()));
+    assert_eq!(json["labels"]["step"], "2");
+    it.run(["restore", "job", "--revision", "9"]).code(3).says(
+        "error: session 'job' has no revision 9
+         hint: `pitstop history job` shows those that are kept",
+    );
+    it.run(["restore", "job"]).code(2);
+    it.run(["restore", "job", "--newest-good"])
+        .code(1)
+        .says("error: the newest checkpoint of 'job', revision 5, is good already");
+}
+
+#[test]
+fn a_session_goes_on_from_what_is_good() {
+    let it = Environment::new();
+    for state in [b'a', b'b'] {
+        it.feed(&[state; 5000], ["save", "-qc", "job"]).code(0);
+    }
+    let segment = it.location().join("job.session/session.journal-0");
+    let mut bytes = fs::read(&segment).unwrap();
+    let payload = bytes.windows(100).position(|it| it == [b'b'; 100]).unwrap();
+    bytes[payload + 50] ^= 1;
+    fs::write(segment, bytes).unwrap();
+    let ended = it.run(["copy", "job", "--to", "backup"]).code(6);
+    let hint = "hint: it was left as it is; `pitstop restore job --newest-good` makes revision 1, \
+                the newest good one, the newest\n";
+    assert!(ended.err.ends_with(hint), "{ended}");
+    it.run(["restore", "job", "--newest-good"])
+        .code(0)
+        .says("revision 1 of job (4.9 KiB) is the newest now, as revision 4");
+    it.run(["load", "job"]).code(0).prints(&"a".repeat(5000));
+    let ended = it.run(["copy", "job", "--to", "backup"]).code(6);
+    assert!(
+        ended.err.ends_with("warning: revision 2 of job is damaged, and was not copied\n"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn a_fork_goes_its_own_way() {
+    let it = three_steps();
+    let directory = it.location().join("job.session");
+    fs::write(directory.join("log"), "of the program").unwrap();
+    it.run(["fork", "job", "--as", "try", "--revision", "2"]).code(0).prints("try\n").says("");
+    it.run(["load", "try"]).code(0).prints("2");
+    assert_eq!(fs::read(it.location().join("try.session/log")).unwrap(), b"of the program");
+    let listed = it.run(["list", "--label", "step=2"]).code(0).out;
+    assert!(listed.lines().count() == 2 && listed.contains("\ntry "), "{listed}");
+    let made = it.run(["fork", "job"]).code(0).out;
+    assert!(made.starts_with("job-20"), "{made}");
+    it.run(["load", made.trim_end()]).code(0).prints("3");
+    it.run(["fork", "job", "--as", "try"]).code(1);
+}
+
+#[test]
+fn labels_are_listed_and_looked_for() {
+    let it = three_steps();
+    it.feed(b"x", ["save", "-qc", "other"]).code(0);
+    it.run(["list"]).code(0).prints(
+        "SESSION  SAVED              SIZE  FORMAT          LABELS\n\
+         other    just now            1 B  journal\n\
+         job      just now            1 B  journal         step=3\n",
+    );
+    it.run(["list", "--ids", "--label", "step"]).code(0).prints("job\n");
+    it.run(["list", "--ids", "--label", "step=3"]).code(0).prints("job\n");
+    it.run(["list", "--label", "step=2"]).code(0).prints("").says("no session has such a label");
+}
+
+#[test]
+fn a_copy_is_made_and_brought_up_to_date() {
+    let it = three_steps();
+    fs::create_dir(it.location().join("job.session/logs")).unwrap();
+    fs::write(it.location().join("job.session/logs/1"), "log").unwrap();
+    it.run(["copy", "job", "--to", "backup"])
+        .code(0)
+        .prints("")
+        .says("copied 3 revisions and 1 file of job to $DIR/backup");
+    assert_eq!(fs::read(it.path().join("backup/job.session/logs/1")).unwrap(), b"log");
+    let history = |at: &str| it.run(["history", "--json", "-r", at, "job"]).code(0).json();
+    let infos = |at: &str| {
+        let mut all = history(at)["revisions"].clone();
+        all.as_array_mut().unwrap().iter_mut().for_each(|it| it["stored"] = 0.into());
+        all
+    };
+    assert_eq!(infos("backup"), infos("sessions"));
+    it.run(["copy", "job", "--to", "backup"]).code(0).says("job was in $DIR/backup already");
+    it.feed(b"4", ["save", "-q", "job"]).code(0);
+    it.run(["copy", "job", "--to", "backup"])
+        .code(0)
+        .says("copied 1 revision and 1 file of job to $DIR/backup");
+    it.feed(b"another 5", ["save", "-q", "-r", "backup", "job"]).code(0);
+    it.run(["copy", "job", "--to", "backup"]).code(5).says(
+        "error: session 'job' in $DIR/backup is another one: its revision 5 is none of those to be copied
+         hint: it was left as it is: copy to another name (see --as), or remove it",
+    );
+    it.run(["copy", "job", "--to", "backup", "--as", "other"]).code(0);
+    it.run(["load", "-r", "backup", "other"]).code(0).prints("4");
+}
+
+#[test]
+fn a_whole_repository_is_copied() {
+    let it = three_steps();
+    it.feed(b"plain", ["save", "-qc", "--format", "plain", "old"]).code(0);
+    it.run(["last", "-q", "old"]).code(0);
+    it.run(["copy", "--all", "--to", "backup", "-q"]).code(0).says("");
+    it.run(["list", "--ids", "-r", "backup"]).code(0).prints("old\njob\n");
+    it.run(["last", "-r", "backup"]).code(0).prints("old\n");
+    it.run(["load", "-r", "backup", "old"]).code(0).prints("plain");
+    // For PlainBox: the newest of each, and what stays behind is said.
+    it.run(["copy", "job", "--to", "plain", "--format", "plain"]).code(0).says(
+        "copied 1 revision of job to $DIR/plain
+         2 older revisions of job stayed behind: the copy keeps no history
+         the labels of job stayed behind: the copy keeps none",
+    );
+    assert_eq!(fs::read(it.path().join("plain/job.session/session")).unwrap(), b"3");
+    it.run(["copy", "--to", "backup"]).code(2);
+    it.run(["copy", "--all", "job", "--to", "backup"]).code(2);
+    it.run(["copy", "job", "old", "--to", "backup", "--as", "x"]).code(2);
+    let ended = it.run(["copy", "none", "old", "--to", "backup"]).code(3);
+    assert!(ended.err.ends_with("old was in $DIR/backup already\n"), "{ended}");
+}
+
+#[test]
+fn no_link_leads_out_of_a_copy() {
+    let it = three_steps();
+    let directory = it.location().join("job.session");
+    std::os::unix::fs::symlink("/etc/passwd", directory.join("out")).unwrap();
+    std::os::unix::fs::symlink("log", directory.join("in")).unwrap();
+    fs::write(directory.join("log"), "log").unwrap();
+    it.shell("mkfifo sessions/job.session/pipe").code(0);
+    it.run(["copy", "job", "--to", "backup"]).code(0).says(
+        "copied 3 revisions and 1 file of job to $DIR/backup
+         warning: $DIR/sessions/job.session/out was not copied: it is a link that leads out of the \
+         session's directory
+         warning: $DIR/sessions/job.session/pipe was not copied: it is neither a file, a directory \
+         nor a link",
+    );
+    let copy = it.path().join("backup/job.session");
+    assert_eq!(fs::read_link(copy.join("in")).unwrap().to_str(), Some("log"));
+    assert!(!copy.join("out").exists() && !copy.join("pipe").exists());
+}

@@ -1,0 +1,432 @@
+//! Moving sessions from one repository to another, whatever these are made of.
+
+use std::fmt;
+
+use crate::backend::{Format, Listing, Problem};
+use crate::checkpoint::{CheckpointInfo, Labels, Retention, Revision, SaveOptions};
+use crate::error::{Error, Result};
+use crate::files::PassedOver;
+use crate::id::SessionId;
+use crate::repository::{CreateOptions, Repository};
+use crate::session::{Session, Writer};
+use crate::stream::CheckpointReader;
+
+/// How a session is copied.
+///
+/// ```
+/// # use pitstop::{CopyOptions, Error, MemoryBackend, Repository, SessionId};
+/// # fn main() -> Result<(), Error> {
+/// # let here = Repository::with_backend(MemoryBackend::new());
+/// # let there = Repository::with_backend(MemoryBackend::new());
+/// let session = here.get_or_create("job")?;
+/// session.save(b"one")?;
+/// let mut copied = 0;
+/// let options = CopyOptions::new()
+///     .id(SessionId::new("job-copy")?)
+///     .progress(|progress| copied = progress.done);
+/// let copy = session.copy_to(&there, options)?.session;
+/// assert_eq!(copy.load()?, session.load()?);
+/// assert_eq!(copied, 3);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+pub struct CopyOptions<'a> {
+    id: Option<SessionId>,
+    format: Option<Format>,
+    progress: Option<Tell<'a>>,
+}
+
+type Tell<'a> = Box<dyn FnMut(&Progress) + 'a>;
+
+impl<'a> CopyOptions<'a> {
+    /// The same name and, where the destination has it, the same format.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The name that the copy gets.
+    pub fn id(mut self, id: SessionId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// How the copy keeps its checkpoints, if it is made now. One that keeps no history gets the newest
+    /// checkpoint alone.
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// Is told again and again how far it is.
+    pub fn progress(mut self, progress: impl FnMut(&Progress) + 'a) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
+    }
+
+    fn tell(&mut self, progress: &Progress) {
+        if let Some(tell) = &mut self.progress {
+            tell(progress);
+        }
+    }
+}
+
+impl fmt::Debug for CopyOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, format, .. } = self;
+        f.debug_struct("CopyOptions")
+            .field("id", id)
+            .field("format", format)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far a copy is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The session that is being copied.
+    pub session: SessionId,
+    /// So many bytes of its files and checkpoints are copied, or were there already.
+    pub done: u64,
+    /// Of so many.
+    pub total: u64,
+}
+
+/// What was copied.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Copied {
+    /// The copy.
+    pub session: Session,
+    /// How many revisions were copied now.
+    pub revisions: usize,
+    /// How many of the program's own files are there now.
+    pub files: usize,
+    /// The revisions that could not be copied because they are damaged. The newest is never among them.
+    pub damaged: Vec<Revision>,
+    /// How many older revisions stayed behind because the copy keeps no history.
+    pub without_history: usize,
+    /// The labels that stayed behind because the copy keeps none.
+    pub without_labels: Labels,
+    /// What of the session's directory was not copied.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// What was copied of a repository.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct RepositoryCopied {
+    /// The sessions that were copied, or were there already.
+    pub copied: Vec<Copied>,
+    /// Those that could not be, and the entries that could not be read.
+    pub problems: Vec<Problem>,
+}
+
+impl Session {
+    /// Copies this session into another repository, of whatever kind: its history with numbers, times and
+    /// labels where the copy keeps them, and its directory's own files where both have a directory.
+    ///
+    /// What is there already is not copied again: after an interruption the next call goes on behind the
+    /// newest revision that was copied, and a copy that was made long ago gets what came since. The copy's
+    /// newest checkpoint must still be one of this session's for that.
+    ///
+    /// It is the copy's one writer meanwhile. It takes no lock of this session, whose program may go
+    /// on saving; of files that are being written it copies what it finds.
+    ///
+    /// # Durability
+    /// `Ok` means: all of it is on stable storage. The files are, before the newest checkpoint is there. If
+    /// it is interrupted, the copy stands where this session stood at some earlier revision.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the copy holds something else, which stays as it is.
+    /// [`Error::Corrupt`] if the newest checkpoint is damaged: see [`restore`](Self::restore). Else
+    /// those of reading here and of [`Repository::create`] and [`Writer::save`] there.
+    pub fn copy_to(&self, destination: &Repository, options: CopyOptions<'_>) -> Result<Copied> {
+        copy(self, destination, options)
+    }
+
+    /// Makes a new session of a checkpoint of this one, in the same repository: of the newest, or of an
+    /// older revision. It is revision 1 there, with its labels. The program's own files come with it, as
+    /// they are now.
+    ///
+    /// # Durability
+    /// That of [`Repository::create`] and of [`save`](Self::save).
+    ///
+    /// # Errors
+    /// Those of [`load_revision`](Self::load_revision), of [`Repository::create`] and of
+    /// [`save`](Self::save). After any there is no new session.
+    pub fn fork(&self, revision: Option<Revision>, options: &CreateOptions) -> Result<Session> {
+        let checkpoint = match revision {
+            Some(revision) => self.open_revision(revision)?,
+            None => self.open_checkpoint()?,
+        };
+        let format = self.status()?.summary.format;
+        let repository = Repository { backend: self.backend.clone(), format: Some(format) };
+        let fork = repository.create(options)?;
+        let Err(error) = fill_fork(self, &fork, checkpoint) else { return Ok(fork) };
+        // Nobody was told of it.
+        let _ = fork.remove();
+        Err(error)
+    }
+}
+
+fn fill_fork(session: &Session, fork: &Session, checkpoint: CheckpointReader) -> Result<()> {
+    let mut writer = fork.writer()?;
+    let (_, passed_over) = copy_files(session, fork, &mut |_| ())?;
+    for it in passed_over {
+        tracing::warn!(place = %it.place.display(), reason = it.reason, "a file was not copied");
+    }
+    let options = SaveOptions::new().labels_of(checkpoint.info());
+    writer.save_checkpoint(checkpoint, &options).map(drop)
+}
+
+impl Repository {
+    /// Copies every session into another repository, as [`Session::copy_to`] does, and goes on past those
+    /// that cannot be copied. If the destination has no last session, it gets this one's.
+    ///
+    /// # Durability
+    /// What is in [`copied`](RepositoryCopied::copied) is on stable storage.
+    ///
+    /// # Errors
+    /// Only if this repository cannot be read, or the last session of the other cannot be told or set.
+    pub fn copy_to(
+        &self,
+        destination: &Repository,
+        mut options: CopyOptions<'_>,
+    ) -> Result<RepositoryCopied> {
+        let Listing { mut sessions, problems } = self.list()?;
+        // The order in which they changed stays where it goes by the time of a directory.
+        sessions.reverse();
+        let mut copied = RepositoryCopied { copied: Vec::new(), problems };
+        for summary in sessions {
+            let one = CopyOptions {
+                id: None,
+                format: options.format,
+                progress: Some(Box::new(|progress| options.tell(progress))),
+            };
+            match self.session(summary.id.clone()).copy_to(destination, one) {
+                Ok(one) => copied.copied.push(one),
+                // It was removed meanwhile.
+                Err(Error::NotFound { .. }) => (),
+                Err(error) => {
+                    copied.problems.push(Problem { name: summary.id.to_string(), error });
+                }
+            }
+        }
+        if destination.last()?.is_none()
+            && let Some(last) = self.last()?
+            && copied.copied.iter().any(|it| it.session.id() == last.id())
+        {
+            destination.session(last.id().clone()).make_last()?;
+        }
+        Ok(copied)
+    }
+}
+
+fn copy(
+    source: &Session,
+    destination: &Repository,
+    mut options: CopyOptions<'_>,
+) -> Result<Copied> {
+    let revisions = revisions(source)?;
+    let id = options.id.clone().unwrap_or_else(|| source.id().clone());
+    let copy = get_or_create(source, destination, &id, options.format)?;
+    let mut writer = copy.writer()?;
+    let standing = Standing::of(&copy)?;
+    let begin = standing.follows(&copy, &revisions)?;
+    let wanted = match standing.has_history {
+        true => &revisions.sound[begin..],
+        // Also if it is there: the flush of its name may have failed.
+        false => &revisions.sound[revisions.sound.len().saturating_sub(1)..],
+    };
+
+    let files = match source.backend.files(source.id())? {
+        Some(files) => files.size()?,
+        None => 0,
+    };
+    let total = files + wanted.iter().map(|it| it.size).sum::<u64>();
+    let mut progress = Progress { session: id, done: 0, total };
+    let (files, passed_over) = copy_files(source, &copy, &mut |more| {
+        progress.done += more;
+        options.tell(&progress);
+    })?;
+    let mut copied = Copied {
+        session: copy.clone(),
+        revisions: 0,
+        files,
+        damaged: revisions.damaged.clone(),
+        without_history: if standing.has_history { 0 } else { revisions.sound.len().max(1) - 1 },
+        without_labels: Labels::new(),
+        passed_over,
+    };
+    for (n, info) in wanted.iter().enumerate() {
+        let is_newest = n + 1 == wanted.len();
+        match open(source, info) {
+            Ok(checkpoint) => {
+                put(&mut writer, checkpoint, standing.has_history)?;
+                copied.revisions += usize::from(begin < revisions.sound.len());
+                if !standing.has_history {
+                    copied.without_labels = info.labels.clone();
+                }
+            }
+            Err(Error::Corrupt { .. }) if !is_newest => copied.damaged.push(info.revision),
+            // The program saves on, and gave it up meanwhile.
+            Err(Error::NoRevision { .. }) if !is_newest => (),
+            Err(error) => return Err(error),
+        }
+        progress.done += info.size;
+        options.tell(&progress);
+    }
+    Ok(copied)
+}
+
+/// The revisions that there are to be copied, the oldest first.
+struct Revisions {
+    sound: Vec<CheckpointInfo>,
+    damaged: Vec<Revision>,
+}
+
+fn revisions(source: &Session) -> Result<Revisions> {
+    let history = match source.history() {
+        Ok(history) => history,
+        Err(Error::Unsupported { .. }) => {
+            let sound = match source.open_checkpoint() {
+                Ok(checkpoint) => vec![checkpoint.info().clone()],
+                Err(Error::NoCheckpoint { .. }) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            return Ok(Revisions { sound, damaged: Vec::new() });
+        }
+        Err(error) => return Err(error),
+    };
+    let newest = history.revisions.first().map_or(Revision::NONE, |it| it.info.revision);
+    if history.damaged.first().is_some_and(|it| it.number() > newest.number()) {
+        // This says what is damaged, and what is good.
+        source.open_checkpoint()?;
+    }
+    let sound = history.revisions.into_iter().rev().map(|it| it.info).collect();
+    Ok(Revisions { sound, damaged: history.damaged })
+}
+
+fn get_or_create(
+    source: &Session,
+    destination: &Repository,
+    id: &SessionId,
+    format: Option<Format>,
+) -> Result<Session> {
+    let create = |format| {
+        let options = CreateOptions::new().id(id.clone());
+        let options = match format {
+            Some(format) => options.format(format),
+            None => options,
+        };
+        match destination.create(&options) {
+            Err(Error::AlreadyExists { .. }) => Ok(destination.session(id.clone())),
+            outcome => outcome,
+        }
+    };
+    if format.is_some() || destination.format.is_some() {
+        return create(format);
+    }
+    match create(Some(source.status()?.summary.format)) {
+        Err(Error::Unsupported { .. }) => create(None),
+        outcome => outcome,
+    }
+}
+
+/// What the copy holds already.
+struct Standing {
+    has_history: bool,
+    /// The newest first.
+    revisions: Vec<CheckpointInfo>,
+}
+
+impl Standing {
+    fn of(copy: &Session) -> Result<Self> {
+        // Damage is told now.
+        copy.status()?;
+        match copy.history() {
+            Ok(history) => {
+                let revisions = history.revisions.into_iter().map(|it| it.info).collect();
+                Ok(Self { has_history: true, revisions })
+            }
+            Err(Error::Unsupported { .. }) => {
+                let revisions = match copy.open_checkpoint() {
+                    Ok(checkpoint) => vec![checkpoint.info().clone()],
+                    Err(Error::NoCheckpoint { .. }) => Vec::new(),
+                    Err(error) => return Err(error),
+                };
+                Ok(Self { has_history: false, revisions })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many of the source's revisions are there: all up to the newest that is in both.
+    fn follows(&self, copy: &Session, source: &Revisions) -> Result<usize> {
+        let Some(newest) = self.revisions.first() else { return Ok(0) };
+        let diverged = |revision| Error::Diverged {
+            id: copy.id().clone(),
+            repository: copy.backend.location().to_owned(),
+            revision,
+        };
+        for info in &source.sound {
+            let same_number = |it: &&CheckpointInfo| {
+                it.revision == info.revision && it.revision.number().is_some()
+            };
+            if let Some(there) = self.revisions.iter().find(same_number)
+                && self.has_history
+                && (there.digest, there.saved) != (info.digest, info.saved)
+            {
+                return Err(diverged(there.revision));
+            }
+        }
+        let is_it = |info: &CheckpointInfo| {
+            let numbers = (info.revision.number(), newest.revision.number());
+            let is_same_number = !matches!(numbers, (Some(a), Some(b)) if a != b);
+            is_same_number && (info.size, info.digest) == (newest.size, newest.digest)
+        };
+        let at = source.sound.iter().rposition(is_it);
+        at.map(|at| at + 1).ok_or_else(|| diverged(newest.revision))
+    }
+}
+
+fn copy_files(
+    source: &Session,
+    copy: &Session,
+    more: &mut dyn FnMut(u64),
+) -> Result<(usize, Vec<PassedOver>)> {
+    let from = source.backend.files(source.id())?;
+    let to = copy.backend.files(copy.id())?;
+    match (from, to) {
+        (Some(from), Some(to)) => from.copy_to(&to, more),
+        _ => Ok((0, Vec::new())),
+    }
+}
+
+fn open(session: &Session, info: &CheckpointInfo) -> Result<CheckpointReader> {
+    match info.revision.number() {
+        Some(_) => session.open_revision(info.revision),
+        None => session.open_checkpoint(),
+    }
+}
+
+/// Saves a checkpoint as what it was, and reads it back.
+fn put(writer: &mut Writer, checkpoint: CheckpointReader, has_history: bool) -> Result<()> {
+    let info = checkpoint.info().clone();
+    let options = match has_history {
+        true => SaveOptions::new().copy_of(&info).keep(Retention::All),
+        false => SaveOptions { saved: Some(info.saved), ..SaveOptions::new() },
+    };
+    let saved = writer.save_checkpoint(checkpoint, &options)?;
+    let there = open(writer.session(), &saved)?;
+    match (there.info().size, there.info().digest) == (info.size, info.digest) {
+        true => Ok(()),
+        false => Err(Error::Corrupt {
+            place: writer.session().place(),
+            problem: format!("revision {} does not read back as it was saved", saved.revision),
+            newest_good: None,
+        }),
+    }
+}
