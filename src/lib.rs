@@ -73,8 +73,8 @@ mod sys;
 pub mod testing;
 
 pub use backend::{
-    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Problem, Removal, Status,
-    Summary, Unlocked, WriterState,
+    Backend, BackendWriter, Format, History, Kept, Leftover, Listing, NewSession, Problem, Removal,
+    Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 pub use checkpoint::{
     Checkpoint, CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions,

@@ -3,7 +3,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked};
+use crate::backend::{
+    Backend, BackendWriter, History, Removal, Status, Trashed, Unlocked, Usage, WriterState,
+};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
@@ -204,8 +206,39 @@ impl Session {
         self.backend.set_last(&self.id)
     }
 
+    /// What the session takes, and so what its removal would give back; nothing is removed.
+    ///
+    /// # Errors
+    /// Those with which [`remove`](Self::remove) and [`trash`](Self::trash) would refuse:
+    /// [`Error::Busy`] or [`Error::Locked`] while it has a writer, [`Error::NotFound`] if it is gone.
+    pub fn would_remove(&self) -> Result<Usage> {
+        let id = self.id.clone();
+        match self.backend.status(&id)?.writer {
+            WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
+            WriterState::PlainBox { age, stale: false } => {
+                let place = self.location().unwrap_or_default().join("session.next");
+                Err(Error::Locked { id, place, age })
+            }
+            _ => self.backend.usage(&id),
+        }
+    }
+
+    /// Puts the session into the [trash](crate::Repository::trash) with every file in its directory,
+    /// unless a writer lives. It can be put back from there, whole, until it is deleted.
+    ///
+    /// # Durability
+    /// `Ok` means: it is in the trash, durably. After a crash it is there, or where it was.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Locked`] while it has a writer. [`Error::Indeterminate`] if it may
+    /// come to be in the trash after a power cut; it stands now.
+    pub fn trash(&self) -> Result<Trashed> {
+        self.backend.trash(&self.id)
+    }
+
     /// Removes the session and every file in its directory, unless a writer lives. It is out of the
-    /// listing, durably, before the first file goes; what cannot be deleted is in the result.
+    /// listing, durably, before the first file goes; what cannot be deleted is in the result. Nothing
+    /// brings it back: see [`trash`](Self::trash).
     ///
     /// # Errors
     /// [`Error::Busy`] or [`Error::Locked`] while it has a writer. [`Error::Indeterminate`] if it may

@@ -15,6 +15,7 @@ mod run;
 mod save;
 mod show;
 mod status;
+mod trash;
 mod unlock;
 
 use clap::Subcommand;
@@ -28,7 +29,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
     ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy"]),
-    ("What can go?", &["remove"]),
+    ("What can go?", &["remove", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
 
@@ -48,6 +49,7 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
     Remove(remove::RemoveArgs),
+    Trash(trash::TrashArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -69,6 +71,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
             Self::Remove(_) => "remove",
+            Self::Trash(_) => "trash",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
         }
@@ -90,6 +93,7 @@ impl Command {
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),
             Self::Remove(args) => remove::run(args, context),
+            Self::Trash(args) => trash::run(args, context),
             Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args, context),
         }

@@ -37,6 +37,8 @@ pub(crate) struct RunArgs {
     exec: bool,
 }
 
+const NOT_RUN: &str = "the session is as it was: do it again";
+
 pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
     if args.exec {
         return Err(exec(args));
@@ -50,8 +52,8 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
         true => repository.get_or_create(&id)?,
         false => repository.get(&id)?,
     };
-    let signals =
-        Signals::take().map_err(|error| CommandError::io("cannot pass signals on", error))?;
+    let signals = Signals::take()
+        .map_err(|error| CommandError::io("cannot pass signals on", error).hint(NOT_RUN))?;
     let writer = session.writer()?.share()?;
     let resumes = session.status()?.summary.saved.is_some();
 
@@ -59,7 +61,8 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
     command.args(["run", "--exec"]).arg(&args.session).arg("--").args(&args.command);
     command.envs(writer.environment()).env("PITSTOP_RESUMES", if resumes { "1" } else { "" });
     let code = signals.run(&mut command);
-    code.map(Exit::Program).map_err(|error| CommandError::io("cannot run a program", error))
+    code.map(Exit::Program)
+        .map_err(|error| CommandError::io("cannot run a program", error).hint(NOT_RUN))
 }
 
 /// Why the program could not be run.

@@ -90,7 +90,7 @@ fn options(args: &SaveArgs) -> Result<SaveOptions, CommandError> {
     for (n, (name, value)) in args.label.iter().enumerate() {
         if args.label[..n].iter().any(|(other, _)| other == name) {
             let message = format!("the label '{name}' is given twice");
-            return Err(CommandError::new(Exit::Usage, message));
+            return Err(CommandError::new(Exit::Usage, message).hint("give each label one value"));
         }
         options = options.label(name, value);
     }
