@@ -133,6 +133,13 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// What was to be written somewhere else could not be. Nothing was changed in the repository.
+    #[error("cannot write what was asked for")]
+    Output {
+        /// What the place said that it was written to.
+        source: io::Error,
+    },
+
     /// A name that no session can have.
     #[error("'{id}' cannot be the name of a session: {problem}")]
     InvalidId {
@@ -185,7 +192,9 @@ pub enum Error {
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            Error::Storage { source, .. } | Error::Input { source } => source.kind(),
+            Error::Storage { source, .. } | Error::Input { source } | Error::Output { source } => {
+                source.kind()
+            }
             Error::Corrupt { .. } => io::ErrorKind::InvalidData,
             _ => io::ErrorKind::Other,
         };

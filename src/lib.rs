@@ -52,6 +52,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "archive")]
+mod archive;
 mod backend;
 mod checkpoint;
 mod copy;
@@ -72,6 +74,8 @@ mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "archive")]
+pub use archive::Exported;
 pub use backend::{
     Backend, BackendWriter, Format, History, Kept, Leftover, Listing, NewSession, Problem, Removal,
     Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,

@@ -362,7 +362,7 @@ impl Writer {
     /// Saves a checkpoint of some session. That it cannot be read is an error of its own.
     pub(crate) fn save_checkpoint(
         &mut self,
-        source: CheckpointReader,
+        source: impl Read,
         options: &SaveOptions,
     ) -> Result<CheckpointInfo> {
         self.save_from(source, options).map_err(|error| match error {
