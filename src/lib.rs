@@ -63,6 +63,7 @@ mod id;
 pub mod inspect;
 mod memory;
 mod owner;
+mod prune;
 mod random;
 mod repository;
 mod session;
@@ -71,6 +72,7 @@ mod stream;
 mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod verify;
 
 pub use backend::{
     Backend, BackendWriter, Format, History, Kept, Leftover, Listing, NewSession, Problem, Removal,
@@ -86,7 +88,9 @@ pub use files::{Files, PassedOver};
 pub use id::SessionId;
 pub use memory::MemoryBackend;
 pub use owner::Owner;
+pub use prune::{Gone, PruneOptions, Pruned, Spared};
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
 pub use share::SharedWriter;
 pub use stream::CheckpointReader;
+pub use verify::{Finding, Repair, RepositoryVerification, Severity, Verification, Verified};

@@ -9,6 +9,7 @@ mod last;
 mod list;
 mod load;
 mod man;
+mod prune;
 mod remove;
 mod restore;
 mod run;
@@ -17,6 +18,7 @@ mod show;
 mod status;
 mod trash;
 mod unlock;
+mod verify;
 
 use clap::Subcommand;
 
@@ -29,7 +31,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
     ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy"]),
-    ("What can go?", &["remove", "trash"]),
+    ("What is damaged, and what can go?", &["verify", "remove", "prune", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
 
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
     Remove(remove::RemoveArgs),
+    Prune(prune::PruneArgs),
+    Verify(verify::VerifyArgs),
     Trash(trash::TrashArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -71,6 +75,8 @@ impl Command {
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
             Self::Remove(_) => "remove",
+            Self::Prune(_) => "prune",
+            Self::Verify(_) => "verify",
             Self::Trash(_) => "trash",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -93,6 +99,8 @@ impl Command {
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),
             Self::Remove(args) => remove::run(args, context),
+            Self::Prune(args) => prune::run(args, context),
+            Self::Verify(args) => verify::run(args, context),
             Self::Trash(args) => trash::run(args, context),
             Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args, context),

@@ -188,8 +188,8 @@ fn labels_and_rules_that_are_none_are_refused() {
 hint: give each label one value",
     );
     let long = format!("a={}", "x".repeat(4000));
-    it.run(["save", "job", "-l", &long])
-        .code(2)
-        .says("error: the labels take 4005 bytes, and at most 3000 are kept with a checkpoint
-         hint: keep what is long in the checkpoint itself");
+    it.run(["save", "job", "-l", &long]).code(2).says(
+        "error: the labels take 4005 bytes, and at most 3000 are kept with a checkpoint
+         hint: keep what is long in the checkpoint itself",
+    );
 }
