@@ -1,6 +1,7 @@
 //! What a command prints: data on standard output, for people or as JSON.
 
 mod content;
+mod file;
 mod history;
 mod human;
 mod json;
@@ -13,12 +14,14 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
 pub(crate) use content::{content, part};
+pub(crate) use file::write_file;
 pub(crate) use history::history;
-pub(crate) use human::{absolute, age, relative, size};
+pub(crate) use human::{absolute, age, count, relative, revisions_and_files, size};
 pub(crate) use json::{Time, WriterJson};
 pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
@@ -61,6 +64,18 @@ pub(crate) fn cannot_write(error: io::Error) -> CommandError {
 /// Whether standard output takes colours: a terminal, and nobody said no.
 pub(crate) fn coloured() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// The state of a writer in a sentence, whose first word is coloured.
+pub(crate) fn with_state(sentence: &str) -> String {
+    let style = match sentence.split(':').next() {
+        _ if !coloured() => Style::new(),
+        Some("live") => AnsiColor::Green.on_default(),
+        Some("interrupted") => AnsiColor::Yellow.on_default(),
+        _ => Style::new(),
+    };
+    let (state, rest) = sentence.split_at(sentence.find(':').unwrap_or(0));
+    format!("{style}{state}{style:#}{rest}")
 }
 
 /// The width of the terminal, if standard output is one.

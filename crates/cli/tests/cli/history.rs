@@ -185,7 +185,7 @@ fn labels_and_rules_that_are_none_are_refused() {
     }
     it.run(["save", "job", "-l", "a=1", "-l", "a=2"]).code(2).says(
         "error: the label 'a' is given twice
-hint: give each label one value",
+         hint: give each label one value",
     );
     let long = format!("a={}", "x".repeat(4000));
     it.run(["save", "job", "-l", &long]).code(2).says(

@@ -150,5 +150,6 @@ fn there_is_a_manual_page_for_every_command() {
     let written = fs::read(it.path().join("new/man1/pitstop-save.1")).unwrap();
     assert_eq!(written, page);
     assert!(it.path().join("new/man1/pitstop.1").exists());
+    assert!(it.path().join("new/man1/pitstop-trash-list.1").exists());
     assert!(!it.path().join("new/man1/pitstop-help.1").exists());
 }
