@@ -2,9 +2,11 @@
 //! offered.
 
 use std::fs;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use pitstop::{Error, Repository, Revision, Session};
+use pitstop::{CheckpointReader, Error, Repository, Retention, Revision, SaveOptions, Session};
 
 const SECTOR: usize = 512;
 
@@ -56,6 +58,15 @@ impl Journal {
         for number in 1..=3 {
             match self.session.load_revision(Revision::from_number(number)) {
                 Ok(it) => assert!(it.data == self.payloads[number as usize - 1], "{what}"),
+                Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
+                other => panic!("{what}: {other:?}"),
+            }
+            match self.session.open_revision(Revision::from_number(number)) {
+                Ok(it) => assert_eq!(
+                    read_on(it, &self.payloads[number as usize - 1]).0,
+                    self.payloads[number as usize - 1].len(),
+                    "{what}"
+                ),
                 Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
                 other => panic!("{what}: {other:?}"),
             }
@@ -181,6 +192,84 @@ fn records_of_other_places_are_not_taken() {
     assert_eq!(fs::read(kept).unwrap(), theirs.bytes);
 }
 
+/// Every byte that matters, flipped: what is said to load does, what is said to be lost does not, and a
+/// repair makes the newest good revision load again, with no number given twice.
+#[test]
+fn verification_tells_the_truth_and_repair_makes_it_load() {
+    let journal = journal();
+    for at in (0..journal.used()).step_by(500) {
+        let mut tampered = journal.bytes.clone();
+        tampered[at] ^= 0x10;
+        tampered[(at + 2048) % journal.used()] ^= 0x10;
+        fs::write(&journal.segment, &tampered).unwrap();
+        let what = format!("byte {at}");
+        let found = journal.session.verify().unwrap();
+        for it in &found.revisions {
+            let loads = journal.session.load_revision(it.revision).is_ok();
+            assert_eq!(loads, it.error.is_none(), "{what}: {found:?}");
+        }
+        let loaded = journal.session.load();
+        let is_last = |it: &pitstop::Checkpoint| it.data == journal.payloads[2];
+        assert!(found.is_damaged() || loaded.as_ref().is_ok_and(is_last), "{what}: {found:?}");
+        assert_eq!(fs::read(&journal.segment).unwrap(), tampered, "verifying changes nothing");
+        let repair = journal.session.repair().unwrap();
+        match (loaded, repair.renewed) {
+            (Ok(loaded), None) => assert_eq!(journal.session.load().unwrap(), loaded, "{what}"),
+            (Err(Error::Corrupt { newest_good: Some(good), .. }), Some((was, is))) => {
+                let loaded = journal.session.load().unwrap();
+                assert_eq!((good, loaded.info.revision), (was, is), "{what}");
+                let number = was.number().unwrap() as usize;
+                assert!(loaded.data == journal.payloads[number - 1], "{what}");
+                assert!(is.number() > Some(3), "{what}: {is}");
+            }
+            (Err(Error::Corrupt { newest_good: None, .. }), None) => {
+                assert_eq!(repair.now.newest_good(), None, "{what}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+        clear(journal.segment.parent().unwrap());
+    }
+}
+
+#[test]
+fn damage_is_told_by_file_record_and_revision() {
+    let journal = journal();
+    let mut tampered = journal.bytes.clone();
+    tampered[2 * 4096 + 300] ^= 1;
+    fs::write(&journal.segment, &tampered).unwrap();
+    fs::write(journal.segment.with_file_name("session.journal-1"), b"short").unwrap();
+    let found = journal.session.verify().unwrap();
+    let damage: Vec<_> = (found.findings.iter())
+        .map(|it| (it.place.file_name().unwrap().to_str().unwrap(), it.at, it.revision))
+        .collect();
+    let lost = |number| Some(Revision::from_number(number));
+    assert!(damage.contains(&("session.journal-0", Some(2 * 4096), lost(2))), "{found:?}");
+    assert!(damage.contains(&("session.journal-1", None, None)), "{found:?}");
+    // The third is a delta from the second.
+    assert_eq!(found.newest_good(), lost(1));
+    let repair = journal.session.repair().unwrap();
+    let aside = journal.segment.with_file_name("session.journal.aside-1");
+    assert_eq!(repair.moved_aside, [aside]);
+    assert_eq!(journal.session.load().unwrap().data, journal.payloads[0]);
+}
+
+#[test]
+fn what_is_no_file_is_moved_aside() {
+    for name in ["session.writer", "session.journal-7", "session.replaces"] {
+        let journal = journal();
+        let place = journal.segment.with_file_name(name);
+        let _ = fs::remove_file(&place);
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("inside"), b"kept").unwrap();
+        assert!(journal.session.verify().unwrap().is_damaged(), "{name}");
+        let repair = journal.session.repair().unwrap();
+        assert!(!repair.now.is_damaged(), "{name}: {repair:?}");
+        assert_eq!(fs::read(repair.moved_aside[0].join("inside")).unwrap(), b"kept");
+        assert_eq!(journal.session.load().unwrap().data, journal.payloads[2], "{name}");
+        journal.session.save(b"goes on").unwrap();
+    }
+}
+
 #[test]
 fn a_newer_format_is_refused_and_left_alone() {
     let journal = journal();
@@ -192,4 +281,85 @@ fn a_newer_format_is_refused_and_left_alone() {
     assert!(matches!(journal.session.load(), Err(Error::Unsupported { .. })));
     assert!(matches!(journal.session.save(b"x"), Err(Error::Unsupported { .. })));
     assert_eq!(fs::read(&journal.segment).unwrap(), newer);
+}
+
+/// More than is taken into memory. Each block of it is unlike any other.
+fn large(seed: u32) -> Vec<u8> {
+    let word = |n: u32| (n ^ seed).wrapping_mul(2_654_435_761).rotate_left(seed);
+    (0..2_300_000).map(word).flat_map(u32::to_le_bytes).collect()
+}
+
+fn flip(place: &Path, at: u64) {
+    let file = fs::File::options().read(true).write(true).open(place).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+}
+
+/// Reads to the end, and gives how much came before an error and what that holds.
+fn read_on(mut reader: CheckpointReader, expected: &[u8]) -> (usize, Option<Error>) {
+    let mut read = Vec::new();
+    let error = reader.read_to_end(&mut read).err();
+    assert!(expected.starts_with(&read) || error.is_some(), "wrong bytes, and no error");
+    (read.len(), error.map(|error| error.downcast().unwrap()))
+}
+
+#[test]
+fn damage_in_what_is_read_in_pieces_is_seen_before_the_first_byte_and_on_the_way() {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let session = repository.get_or_create("job").unwrap();
+    let data = large(1);
+    session.save(b"before").unwrap();
+    session.save_from(data.as_slice(), &SaveOptions::new()).unwrap();
+    let segment = session.location().unwrap().join("session.journal-1");
+    let end = 4096 + 96 + data.len() as u64;
+    assert!(matches!(read_on(session.open_checkpoint().unwrap(), &data), (_, None)));
+    for at in [4096 + 96, 3_000_000, end - 1] {
+        let reader = session.open_checkpoint().unwrap();
+        flip(&segment, at);
+        match read_on(reader, &data) {
+            (read, Some(Error::Corrupt { .. })) => assert!(read < data.len()),
+            other => panic!("{other:?}"),
+        }
+        match session.open_checkpoint() {
+            Err(Error::Corrupt { newest_good: Some(good), .. }) => {
+                assert_eq!(session.load_revision(good).unwrap().data, b"before");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(
+            session.open_revision(Revision::from_number(2)),
+            Err(Error::Corrupt { .. })
+        ));
+        flip(&segment, at);
+    }
+    fs::File::options().write(true).open(&segment).unwrap().set_len(end - 1).unwrap();
+    // Without its end it cannot be told from a save that was cut short.
+    assert_eq!(read_on(session.open_checkpoint().unwrap(), b"before").0, 6);
+}
+
+/// A reader is slow, and what it reads is given up and written over.
+#[test]
+fn what_is_written_over_while_it_is_read_in_pieces_is_an_error() {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let session = repository.get_or_create("job").unwrap();
+    let few = SaveOptions::new().keep(Retention::Revisions(1));
+    let mut writer = session.writer().unwrap();
+    let data = large(1);
+    writer.save_with(&data, &few).unwrap();
+    let reader = session.open_checkpoint().unwrap();
+    // Once its revision is no longer kept, its segment is used again.
+    for seed in 2..8 {
+        writer.save_with(&large(seed), &few).unwrap();
+    }
+    match read_on(reader, &data) {
+        (read, Some(Error::Corrupt { .. })) => assert!(read < data.len()),
+        other => panic!("{other:?}"),
+    }
+    // What is kept stays.
+    let reader = session.open_checkpoint().unwrap();
+    writer.save_with(&large(8), &few).unwrap();
+    assert!(matches!(read_on(reader, &large(7)), (_, None)));
 }
