@@ -10,6 +10,8 @@ mod formats;
 mod hostile_bytes;
 mod inspect;
 mod interleaved;
+#[cfg(target_arch = "x86_64")]
+mod interrupted;
 mod killed;
 mod model;
 mod mutants;
