@@ -1,27 +1,38 @@
 #!/usr/bin/env python3
 """Makes docs/terminal.svg, the picture in the README: a real story in a real terminal (tmux).
 
-    cargo build --release --workspace --examples --bins && docs/terminal.py target/release
+    cargo build --release && docs/terminal.py target/release
 """
 
 import html
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
+SCRIPT = """\
+n=$([ "$PITSTOP_RESUMES" ] && pitstop load || echo 0)
+while [ $n -lt 5 ]; do
+  n=$((n + 1)); echo "table $n"; sleep 0.5
+  echo $n | pitstop -q save -l table=$n
+done
+"""
 STORY = [
-    ("for i in 1 2 3; do echo \"table $i\" | pitstop save -qc import -l table=$i; done", 1),
-    ("pitstop history import", 1),
-    ("resume --kill-at 42", 3),
-    ("pitstop list", 1),
+    ("cat import.sh", 1),
+    ("timeout -s KILL 2 pitstop run --create import -- sh import.sh", 3),
     ("pitstop status", 1),
-    ("pitstop load hundred-steps; echo", 1),
-    ("resume", 4),
+    ("pitstop run import -- sh import.sh", 3),
+    ("pitstop list", 1),
+    ("pitstop history import", 1),
+    ("pitstop show checkup | tail -n 10", 1),
 ]
-COLUMNS, ROWS = 84, 30
+# A session that the real Checkbox made.
+CHECKUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir,
+                       "tests/fixtures/checkbox-1.18.1/version-7.session")
+COLUMNS, ROWS = 84, 44
 TMUX = ["tmux", "-L", f"pitstop-{os.getpid()}", "-f", "/dev/null"]
 COLOURS = {30: "#6e7681", 31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 36: "#76e3ea"}
 WIDTH, HEIGHT, MARGIN = 8.4, 19, 16
@@ -29,13 +40,16 @@ WIDTH, HEIGHT, MARGIN = 8.4, 19, 16
 
 def capture(programs):
     """The screen after the story, with its colours."""
-    places = os.pathsep.join([programs, os.path.join(programs, "examples"), "/usr/bin", "/bin"])
+    places = os.pathsep.join([programs, "/usr/bin", "/bin"])
     with tempfile.TemporaryDirectory() as home:
+        with open(os.path.join(home, "import.sh"), "w", encoding="utf-8") as file:
+            file.write(SCRIPT)
+        shutil.copytree(CHECKUP, os.path.join(home, ".local/state/pitstop/sessions/checkup.session"))
         shell = ["unshare", "--user", "--map-root-user", "--uts", "sh", "-c",
                  "hostname build; exec bash --norc"]
         environment = ["env", "-i", f"HOME={home}", f"PATH={places}", "TERM=tmux-256color",
                        "LANG=C.UTF-8", "HISTFILE=", "PS1=\\[\\e[36m\\]$ \\[\\e[0m\\]"]
-        tmux("new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), *environment, *shell)
+        tmux("new-session", "-d", "-c", home, "-x", str(COLUMNS), "-y", str(ROWS), *environment, *shell)
         try:
             time.sleep(1)
             tmux("send-keys", "clear", "Enter")

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io::Read;
+use std::iter::Sum;
+use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -59,6 +61,28 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Removes a session that has no live writer. It is gone at once and whole; what of its files
     /// could not be deleted is reported.
     fn remove(&self, id: &SessionId) -> Result<Removal>;
+
+    /// What a session takes, whoever writes it.
+    fn usage(&self, id: &SessionId) -> Result<Usage>;
+
+    /// Puts a session that has no live writer into the trash, in one step.
+    fn trash(&self, id: &SessionId) -> Result<Trashed>;
+
+    /// What is in the trash, in no order.
+    fn trashed(&self) -> Result<Vec<Trashed>>;
+
+    /// Takes a session out of the trash, under this name, which must be free.
+    fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()>;
+
+    /// Deletes a session that is in the trash. It is gone from there at once and whole.
+    fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal>;
+
+    /// Deletes what killed processes left in the repository and no live one needs, or only says
+    /// what that is. A backend on which nothing is ever left has nothing to do.
+    fn sweep(&self, dry_run: bool) -> Result<Sweep> {
+        let _ = dry_run;
+        Ok(Sweep::default())
+    }
 
     /// The last session, if one was made so and is there. It is known by its name: one that is made
     /// anew under that name, after a removal, is the last session again.
@@ -184,6 +208,8 @@ pub struct Kept {
 pub struct Problem {
     /// Its name, as far as it can be shown.
     pub name: String,
+    /// The session of that name, if a session can have it.
+    pub id: Option<SessionId>,
     /// What is wrong with it.
     pub error: Error,
 }
@@ -235,4 +261,73 @@ pub enum Unlocked {
 pub struct Removal {
     /// The files that could not be deleted, each with the reason.
     pub remains: Vec<Error>,
+}
+
+/// How much of the storage something takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// How many files.
+    pub files: u64,
+    /// How many bytes they take, which is what their removal gives back. A file of which a part was
+    /// never written takes less than its length; small ones take a block.
+    pub bytes: u64,
+}
+
+impl Usage {
+    pub(crate) const fn new(files: u64, bytes: u64) -> Self {
+        Self { files, bytes }
+    }
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+    }
+}
+
+impl Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, one| {
+            sum += one;
+            sum
+        })
+    }
+}
+
+/// A session in the trash.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Trashed {
+    /// The name that it had.
+    pub id: SessionId,
+    /// When it was put there. With the name, this tells it from all others.
+    pub removed: SystemTime,
+    /// How it stood; `None` if that cannot be read.
+    pub summary: Option<Summary>,
+    /// What it takes.
+    pub usage: Usage,
+}
+
+/// What killed processes left in a repository.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Sweep {
+    /// What was deleted, or would be.
+    pub leftovers: Vec<Leftover>,
+    /// What could not be deleted, each with the reason.
+    pub remains: Vec<Error>,
+}
+
+/// Something that a killed process left in a repository.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// Where it is.
+    pub place: PathBuf,
+    /// What it is.
+    pub what: &'static str,
+    /// What it takes.
+    pub usage: Usage,
 }

@@ -210,7 +210,8 @@ impl Repository {
                 // It was removed meanwhile.
                 Err(Error::NotFound { .. }) => (),
                 Err(error) => {
-                    copied.problems.push(Problem { name: summary.id.to_string(), error });
+                    let (name, id) = (summary.id.to_string(), Some(summary.id));
+                    copied.problems.push(Problem { name, id, error });
                 }
             }
         }

@@ -107,7 +107,7 @@ pub enum Error {
 
     /// The outcome cannot be known: what stands now may or may not survive a power cut. Look to see
     /// what stands; doing it again settles it.
-    #[error("cannot tell whether the change will last: it is made, but to {step} {} failed", place.display())]
+    #[error("cannot tell whether the change was made and will last: to {step} {} failed", place.display())]
     Indeterminate {
         /// What was being done.
         step: &'static str,

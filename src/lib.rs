@@ -66,14 +66,15 @@ mod owner;
 mod random;
 mod repository;
 mod session;
+mod share;
 mod stream;
 mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use backend::{
-    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Problem, Removal, Status,
-    Summary, Unlocked, WriterState,
+    Backend, BackendWriter, Format, History, Kept, Leftover, Listing, NewSession, Problem, Removal,
+    Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 pub use checkpoint::{
     Checkpoint, CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions,
@@ -87,4 +88,5 @@ pub use memory::MemoryBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
+pub use share::SharedWriter;
 pub use stream::CheckpointReader;

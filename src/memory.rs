@@ -2,11 +2,11 @@ use std::collections::HashMap;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::backend::{
     Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Summary,
-    Unlocked, WriterState,
+    Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::error::{Error, Result};
@@ -25,6 +25,7 @@ pub struct MemoryBackend {
 #[derive(Debug, Default)]
 struct Sessions {
     by_id: HashMap<SessionId, Slot>,
+    trash: Vec<(Trashed, Slot)>,
     last: Option<SessionId>,
     /// How many were made, so that one made anew is told from one that was removed.
     made: u64,
@@ -178,6 +179,53 @@ impl Backend for MemoryBackend {
         Ok(Removal::default())
     }
 
+    fn usage(&self, id: &SessionId) -> Result<Usage> {
+        self.with(id, |slot| Ok(usage(slot)))
+    }
+
+    fn trash(&self, id: &SessionId) -> Result<Trashed> {
+        let mut sessions = self.lock();
+        let slot = sessions.by_id.get(id).ok_or_else(|| self.not_found(id))?;
+        busy(id, slot)?;
+        let mut trashed = Trashed {
+            id: id.clone(),
+            removed: SystemTime::now(),
+            summary: Some(summary(id, slot)),
+            usage: usage(slot),
+        };
+        while sessions.trash.iter().any(|(other, _)| is_same(other, &trashed)) {
+            trashed.removed += Duration::from_micros(1);
+        }
+        if let Some(slot) = sessions.by_id.remove(id) {
+            sessions.trash.push((trashed.clone(), slot));
+        }
+        Ok(trashed)
+    }
+
+    fn trashed(&self) -> Result<Vec<Trashed>> {
+        Ok(self.lock().trash.iter().map(|(trashed, _)| trashed.clone()).collect())
+    }
+
+    fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
+        let mut sessions = self.lock();
+        let at = sessions.trash.iter().position(|(other, _)| is_same(other, trashed));
+        let at = at.ok_or_else(|| self.not_found(&trashed.id))?;
+        if sessions.by_id.contains_key(id) {
+            let repository = self.location().to_owned();
+            return Err(Error::AlreadyExists { id: id.clone(), repository });
+        }
+        let (_, slot) = sessions.trash.remove(at);
+        sessions.by_id.insert(id.clone(), slot);
+        Ok(())
+    }
+
+    fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
+        let mut sessions = self.lock();
+        let at = sessions.trash.iter().position(|(other, _)| is_same(other, trashed));
+        sessions.trash.remove(at.ok_or_else(|| self.not_found(&trashed.id))?);
+        Ok(Removal::default())
+    }
+
     fn last(&self) -> Result<Option<SessionId>> {
         let sessions = self.lock();
         Ok(sessions.last.clone().filter(|last| sessions.by_id.contains_key(last)))
@@ -202,6 +250,15 @@ fn busy(id: &SessionId, slot: &Slot) -> Result<()> {
         Some(owner) => Err(Error::Busy { id: id.clone(), owner: Some(Box::new(owner.clone())) }),
         None => Ok(()),
     }
+}
+
+fn is_same(one: &Trashed, other: &Trashed) -> bool {
+    (&one.id, one.removed) == (&other.id, other.removed)
+}
+
+/// Each checkpoint for a file.
+fn usage(slot: &Slot) -> Usage {
+    slot.checkpoints.iter().map(|it| Usage::new(1, it.info.size)).sum()
 }
 
 fn summary(id: &SessionId, slot: &Slot) -> Summary {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::backend::{Backend, Format, Listing, NewSession};
+use crate::backend::{Backend, Format, Listing, NewSession, Removal, Sweep, Trashed};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -175,6 +175,50 @@ impl Repository {
         listing.sessions.sort_by(|a, b| b.changed.cmp(&a.changed).then_with(|| a.id.cmp(&b.id)));
         listing.problems.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(listing)
+    }
+
+    /// The sessions in the trash, those that went there last first.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn trash(&self) -> Result<Vec<Trashed>> {
+        let mut all = self.backend.trashed()?;
+        all.sort_by(|a, b| b.removed.cmp(&a.removed).then_with(|| a.id.cmp(&b.id)));
+        Ok(all)
+    }
+
+    /// Takes a session out of the trash, as it was, under the name that it had or under another.
+    ///
+    /// # Durability
+    /// `Ok` means: it is back, durably. After a crash it is back, or still in the trash.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] if there is a session of that name, [`Error::NotFound`] if it is not in
+    /// the trash any more. [`Error::Indeterminate`] if it may come to be back after a power cut; it is
+    /// in the trash now.
+    pub fn restore_from_trash(&self, trashed: &Trashed, id: &SessionId) -> Result<Session> {
+        self.backend.restore_trashed(trashed, id)?;
+        Ok(self.session(id.clone()))
+    }
+
+    /// Deletes a session that is in the trash. It is out of the trash, durably, before the first file
+    /// goes; what cannot be deleted is in the result.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is not there any more. [`Error::Indeterminate`] if it may come to be
+    /// gone after a power cut; it is in the trash now.
+    pub fn delete_from_trash(&self, trashed: &Trashed) -> Result<Removal> {
+        self.backend.delete_trashed(trashed)
+    }
+
+    /// Deletes what killed processes left behind: sessions that were being removed, or made, when their
+    /// process ended. Nothing that a live process needs is touched, and no session, checkpoint or
+    /// evidence ever is. With `dry_run`, only says what would go.
+    ///
+    /// # Errors
+    /// If the repository cannot be read or flushed.
+    pub fn sweep(&self, dry_run: bool) -> Result<Sweep> {
+        self.backend.sweep(dry_run)
     }
 
     /// The session that a program offers to resume: the last one that was

@@ -3,12 +3,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::backend::{Backend, BackendWriter, History, Removal, Status, Unlocked};
+use crate::backend::{
+    Backend, BackendWriter, History, Removal, Status, Trashed, Unlocked, Usage, WriterState,
+};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
+use crate::share::{self, SharedWriter};
 use crate::stream::{CheckpointReader, Input};
 
 /// A named thing in a repository that holds a program's checkpoints.
@@ -24,6 +27,10 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(backend: Arc<dyn Backend>, id: SessionId) -> Self {
         Self { backend, id }
+    }
+
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
     }
 
     /// The session in this directory, wherever it is and whatever that is called: PlainBox allows any
@@ -155,12 +162,19 @@ impl Session {
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
     ///
+    /// In a program that runs under a [`SharedWriter`] of this session, as its environment tells, that is
+    /// what it saves through.
+    ///
     /// # Errors
     /// [`Error::Busy`] with the owner's record if another writer lives; it is not disturbed.
     /// [`Error::Locked`] if PlainBox's `session.next` is there and not provably left over. One that is
     /// gets moved aside, to `session.aside-N`.
     pub fn writer(&self) -> Result<Writer> {
-        let inner = self.backend.writer(&self.id)?;
+        let shared = std::env::var_os(share::VARIABLE);
+        let inner = match share::borrow(shared.as_deref(), &self.backend, &self.id)? {
+            Some(borrowed) => borrowed,
+            None => self.backend.writer(&self.id)?,
+        };
         Ok(Writer { session: self.clone(), inner })
     }
 
@@ -192,8 +206,39 @@ impl Session {
         self.backend.set_last(&self.id)
     }
 
+    /// What the session takes, and so what its removal would give back; nothing is removed.
+    ///
+    /// # Errors
+    /// Those with which [`remove`](Self::remove) and [`trash`](Self::trash) would refuse:
+    /// [`Error::Busy`] or [`Error::Locked`] while it has a writer, [`Error::NotFound`] if it is gone.
+    pub fn would_remove(&self) -> Result<Usage> {
+        let id = self.id.clone();
+        match self.backend.status(&id)?.writer {
+            WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
+            WriterState::PlainBox { age, stale: false } => {
+                let place = self.location().unwrap_or_default().join("session.next");
+                Err(Error::Locked { id, place, age })
+            }
+            _ => self.backend.usage(&id),
+        }
+    }
+
+    /// Puts the session into the [trash](crate::Repository::trash) with every file in its directory,
+    /// unless a writer lives. It can be put back from there, whole, until it is deleted.
+    ///
+    /// # Durability
+    /// `Ok` means: it is in the trash, durably. After a crash it is there, or where it was.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Locked`] while it has a writer. [`Error::Indeterminate`] if it may
+    /// come to be in the trash after a power cut; it stands now.
+    pub fn trash(&self) -> Result<Trashed> {
+        self.backend.trash(&self.id)
+    }
+
     /// Removes the session and every file in its directory, unless a writer lives. It is out of the
-    /// listing, durably, before the first file goes; what cannot be deleted is in the result.
+    /// listing, durably, before the first file goes; what cannot be deleted is in the result. Nothing
+    /// brings it back: see [`trash`](Self::trash).
     ///
     /// # Errors
     /// [`Error::Busy`] or [`Error::Locked`] while it has a writer. [`Error::Indeterminate`] if it may
@@ -220,6 +265,14 @@ impl Writer {
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Lets other processes save through this writer: the programs that this one starts.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if no socket can be made.
+    pub fn share(self) -> Result<SharedWriter> {
+        SharedWriter::new(self)
     }
 
     /// Makes `data` the newest checkpoint.

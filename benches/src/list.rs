@@ -9,7 +9,7 @@ use pitstop::{Format, Repository};
 use tempfile::TempDir;
 
 use crate::options::Options;
-use crate::peers::seed::{self, Seed};
+use crate::peers::python::{self, Python};
 use crate::table::{Column, Table, Unit};
 
 const REPEATS: usize = 7;
@@ -34,8 +34,11 @@ fn column(options: &Options, format: Format, number: usize) -> Result<Column> {
     let repository = Repository::open(&place)?.with_format(format);
     make(&repository, number)?;
     let seeds = options.peers.iter().any(|kind| kind.name.starts_with("seed"));
-    let mut seed =
-        if seeds { Some(seed::start(&options.scratch.path().join("seed"))?) } else { None };
+    let mut seed = if seeds {
+        Some(python::start("seed", &options.scratch.path().join("seed"))?)
+    } else {
+        None
+    };
     let mut cells: Vec<(&str, Vec<Duration>)> =
         vec![("bare disk", Vec::new()), ("Pitstop", Vec::new()), ("seed (Python)", Vec::new())];
     for _ in 0..REPEATS {
@@ -46,7 +49,7 @@ fn column(options: &Options, format: Format, number: usize) -> Result<Column> {
             Ok(())
         })?);
         if let Some(seed) = &mut seed {
-            cells[2].1.push(Seed::list(seed, &place)?);
+            cells[2].1.push(Python::list(seed, &place)?);
         }
     }
     cells.retain(|(_, times)| !times.is_empty());

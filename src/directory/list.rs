@@ -43,8 +43,8 @@ fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
             Ok(Some(summary)) => listing.sessions.push(summary),
             Ok(None) => (),
             Err(error) => {
-                let name = printable(&name.to_string_lossy());
-                listing.problems.push(Problem { name, error });
+                let (id, name) = (names::id(name).ok(), printable(&name.to_string_lossy()));
+                listing.problems.push(Problem { name, id, error });
             }
         }
     }

@@ -9,14 +9,17 @@ mod names;
 mod pieces;
 mod plain;
 mod remove;
+mod sweep;
+mod trash;
+mod usage;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Listing, NewSession, Removal, Status, Unlocked,
-    WriterState,
+    Backend, BackendWriter, Format, History, Listing, NewSession, Removal, Status, Sweep, Trashed,
+    Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -242,6 +245,43 @@ impl Backend for DirectoryBackend {
 
     fn remove(&self, id: &SessionId) -> Result<Removal> {
         remove::remove(self, id)
+    }
+
+    fn usage(&self, id: &SessionId) -> Result<Usage> {
+        let (repository, session) = self.session(id)?;
+        let usage = usage::usage(&session)?;
+        match still_there(&repository, &session, id)? {
+            true => Ok(usage),
+            false => Err(self.not_found(id)),
+        }
+    }
+
+    fn trash(&self, id: &SessionId) -> Result<Trashed> {
+        trash::trash(self, id)
+    }
+
+    fn trashed(&self) -> Result<Vec<Trashed>> {
+        match self.repository()? {
+            Some(repository) => trash::trashed(&repository),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
+        let repository = self.repository()?.ok_or_else(|| self.not_found(&trashed.id))?;
+        trash::restore(&repository, trashed, id)
+    }
+
+    fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
+        let repository = self.repository()?.ok_or_else(|| self.not_found(&trashed.id))?;
+        trash::delete(&repository, trashed)
+    }
+
+    fn sweep(&self, dry_run: bool) -> Result<Sweep> {
+        match self.repository()? {
+            Some(repository) => sweep::sweep(&repository, &*self.disk, dry_run),
+            None => Ok(Sweep::default()),
+        }
     }
 
     fn last(&self) -> Result<Option<SessionId>> {

@@ -1,5 +1,6 @@
 //! Removing a session.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 
 use super::lock::WriterLock;
@@ -17,29 +18,34 @@ pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Remov
     let (repository, session) = backend.session(id)?;
     let _lock = WriterLock::take(backend, &repository, &session, id)?;
     leftover::check(&session, id, &*backend.disk)?;
+    discard(&repository, &names::session(id), id)
+}
+
+/// Deletes a directory that holds the session of this name, or held it once.
+pub(super) fn discard(repository: &Directory, name: &str, id: &SessionId) -> Result<Removal> {
     let removed = names::removed(id);
     let mut removal = Removal::default();
     if repository.metadata(&removed)?.is_some() {
-        delete(&repository, &removed, &mut removal);
+        delete(repository, &removed, &mut removal);
         if !removal.remains.is_empty() {
             // Something of an older one cannot be deleted: this one must not be mixed with it.
-            super::move_aside(&repository, &removed, &removed)?;
+            super::move_aside(repository, &removed, &removed)?;
         }
     }
-    repository.rename(names::session(id), &removed)?;
+    repository.rename(name, &removed)?;
     if let Err(failure) = repository.sync() {
         // Not one file may go before that lasts. Whole it was, and whole it stays.
-        let _ = repository.rename(&removed, names::session(id));
+        let _ = repository.rename_new(&removed, name);
         return Err(failure.indeterminate());
     }
-    delete(&repository, &removed, &mut removal);
+    delete(repository, &removed, &mut removal);
     Ok(removal)
 }
 
 /// Deletes a directory with all in it, goes on past what cannot be deleted and notes it. No link is
 /// followed, and nothing on another file system that is mounted inside is touched.
-fn delete(parent: &Directory, name: &str, removal: &mut Removal) {
-    let noted = removal.remains.len();
+pub(super) fn delete(parent: &Directory, name: impl AsRef<OsStr>, removal: &mut Removal) {
+    let (name, noted) = (name.as_ref(), removal.remains.len());
     // Whoever had it open may still make a file in it, once: a writer that comes too late does.
     let mut outcome = Ok(());
     for _ in 0..16 {
@@ -53,7 +59,7 @@ fn delete(parent: &Directory, name: &str, removal: &mut Removal) {
     removal.remains.extend(outcome.err().map(Into::into));
 }
 
-fn delete_once(parent: &Directory, name: &str, removal: &mut Removal) -> Outcome<()> {
+fn delete_once(parent: &Directory, name: &OsStr, removal: &mut Removal) -> Outcome<()> {
     let Some(directory) = found(parent.open_directory(name))? else { return Ok(()) };
     empty(&directory, directory.own_metadata()?.mount, removal)?;
     found(parent.remove_directory(name)).map(drop)
@@ -72,7 +78,7 @@ fn empty(directory: &Directory, mount: u64, removal: &mut Removal) -> Outcome<()
 
 fn remove_below(
     parent: &Directory,
-    name: &std::ffi::OsStr,
+    name: &OsStr,
     mount: u64,
     removal: &mut Removal,
 ) -> Outcome<()> {

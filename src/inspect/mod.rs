@@ -83,6 +83,14 @@ impl Content {
         }
     }
 
+    /// What it is about, in a line, where that is known: of a test run.
+    pub fn summary(&self) -> Option<String> {
+        match self {
+            Self::TestRun(run, _) => Some(run.summary()),
+            _ => None,
+        }
+    }
+
     /// What it is, in a word or two.
     pub fn kind(&self) -> &'static str {
         match self {

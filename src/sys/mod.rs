@@ -44,6 +44,8 @@ pub(crate) trait RawDirectory: Debug + Send + Sync {
     fn remove_directory(&self, name: &OsStr) -> io::Result<()>;
     fn remove_file(&self, name: &OsStr) -> io::Result<()>;
     fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    /// Renames, and fails if there is something of the new name.
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
     fn make_symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()>;
     fn read_link(&self, name: &OsStr) -> io::Result<OsString>;
@@ -128,6 +130,8 @@ pub(crate) fn not_a_file(kind: Kind) -> io::Error {
 pub(crate) struct Metadata {
     pub kind: Kind,
     pub size: u64,
+    /// How many bytes of storage it takes.
+    pub allocated: u64,
     pub modified: SystemTime,
     /// When anything about it last changed; nobody can set this back.
     pub changed: SystemTime,
@@ -265,6 +269,13 @@ impl Directory {
     pub(crate) fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
         let (from, to) = (from.as_ref(), to.as_ref());
         self.at("put in place", to, || self.raw.rename(from, to))
+    }
+
+    /// Renames, and fails if there is something of the new name.
+    #[track_caller]
+    pub(crate) fn rename_new(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Outcome<()> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        self.at("put in place", to, || self.raw.rename_new(from, to))
     }
 
     #[track_caller]

@@ -14,7 +14,9 @@ use std::time::{Duration, SystemTime};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{self as fs, AtFlags, FileType, Mode, OFlags, StatxFlags, Timespec, Timestamps};
+use rustix::fs::{
+    self as fs, AtFlags, FileType, Mode, OFlags, RenameFlags, StatxFlags, Timespec, Timestamps,
+};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
@@ -152,6 +154,18 @@ impl RawDirectory for OsDirectory {
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        match fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
+            // This file system cannot look and rename in one.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match self.metadata(to) {
+                Ok(_) => Err(Errno::EXIST.into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.rename(from, to),
+                Err(error) => Err(error),
+            },
+            outcome => Ok(outcome?),
+        }
     }
 
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
@@ -334,6 +348,7 @@ fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags) -> io::Result<Met
     Ok(Metadata {
         kind: kind(FileType::from_raw_mode(statx.stx_mode.into())),
         size: statx.stx_size,
+        allocated: statx.stx_blocks * 512,
         modified: time(statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec),
         changed: time(statx.stx_ctime.tv_sec, statx.stx_ctime.tv_nsec),
         created: (statx.stx_mask & StatxFlags::BTIME.bits() != 0)

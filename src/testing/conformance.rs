@@ -49,6 +49,10 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("there is one writer", there_is_one_writer),
         ("a removed session is gone", removed_is_gone),
         ("a session with a writer is not removed", busy_is_not_removed),
+        ("what would be removed is told, and stays", would_remove),
+        ("a session in the trash can be put back", trash_gives_back),
+        ("the trash holds many of one name", trash_holds_many_of_one_name),
+        ("what is deleted from the trash is gone", trash_is_emptied),
         ("the last session is the one made so", last_is_the_one_made_so),
         ("the last session is replaced with the first save", last_is_replaced),
         ("only the old session is replaced", only_the_old_one_is_replaced),
@@ -357,6 +361,88 @@ fn busy_is_not_removed(repository: &Subject) {
     assert_error!(session.remove(), Error::Busy { .. });
     writer.save(b"goes on").unwrap();
     assert_eq!(session.load().unwrap().data, b"goes on");
+}
+
+fn would_remove(repository: &Subject) {
+    let session = create(repository, "job");
+    session.save(&[7; 10_000]).unwrap();
+    let usage = session.would_remove().unwrap();
+    assert!(usage.files >= 1 && usage.bytes >= 10_000, "{usage:?}");
+    assert_eq!(session.load().unwrap().data, [7; 10_000]);
+    let writer = session.writer().unwrap();
+    assert_error!(session.would_remove(), Error::Busy { .. });
+    assert_error!(session.trash(), Error::Busy { .. });
+    drop(writer);
+    session.remove().unwrap();
+    assert_error!(session.would_remove(), Error::NotFound { .. });
+}
+
+fn trash_gives_back(repository: &Subject) {
+    let session = create(repository, "job");
+    assert!(repository.trash().unwrap().is_empty());
+    let saved = session.save(b"state").unwrap();
+    session.make_last().unwrap();
+    let usage = session.would_remove().unwrap();
+    let trashed = session.trash().unwrap();
+    assert_eq!((trashed.id.as_str(), trashed.usage), ("job", usage));
+    assert_eq!(trashed.summary.as_ref().unwrap().saved, Some(saved.saved));
+    assert!(ids(repository).is_empty() && repository.last().unwrap().is_none());
+    assert_error!(session.load(), Error::NotFound { .. });
+    assert_error!(session.trash(), Error::NotFound { .. });
+    let [listed] = &repository.trash().unwrap()[..] else { panic!("one is in the trash") };
+    assert_eq!((&listed.id, listed.removed), (&trashed.id, trashed.removed));
+    assert_eq!(listed.summary.as_ref().unwrap().size, Some(5));
+    let back = repository.restore_from_trash(listed, &listed.id).unwrap();
+    assert_eq!(back.load().unwrap().info, saved);
+    assert_eq!(repository.last().unwrap().unwrap().id(), session.id());
+    assert!(repository.trash().unwrap().is_empty());
+    assert_error!(
+        repository.restore_from_trash(listed, &SessionId::new("other").unwrap()),
+        Error::NotFound { .. }
+    );
+    back.save(b"goes on").unwrap();
+    assert_eq!(session.load().unwrap().data, b"goes on");
+}
+
+fn trash_holds_many_of_one_name(repository: &Subject) {
+    for n in 0..5_u8 {
+        let session = create(repository, "job");
+        session.save(&[n]).unwrap();
+        session.trash().unwrap();
+    }
+    let anew = create(repository, "job");
+    anew.save(b"anew").unwrap();
+    let trash = repository.trash().unwrap();
+    assert_eq!(trash.len(), 5);
+    for (n, trashed) in trash.iter().enumerate() {
+        assert_error!(
+            repository.restore_from_trash(trashed, &trashed.id),
+            Error::AlreadyExists { .. }
+        );
+        let name = SessionId::new(format!("back-{n}")).unwrap();
+        let back = repository.restore_from_trash(trashed, &name).unwrap();
+        assert_eq!(back.load().unwrap().data, [4 - n as u8], "the newest is the first");
+    }
+    assert!(repository.trash().unwrap().is_empty());
+    assert_eq!(anew.load().unwrap().data, b"anew");
+}
+
+fn trash_is_emptied(repository: &Subject) {
+    let other = create(repository, "other");
+    other.save(b"other").unwrap();
+    for id in ["one", "two"] {
+        create(repository, id).trash().unwrap();
+    }
+    let trash = repository.trash().unwrap();
+    let gone = trash.iter().find(|it| it.id.as_str() == "one").unwrap();
+    assert!(repository.delete_from_trash(gone).unwrap().remains.is_empty());
+    assert_error!(repository.delete_from_trash(gone), Error::NotFound { .. });
+    assert_error!(repository.restore_from_trash(gone, &gone.id), Error::NotFound { .. });
+    let [left] = &repository.trash().unwrap()[..] else { panic!("one is left") };
+    assert_eq!(left.id.as_str(), "two");
+    assert!(repository.sweep(false).unwrap().leftovers.is_empty());
+    assert_eq!(repository.trash().unwrap().len(), 1, "the trash is no leftover");
+    assert_eq!(other.load().unwrap().data, b"other");
 }
 
 fn last_is_the_one_made_so(repository: &Subject) {

@@ -72,6 +72,10 @@ const TRAPS: &[Trap] = &[
     trap("what was removed is a link", true, |disk| {
         disk.put_link(at(".a.removed"), format!("{OUTSIDE}/a.session"));
     }),
+    trap("what is in the trash is a link", true, |disk| {
+        disk.put_link(at(".a.trash-2027-01-15T08.01.40.000000"), format!("{OUTSIDE}/a.session"));
+        disk.put_link(at(".b.trash-2027-01-15T08.01.40.000000"), format!("{OUTSIDE}/nothing"));
+    }),
     trap("what cannot be removed is aside", true, |disk| {
         disk.put_mount(at(".a.removed/mounted"));
         disk.put_link(at(".a.removed-1"), format!("{OUTSIDE}/a.session"));
@@ -152,6 +156,7 @@ fn check(trap: &Trap, removes_first: bool, wrap: &Wrap) -> std::result::Result<(
         return Err("something that was aside is gone".to_owned());
     }
     let _ = repository.get("a").and_then(|session| session.remove());
+    use_trash(&repository).map_err(|error| format!("trash: {error:?}"))?;
     let good = repository.get("good").and_then(|session| session.load());
     if !good.is_ok_and(|good| *good.data == *payload(3)) {
         return Err("the other session does not load".to_owned());
@@ -269,6 +274,18 @@ fn prepare(disk: &SimulatedDisk) -> Result<()> {
     repository.get_or_create("a")?.save(&payload(2))?;
     repository.get_or_create("good")?.save(&payload(3))?;
     Ok(())
+}
+
+/// Puts the good session into the trash and takes it out again, and clears up.
+fn use_trash(repository: &Repository) -> Result<()> {
+    repository.sweep(true)?;
+    let good = repository.get("good")?;
+    good.would_remove()?;
+    let trashed = good.trash()?;
+    let all = repository.trash()?;
+    assert!(all.iter().all(|it| it.id == trashed.id), "a link is in the trash: {all:?}");
+    repository.restore_from_trash(&trashed, &trashed.id)?;
+    repository.sweep(false).map(drop)
 }
 
 /// Everything that can be done with a session but to remove it; an error if it cannot be written.

@@ -21,7 +21,7 @@ use super::disk::{Moment, SimulatedDisk, Survivors};
 use super::random::Random;
 use super::run::{Run, Wrap};
 use super::scenario::{Id, LARGE, STATE, Scenario, Step, scenarios};
-use super::world::World;
+use super::world::{Presence, World};
 
 /// How much of it is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -293,6 +293,9 @@ pub(crate) fn judge(
     for step in &next {
         run.step(*step).map_err(|error| format!("then {step:?}: {error:?}"))?;
         run.observe().map_err(|text| format!("then {step:?}: {text}"))?;
+        if *step == Step::Sweep {
+            run.check_swept()?;
+        }
     }
     for step in &next {
         if let Step::Save(id, _) = step
@@ -316,6 +319,16 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
     }
     let is_there = |id: Id| found.is_present(id);
     match in_flight {
+        Some(Step::Trash(id) | Step::PutBack(id) | Step::EmptyTrash(id)) => {
+            if is_there(id) && in_flight == Some(Step::Trash(id)) {
+                steps.push(Step::Trash(id));
+            }
+            let in_trash = found.sessions[id].in_trash == Presence::Sure;
+            if in_trash || !steps.is_empty() {
+                steps.extend([Step::PutBack(id), Step::Save(id, 10)]);
+            }
+            steps.push(Step::Sweep);
+        }
         Some(Step::Remove(id)) if is_there(id) => {
             steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
         }
@@ -332,7 +345,7 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
             | Step::Stream(id, _)
             | Step::Follow(id, _)
             | Step::Remove(id),
-        ) if !is_there(id) => steps.extend([Step::Create(id), Step::Save(id, 10)]),
+        ) if !is_there(id) => steps.extend([Step::Sweep, Step::Create(id), Step::Save(id, 10)]),
         _ => (),
     }
     let is_mentioned = |id: Id| steps.contains(&Step::Save(id, 10));

@@ -188,6 +188,10 @@ impl RawDirectory for HookedDirectory {
         self.hook.unit(Operation::Rename, Some(from), || self.inner.rename(from, to))
     }
 
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.hook.unit(Operation::Rename, Some(from), || self.inner.rename_new(from, to))
+    }
+
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         self.hook.unit(Operation::Link, Some(from), || self.inner.link(from, to))
     }

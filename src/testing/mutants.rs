@@ -51,7 +51,7 @@ const BUDGET: Budget = Budget { all_subsets_of: 5, samples: 40, second_crashes: 
 const FEW: Budget = Budget { all_subsets_of: 1, samples: 5, second_crashes: 1, threads: 1 };
 
 /// The scenarios whose calls fail, too.
-const FAILING: [&str; 3] = ["create", "saves", "remove"];
+const FAILING: [&str; 4] = ["create", "saves", "remove", "trash"];
 
 impl Suite {
     fn all(scenarios: &[Scenario]) -> Vec<Self> {

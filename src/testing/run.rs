@@ -1,6 +1,7 @@
 //! A program that goes through the steps of a scenario, and what it finds.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::scenario::{
     payload,
 };
 use super::world::{Expected, NO_LINK, Presence, World};
-use crate::backend::{Format, Status, Summary};
+use crate::backend::{Format, Status, Summary, Trashed};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::copy::CopyOptions;
 use crate::directory::DirectoryBackend;
@@ -107,6 +108,12 @@ impl Run {
 
     fn place(&self, id: Id) -> PathBuf {
         self.location.join(format!("{id}.session"))
+    }
+
+    fn trashed(&self, id: Id) -> Result<Trashed, Error> {
+        let found = self.repository.trash()?.into_iter().find(|it| it.id.as_str() == id);
+        let not_found = |id| Error::NotFound { id, repository: self.location.clone() };
+        SessionId::new(id).and_then(|id| found.ok_or(not_found(id)))
     }
 
     fn save(
@@ -202,6 +209,13 @@ impl Run {
             }
             Step::MakeLast(id) => self.session(id)?.make_last(),
             Step::Remove(id) => self.session(id)?.remove().map(drop),
+            Step::Trash(id) => self.session(id)?.trash().map(drop),
+            Step::PutBack(id) => {
+                let trashed = self.trashed(id)?;
+                self.repository.restore_from_trash(&trashed, &trashed.id).map(drop)
+            }
+            Step::EmptyTrash(id) => self.repository.delete_from_trash(&self.trashed(id)?).map(drop),
+            Step::Sweep => self.repository.sweep(false).map(drop),
             Step::Unlock(id) => self.session(id)?.unlock().map(drop),
             Step::Look(id) => {
                 self.repository.list()?;
@@ -229,6 +243,15 @@ impl Run {
                     _ => "session.new",
                 };
                 self.disk.put_file(self.place(id).join(name), b"half of a checkp");
+                Ok(())
+            }
+            Step::Debris(id) => {
+                let place = |name: &str| self.location.join(format!(".{id}.{name}"));
+                for name in ["session.writer", "session.journal", "own/file"] {
+                    self.disk.put_file(place("removed").join(name), b"");
+                }
+                self.disk.put_file(place("new-0123456789abcdef/session.journal"), b"");
+                self.disk.put_link(place("last"), self.place(id));
                 Ok(())
             }
             Step::Leftover(id) => {
@@ -287,8 +310,11 @@ impl Run {
         if let Some(other) = listed.iter().find(|id| !found.sessions.contains_key(**id)) {
             return Err(format!("{other} is listed, and was never made"));
         }
+        let trash = self.repository.trash().map_err(|error| wrong("trash", error))?;
+        let trash: Vec<&str> = trash.iter().map(|it| it.id.as_str()).collect();
         for (id, expected) in &mut found.sessions {
             let summary = listing.sessions.iter().find(|it| it.id.as_str() == *id);
+            observe_trash(id, summary.is_some(), trash.contains(id), expected)?;
             self.observe_session(id, summary, expected)?;
         }
         let last = match self.repository.last() {
@@ -440,6 +466,19 @@ impl Run {
         Ok(())
     }
 
+    /// Nothing of a removed session is left, since nobody else is there.
+    pub(crate) fn check_swept(&self) -> Result<(), String> {
+        let names = self.disk.names(&self.location);
+        let is_left = |name: &&OsString| {
+            let name = name.to_string_lossy();
+            name.ends_with(".removed") || name.ends_with(".last")
+        };
+        match names.iter().find(is_left) {
+            Some(name) => Err(format!("{} is left", name.display())),
+            None => Ok(()),
+        }
+    }
+
     /// Nothing is left in a session's directory that nobody will ever clear away.
     pub(crate) fn check_tidy(&self, id: Id) -> Result<(), String> {
         const KNOWN: [&str; 3] = ["session.writer", "session.replaces", "own"];
@@ -463,6 +502,23 @@ impl Run {
             _ => Err(format!("{segments} segments are in {id}")),
         }
     }
+}
+
+/// A session is in the trash, or where it was, or gone, as was promised.
+fn observe_trash(id: Id, listed: bool, in_trash: bool, found: &mut Expected) -> Result<(), String> {
+    match (found.in_trash, found.presence) {
+        (Presence::Sure, _) if !in_trash => return Err(format!("{id} is not in the trash")),
+        (Presence::Gone, _) if in_trash => return Err(format!("{id} is in the trash")),
+        (Presence::Maybe, Presence::Maybe) if in_trash == listed => {
+            return Err(format!(
+                "{id} is {} and in the trash",
+                if listed { "there" } else { "neither" }
+            ));
+        }
+        _ => (),
+    }
+    found.in_trash = if in_trash { Presence::Sure } else { Presence::Gone };
+    Ok(())
 }
 
 /// Lets somebody come in between.

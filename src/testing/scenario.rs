@@ -33,6 +33,13 @@ pub(crate) enum Step {
     Release(Id),
     MakeLast(Id),
     Remove(Id),
+    Trash(Id),
+    /// Takes the session out of the trash, under its name.
+    PutBack(Id),
+    /// Deletes it from the trash.
+    EmptyTrash(Id),
+    /// Deletes what killed processes left.
+    Sweep,
     Unlock(Id),
     /// Lists, loads, and asks for the last session.
     Look(Id),
@@ -46,6 +53,8 @@ pub(crate) enum Step {
     Foreign(Id),
     /// A save is killed.
     Unfinished(Id),
+    /// A removal, a creation and a change of the last session are killed.
+    Debris(Id),
     /// PlainBox is killed while it saves.
     Leftover(Id),
     /// Saves, and is told that PlainBox may be saving.
@@ -73,6 +82,7 @@ impl Step {
                 | Self::Source(_)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
+                | Self::Debris(_)
                 | Self::Leftover(_)
                 | Self::LeftLink(_)
                 | Self::LastIsFile
@@ -254,6 +264,12 @@ fn of_both(format: Format) -> Vec<Scenario> {
             NEAR,
             &[last.as_slice(), &[OwnFiles("a")]].concat(),
             &[Remove("a"), Create("a"), Save("a", 1), Remove("b"), Remove("a")],
+        ),
+        scenario(
+            "trash",
+            NEAR,
+            &[last.as_slice(), &[OwnFiles("a"), Debris("c"), Wait(4000)]].concat(),
+            &[Trash("a"), PutBack("a"), Save("a", 2), Trash("b"), EmptyTrash("b"), Sweep],
         ),
         scenario(
             "takeover",

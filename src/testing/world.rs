@@ -36,6 +36,8 @@ struct Replaced {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Expected {
     pub presence: Presence,
+    /// Whether it is in the trash. Where both that and its presence may be, one of them is.
+    pub in_trash: Presence,
     /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
     pub is_complete: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
@@ -91,6 +93,7 @@ impl World {
     fn session(&mut self, id: Id) -> &mut Expected {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
+            in_trash: Presence::Gone,
             is_complete: false,
             payloads: vec![None],
             has_own_files: false,
@@ -183,8 +186,18 @@ impl World {
                 }
             }
             Step::MakeLast(id) => self.begin_last(id),
-            Step::Remove(id) => {
-                self.session(id).presence = Presence::Maybe;
+            Step::PutBack(id) => {
+                let session = self.session(id);
+                (session.presence, session.in_trash) = (Presence::Maybe, Presence::Maybe);
+                self.revive_last(id);
+            }
+            Step::EmptyTrash(id) => self.session(id).in_trash = Presence::Maybe,
+            Step::Remove(id) | Step::Trash(id) => {
+                let session = self.session(id);
+                session.presence = Presence::Maybe;
+                if step == Step::Trash(id) {
+                    session.in_trash = Presence::Maybe;
+                }
                 if self.last.contains(&Some(id)) {
                     self.last.push(None);
                     self.removed_last = Some(id);
@@ -235,7 +248,9 @@ impl World {
                 later.resumable = now.resumable;
             }
             // It was taken back, and that may not last.
-            Step::Remove(_) => later.begin(step),
+            Step::Remove(_) | Step::Trash(_) | Step::PutBack(_) | Step::EmptyTrash(_) => {
+                later.begin(step)
+            }
             // The session is gone again, and what made it the last one is not.
             Step::Replace(id) => {
                 (now.removed_last, later.removed_last) = (Some(id), Some(id));
@@ -264,7 +279,11 @@ impl World {
                 (session.told, session.given) = (0, BTreeMap::new());
             }
         }
-        // The link is a name: it comes to life again with a session of that name.
+        self.revive_last(id);
+    }
+
+    /// The link is a name: it comes to life again with a session of that name.
+    fn revive_last(&mut self, id: Id) {
         if self.removed_last == Some(id) {
             self.last.push(Some(id));
         }
@@ -328,8 +347,20 @@ impl World {
                 self.last = vec![Some(id)];
                 self.resumable = self.has_checkpoint(id);
             }
-            Step::Remove(id) => {
-                self.session(id).presence = Presence::Gone;
+            Step::PutBack(id) => {
+                let session = self.session(id);
+                (session.presence, session.in_trash) = (Presence::Sure, Presence::Gone);
+                if self.removed_last == Some(id) {
+                    self.last = vec![Some(id)];
+                }
+            }
+            Step::EmptyTrash(id) => self.session(id).in_trash = Presence::Gone,
+            Step::Remove(id) | Step::Trash(id) => {
+                let session = self.session(id);
+                session.presence = Presence::Gone;
+                if step == Step::Trash(id) {
+                    session.in_trash = Presence::Sure;
+                }
                 self.last.retain(|last| *last != Some(id));
             }
             _ => (),

@@ -4,8 +4,8 @@ mod bare;
 mod fjall;
 mod lmdb;
 mod pitstop;
+pub mod python;
 mod redb;
-pub mod seed;
 mod sqlite;
 mod tempfile;
 
@@ -52,11 +52,14 @@ pub struct Kind {
 
 pub const BARE: Kind = Kind { name: "bare disk", open: bare::open };
 
-const ALL: [Kind; 11] = [
+const ALL: [Kind; 14] = [
     BARE,
     Kind { name: "Pitstop journal", open: pitstop::journal },
     Kind { name: "Pitstop plain", open: pitstop::plain },
-    Kind { name: "seed (Python)", open: seed::open },
+    Kind { name: "Pitstop journal (Python)", open: python::journal },
+    Kind { name: "Pitstop plain (Python)", open: python::plain },
+    Kind { name: "Pitstop drop-in (Python)", open: python::drop_in },
+    Kind { name: "seed (Python)", open: python::seed },
     Kind { name: "tempfile", open: tempfile::open },
     Kind { name: "SQLite WAL", open: sqlite::wal },
     Kind { name: "SQLite rollback", open: sqlite::rollback },
@@ -72,11 +75,14 @@ pub fn available(only: &[String]) -> Vec<Kind> {
         |kind: &Kind| only.is_empty() || only.iter().any(|word| kind.name.contains(word.as_str()));
     let mut kinds: Vec<Kind> =
         ALL.into_iter().filter(|kind| kind.name == BARE.name || asked(kind)).collect();
-    if kinds.iter().any(|kind| kind.name.starts_with("seed"))
-        && let Err(reason) = seed::python()
+    let is_python = |kind: &Kind| kind.name.ends_with("(Python)");
+    if kinds.iter().any(is_python)
+        && let Err(reason) = python::install()
     {
-        eprintln!("The seed is left out, for PlainBox 0.4 cannot be installed: {reason:#}");
-        kinds.retain(|kind| !kind.name.starts_with("seed"));
+        eprintln!(
+            "Python is left out, for PlainBox 0.4 or Pitstop cannot be installed: {reason:#}"
+        );
+        kinds.retain(|kind| !is_python(kind));
     }
     kinds
 }

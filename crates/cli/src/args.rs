@@ -40,8 +40,9 @@ const EXAMPLES: &str = "\
 Examples:
   echo '{\"step\": 3}' | pitstop save --create nightly   save; make it if new
   pitstop load nightly > state.json                    get it back
-  pitstop list                                         see what is there
-  pitstop status                                       see who is writing
+  pitstop run --create nightly -- ./import.sh          run what saves and resumes by itself
+  pitstop list                                         what is there, the newest first
+  pitstop status                                       what is running, what was interrupted
 ";
 
 /// Reads the command line. Prints help and ends the process where that was asked for or needed.
@@ -68,8 +69,9 @@ pub(crate) fn command() -> clap::Command {
     let _ = write!(template, "\n{header}Options:{header:#}\n{{options}}{{after-help}}");
     let mut long = format!("{EXAMPLES}\nExit codes:\n");
     for (exit, meaning) in Exit::TABLE {
-        let _ = writeln!(long, "  {}  {meaning}", *exit as u8);
+        let _ = writeln!(long, "  {}  {meaning}", exit.code());
     }
+    long += "Of `pitstop run` it is that of the program; 128 and more if a signal killed it.\n";
     command.help_template(template).after_help(EXAMPLES).after_long_help(long)
 }
 

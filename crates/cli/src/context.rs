@@ -28,6 +28,11 @@ impl Context {
         Self { repository: args.repository.clone(), quiet: args.quiet, command }
     }
 
+    #[cfg(test)]
+    pub(crate) fn for_tests(command: &'static str) -> Self {
+        Self { repository: None, quiet: true, command }
+    }
+
     pub(crate) fn open(&self) -> Result<Repository, CommandError> {
         match &self.repository {
             Some(location) => self.open_at(location),

@@ -11,13 +11,15 @@ pub(crate) type Outcome = Result<Exit, CommandError>;
 /// The exit codes. Scripts rely on them, so that a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    Ok = 0,
-    Failed = 1,
-    Usage = 2,
-    NotFound = 3,
-    InUse = 4,
-    Conflict = 5,
-    Damaged = 6,
+    Ok,
+    Failed,
+    Usage,
+    NotFound,
+    InUse,
+    Conflict,
+    Damaged,
+    /// That of the program which `run` ran.
+    Program(u8),
 }
 
 impl Exit {
@@ -34,6 +36,19 @@ impl Exit {
         (Self::Damaged, "what lies there is damaged"),
     ];
 
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::InUse => 4,
+            Self::Conflict => 5,
+            Self::Damaged => 6,
+            Self::Program(code) => code,
+        }
+    }
+
     fn of(error: &pitstop::Error) -> Self {
         use pitstop::Error as E;
         match error {
@@ -49,7 +64,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

@@ -15,6 +15,10 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::NotFound { id, .. } if saving => {
             vec![format!("{} makes it", line(&["save", "--create", id.as_str()]))]
         }
+        Error::NotFound { id, .. } if context.command == "run" => {
+            let line = context.command_line(&["run", "--create", id.as_str()]);
+            vec![format!("`{line} -- COMMAND` makes it")]
+        }
         Error::NotFound { .. } => vec![format!("{} shows what is there", line(&["list"]))],
         Error::NoCheckpoint { id } => {
             vec![format!("{} saves the first one", line(&["save", id.as_str()]))]
@@ -67,8 +71,13 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::InvalidLocation { .. } => {
             vec!["name a directory with --repository or $PITSTOP_REPOSITORY".to_owned()]
         }
+        Error::Input { .. } => vec!["nothing was saved; what was saved before stands".to_owned()],
+        Error::LabelsTooLong { .. } => vec!["keep what is long in the checkpoint itself".to_owned()],
+        Error::Unsupported { .. } => {
+            vec![format!("{} tells of what kind a session is", line(&["show", "SESSION"]))]
+        }
         Error::Storage { source, .. } => of_storage(source, saving),
-        _ => Vec::new(),
+        _ => vec![format!("{} tells how it is used", line(&[context.command, "--help"]))],
     }
 }
 
@@ -114,11 +123,61 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
         io::ErrorKind::PermissionDenied => {
             "you may not do that there: see who owns it, or name another repository with --repository"
         }
+        io::ErrorKind::ConnectionRefused => {
+            return vec![
+                "the `pitstop run` that this was started under has ended: only what runs under the \
+                 next one can save"
+                    .to_owned(),
+            ];
+        }
         _ if saving => return vec!["what was saved before stands".to_owned()],
-        _ => return Vec::new(),
+        _ => return vec!["what stood before stands: mend the cause, and do it again".to_owned()],
     };
     match saving {
         true => vec![format!("what was saved before stands; {next}")],
         false => vec![next.to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pitstop::{Revision, SessionId};
+
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_hint_that_can_be_typed() {
+        let id = || SessionId::new("my job").unwrap();
+        let source = || io::Error::other("why");
+        let place = || "/place".into();
+        let errors = [
+            Error::NotFound { id: id(), repository: place() },
+            Error::NoCheckpoint { id: id() },
+            Error::NoRevision { id: id(), revision: Revision::NONE },
+            Error::AlreadyExists { id: id(), repository: place() },
+            Error::Locked { id: id(), place: place(), age: Duration::ZERO },
+            Error::Busy { id: id(), owner: None },
+            Error::Conflict { id: id(), expected: Revision::NONE, found: Revision::NONE },
+            Error::Diverged { id: id(), repository: place(), revision: Revision::NONE },
+            Error::Corrupt { place: place(), problem: String::new(), newest_good: None },
+            Error::Indeterminate { step: "flush", place: place(), source: source() },
+            Error::NotDurable { place: place(), source: source() },
+            Error::Input { source: source() },
+            Error::InvalidId { id: String::new(), problem: "" },
+            Error::LabelsTooLong { size: 1, most: 0 },
+            Error::InvalidLocation { location: place(), problem: "" },
+            Error::Unsupported { what: "", place: String::new() },
+            Error::Storage { step: "write", place: place(), source: source() },
+        ];
+        for command in ["save", "load", "run", "copy"] {
+            let context = Context::for_tests(command);
+            for error in &errors {
+                let hints = of(error, &context);
+                assert!(hints.iter().all(|it| !it.is_empty()) && !hints.is_empty(), "{error:?}");
+                assert!(hints.iter().all(|it| !it.contains("pitstop load my job")), "{hints:?}");
+            }
+        }
     }
 }

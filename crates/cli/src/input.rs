@@ -1,6 +1,6 @@
 //! What a command is given: names and bytes.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Cursor, IsTerminal, Read};
 use std::os::fd::AsFd;
@@ -17,9 +17,9 @@ use crate::hints;
 /// The session that a command is about.
 #[derive(Args)]
 pub(crate) struct SessionArg {
-    /// The name of the session
-    #[arg(required_unless_present = "last", conflicts_with = "last")]
-    session: Option<std::ffi::OsString>,
+    /// The name of the session [default: $PITSTOP_SESSION]
+    #[arg(conflicts_with = "last")]
+    session: Option<OsString>,
     /// The last session instead of a named one
     #[arg(long)]
     last: bool,
@@ -31,10 +31,21 @@ impl SessionArg {
         repository: &Repository,
         context: &Context,
     ) -> Result<Session, CommandError> {
-        match &self.session {
-            Some(name) => Ok(repository.get(session_id(name)?)?),
-            None => last(repository, context),
+        match self.last {
+            true => last(repository, context),
+            false => Ok(repository.get(named(self.session.as_deref())?)?),
         }
+    }
+}
+
+/// The name that was given, or that of the session whose program this runs in: see `pitstop run`.
+pub(crate) fn named(name: Option<&OsStr>) -> Result<SessionId, CommandError> {
+    let inside = std::env::var_os("PITSTOP_SESSION").filter(|it| !it.is_empty());
+    match name.or(inside.as_deref()) {
+        Some(name) => Ok(session_id(name)?),
+        None => Err(CommandError::new(Exit::Usage, "no session is named").hint(
+            "name one; `pitstop list` shows what is there, and in `pitstop run` none is needed",
+        )),
     }
 }
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod child;
 mod commands;
 mod context;
 mod error;

@@ -1,7 +1,5 @@
 //! docs/cli.md: what `--help` says of each command, in one page.
 
-use std::fmt::Write as _;
-
 use clap::Command;
 
 use crate::{args, commands};
@@ -14,30 +12,37 @@ makes it anew. Every command also takes the options of `pitstop` itself.
 ";
 
 fn reference() -> String {
-    let mut command = args::command().term_width(100);
+    let mut command = args::command().disable_help_subcommand(true).term_width(100);
     command.build();
     let mut text = HEAD.to_owned();
-    section(&mut text, 2, &mut command);
-    let names: Vec<_> = commands::GROUPS.iter().flat_map(|(_, names)| *names).collect();
+    text += &section(2, &mut command);
+    let names = commands::GROUPS.iter().flat_map(|(_, names)| *names);
     for name in names {
         let found = command.find_subcommand(name).expect("a command of the groups is there");
-        // What is common to all is said once.
-        let common = |id: &str| ["repository", "quiet", "help"].contains(&id);
-        let mut found = found.clone().mut_args(|arg| match common(arg.get_id().as_str()) {
-            true => arg.hide(true),
-            false => arg,
-        });
-        section(&mut text, 3, &mut found);
+        text += &with_subcommands(3, found.clone());
     }
     text
 }
 
-fn section(text: &mut String, level: usize, command: &mut Command) {
+fn with_subcommands(level: usize, command: Command) -> String {
+    // What is common to all is said once.
+    let common = |id: &str| ["repository", "quiet", "help"].contains(&id);
+    let mut command = command.mut_args(|arg| match common(arg.get_id().as_str()) {
+        true => arg.hide(true),
+        false => arg,
+    });
+    let mut text = section(level, &mut command);
+    for subcommand in command.get_subcommands().filter(|it| it.get_name() != "help") {
+        text += &with_subcommands(level + 1, subcommand.clone());
+    }
+    text
+}
+
+fn section(level: usize, command: &mut Command) -> String {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
-    let marks = "#".repeat(level);
     let help = command.render_long_help().to_string();
     let lines: Vec<_> = help.trim().lines().map(str::trim_end).collect();
-    let _ = write!(text, "\n{marks} {name}\n\n```text\n{}\n```\n", lines.join("\n"));
+    format!("\n{} {name}\n\n```text\n{}\n```\n", "#".repeat(level), lines.join("\n"))
 }
 
 #[test]

@@ -77,29 +77,80 @@ impl fmt::Display for LabelFilter {
 
 /// Which older revisions to keep: `50`, `all`, `100MiB` or `30d`.
 pub(crate) fn retention(text: &str) -> Result<Retention, &'static str> {
-    const RULE: &str = "a rule is a number of revisions, `all`, a size (64KiB, 100MiB, 1GiB) or an \
+    const RULE: &str = "a rule is a number of revisions, `all`, a size (64KiB, 100MB, 1GiB) or an \
                         age (12h, 30d, 4w)";
     if text == "all" {
         return Ok(Retention::All);
     }
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| RULE)?;
-    let times = |factor: u64| number.checked_mul(factor).ok_or("that is too much");
-    let bytes = |power: u32| times(1 << (10 * power)).map(Retention::Bytes);
-    let age = |seconds: u64| times(seconds).map(Duration::from_secs).map(Retention::Age);
-    match unit {
-        "" => usize::try_from(number).map(Retention::Revisions).map_err(|_| "that is too much"),
-        "KiB" => bytes(1),
-        "MiB" => bytes(2),
-        "GiB" => bytes(3),
-        "TiB" => bytes(4),
-        "min" => age(60),
-        "h" => age(3600),
-        "d" => age(24 * 3600),
-        "w" => age(7 * 24 * 3600),
-        _ => Err(RULE),
+    if let Ok(count) = text.parse() {
+        return Ok(Retention::Revisions(count));
     }
+    if text.ends_with('m') {
+        return Err("is that a size or an age? Write 3MiB, 30min or 90d");
+    }
+    let bytes = size(text).map(Retention::Bytes);
+    bytes.or_else(|_| age(text).map(Retention::Age)).map_err(|_| RULE)
+}
+
+/// A size: `500`, `64KiB`, `10MB`, `1.5G`.
+pub(crate) fn size(text: &str) -> Result<u64, &'static str> {
+    const RULE: &str =
+        "a size is a number of bytes, or a number and a unit: 500, 64KiB, 10MB, 1.5G";
+    let (number, unit) = number_and_unit(text).ok_or(RULE)?;
+    if unit.is_empty() && number.fract() > 0.0 {
+        return Err(RULE);
+    }
+    times(number, size_unit(&unit).ok_or(RULE)?)
+}
+
+/// An age: `90s`, `30min`, `4h`, `30d`, `2w`, `1y`.
+pub(crate) fn age(text: &str) -> Result<Duration, &'static str> {
+    const RULE: &str = "an age is a number and a unit: 90s, 30min, 4h, 30d, 2w, 1y";
+    let (number, unit) = number_and_unit(text).ok_or(RULE)?;
+    if unit == "m" {
+        return Err("is that minutes or months? Write 30min, or 90d for three months");
+    }
+    times(number, age_unit(&unit).ok_or(RULE)?).map(Duration::from_secs)
+}
+
+/// `1.5 GiB` as 1.5 and `gib`.
+fn number_and_unit(text: &str) -> Option<(f64, String)> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    Some((number.parse().ok()?, unit.trim_start().to_lowercase()))
+}
+
+fn size_unit(unit: &str) -> Option<u64> {
+    let powers = |base: u64, unit: char| {
+        let power = "kmgtp".find(unit).map(|it| it as u32 + 1)?;
+        Some(base.pow(power))
+    };
+    let mut letters = unit.chars();
+    match (letters.next(), letters.as_str()) {
+        (None | Some('b'), "") => Some(1),
+        (Some(unit), "b") => powers(1000, unit),
+        // As `ls` and `du` have it.
+        (Some(unit), "" | "ib") => powers(1024, unit),
+        _ => None,
+    }
+}
+
+fn age_unit(unit: &str) -> Option<u64> {
+    const DAY: u64 = 24 * 60 * 60;
+    Some(match unit {
+        "s" | "sec" => 1,
+        "min" => 60,
+        "h" | "hour" | "hours" => 60 * 60,
+        "d" | "day" | "days" => DAY,
+        "w" | "week" | "weeks" => 7 * DAY,
+        "y" | "year" | "years" => 365 * DAY,
+        _ => return None,
+    })
+}
+
+fn times(number: f64, factor: u64) -> Result<u64, &'static str> {
+    let product = number * factor as f64;
+    if product < u64::MAX as f64 { Ok(product as u64) } else { Err("that is too much") }
 }
 
 #[cfg(test)]
@@ -118,9 +169,42 @@ mod tests {
         ] {
             assert_eq!(retention(text), Ok(rule), "{text}");
         }
-        for text in ["", "-1", "many", "5 d", "3m", "d", "1.5GiB", "99999999TiB"] {
+        for text in ["", "-1", "many", "3m", "d", "1.5", "1..5GiB", "99999999TiB"] {
             assert!(retention(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn sizes_and_ages_as_people_write_them() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("500", 500),
+            ("500b", 500),
+            ("64KiB", 64 << 10),
+            ("64k", 64 << 10),
+            ("10MB", 10_000_000),
+            ("10 mb", 10_000_000),
+            ("1.5G", 3 << 29),
+            ("2TiB", 2 << 40),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MB", "-5", "5x", "5bb", "1e3", "5 M B", "9999999P", "."] {
+            assert!(size(text).is_err(), "{text}");
+        }
+        for (text, seconds) in [
+            ("90s", 90),
+            ("30min", 1800),
+            ("4h", 14_400),
+            ("1.5d", 129_600),
+            ("2 weeks", 1_209_600),
+        ] {
+            assert_eq!(age(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "30", "d", "-1d", "4hd", "1e9y", "1mo"] {
+            assert!(age(text).is_err(), "{text}");
+        }
+        assert!(age("3m").is_err_and(|it| it.contains("minutes or months")));
     }
 
     #[test]

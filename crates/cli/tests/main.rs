@@ -12,6 +12,7 @@ mod cli {
     mod large;
     mod moving;
     mod output;
+    mod run;
     mod storage;
     mod story;
 }

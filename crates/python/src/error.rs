@@ -17,6 +17,14 @@ const EAGAIN: i32 = 11;
 
 /// The exception for an error.
 pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
+    let error = match error {
+        // What was raised by a file of Python.
+        Error::Input { source } => match source.downcast::<PyErr>() {
+            Ok(raised) => return raised,
+            Err(source) => Error::Input { source },
+        },
+        error => error,
+    };
     exception(py, error).unwrap_or_else(|failure| failure)
 }
 
@@ -61,6 +69,12 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             data.set_item("found", Revision(*found))?;
             ("Conflict", None, None)
         }
+        Error::Diverged { id, repository, revision } => {
+            data.set_item("id", id.as_str())?;
+            data.set_item("repository", repository)?;
+            data.set_item("revision", Revision(*revision))?;
+            ("Diverged", None, None)
+        }
         Error::Corrupt { place, problem, newest_good } => {
             data.set_item("place", place)?;
             data.set_item("problem", problem)?;
@@ -77,6 +91,11 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         Error::InvalidId { problem, .. } => {
             data.set_item("problem", problem)?;
             ("InvalidId", None, None)
+        }
+        Error::LabelsTooLong { size, most } => {
+            data.set_item("size", size)?;
+            data.set_item("most", most)?;
+            ("LabelsTooLong", None, None)
         }
         Error::InvalidLocation { location, problem } => {
             data.set_item("location", location)?;

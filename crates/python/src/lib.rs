@@ -8,6 +8,7 @@ mod json;
 mod repository;
 mod session;
 mod status;
+mod stream;
 mod writer;
 
 use pyo3::prelude::*;
@@ -24,6 +25,8 @@ mod _pitstop {
     use crate::session::Session;
     #[pymodule_export]
     use crate::status::{Listing, Owner, Problem, Status, Summary, WriterState};
+    #[pymodule_export]
+    use crate::stream::CheckpointReader;
     #[pymodule_export]
     use crate::writer::Writer;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
-use pitstop::{Error, Unlocked};
+use pitstop::{CreateOptions, Error, SessionId, Unlocked};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -16,6 +16,7 @@ use crate::error::raise;
 use crate::json;
 use crate::repository::Repository;
 use crate::status::Status;
+use crate::stream::{CheckpointReader, Source};
 use crate::writer::Writer;
 
 /// A named thing in a repository that holds a program's checkpoints.
@@ -73,6 +74,19 @@ impl Session {
         Checkpoint::new(py, detached(py, || self.inner.load_revision(revision.0))?)
     }
 
+    #[pyo3(signature = (revision=None))]
+    fn open_checkpoint(
+        &self,
+        py: Python<'_>,
+        revision: Option<RevisionArgument>,
+    ) -> PyResult<CheckpointReader> {
+        let reader = detached(py, || match revision {
+            Some(revision) => self.inner.open_revision(revision.0),
+            None => self.inner.open_checkpoint(),
+        })?;
+        CheckpointReader::new(py, reader)
+    }
+
     #[pyo3(signature = (default=None))]
     fn load_json<'py>(
         &self,
@@ -113,6 +127,38 @@ impl Session {
         keep: Option<Retention>,
     ) -> PyResult<CheckpointInfo> {
         self.save_bytes(&json::dump(state)?, &save_options(labels, follows, keep))
+    }
+
+    #[pyo3(signature = (source, *, labels=None, follows=None, keep=None))]
+    fn save_from(
+        &self,
+        source: &Bound<'_, PyAny>,
+        labels: Option<BTreeMap<String, String>>,
+        follows: Option<RevisionArgument>,
+        keep: Option<Retention>,
+    ) -> PyResult<CheckpointInfo> {
+        let (file, options) = (Source::new(source)?, save_options(labels, follows, keep));
+        Ok(detached(source.py(), || self.inner.save_from(file, &options))?.into())
+    }
+
+    fn restore(&self, py: Python<'_>, revision: RevisionArgument) -> PyResult<CheckpointInfo> {
+        Ok(detached(py, || self.inner.restore(revision.0))?.into())
+    }
+
+    #[pyo3(signature = (id=None, *, revision=None, prefix=""))]
+    fn fork(
+        &self,
+        py: Python<'_>,
+        id: Option<&str>,
+        revision: Option<RevisionArgument>,
+        prefix: &str,
+    ) -> PyResult<Self> {
+        let mut options = CreateOptions::new().prefix(prefix);
+        if let Some(id) = id {
+            options = options.id(SessionId::new(id).map_err(|error| raise(py, error))?);
+        }
+        let inner = detached(py, || self.inner.fork(revision.map(|it| it.0), &options))?;
+        Ok(Self { inner, repository: self.repository.clone() })
     }
 
     fn writer(slf: Bound<'_, Self>) -> PyResult<Writer> {

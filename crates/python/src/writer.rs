@@ -1,7 +1,8 @@
 //! The one writer of a session.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use crate::checkpoint::{CheckpointInfo, Retention, RevisionArgument, save_option
 use crate::error::raise;
 use crate::json;
 use crate::session::Session;
+use crate::stream::Source;
 
 /// The one writer of a session.
 #[pyclass(frozen, module = "pitstop")]
@@ -20,12 +22,19 @@ pub(crate) struct Writer {
     session: Py<Session>,
     /// Threads take turns, and they wait for it without the interpreter's lock.
     inner: Mutex<Option<pitstop::Writer>>,
+    /// Whose turn it is.
+    turn: Mutex<Option<ThreadId>>,
     process: u32,
 }
 
 impl Writer {
     pub(crate) fn new(inner: pitstop::Writer, session: Py<Session>) -> Self {
-        Self { session, inner: Mutex::new(Some(inner)), process: std::process::id() }
+        Self {
+            session,
+            inner: Mutex::new(Some(inner)),
+            turn: Mutex::new(None),
+            process: std::process::id(),
+        }
     }
 
     /// Does something with the writer, which is `None` if it was closed.
@@ -42,7 +51,17 @@ impl Writer {
             )));
         }
         py.check_signals()?;
-        Ok(py.detach(|| call(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))))
+        let thread = Some(thread::current().id());
+        if *lock(&self.turn) == thread {
+            return Err(PyRuntimeError::new_err("this writer is saving, and waits for this call"));
+        }
+        Ok(py.detach(|| {
+            let mut inner = lock(&self.inner);
+            *lock(&self.turn) = thread;
+            let outcome = call(&mut inner);
+            *lock(&self.turn) = None;
+            outcome
+        }))
     }
 
     fn save_bytes(
@@ -51,14 +70,24 @@ impl Writer {
         options: &pitstop::SaveOptions,
     ) -> PyResult<CheckpointInfo> {
         let (py, bytes) = (data.py(), data.as_bytes());
-        let saved =
-            self.with(py, |writer| writer.as_mut().map(|writer| writer.save_with(bytes, options)))?;
-        match saved {
+        self.save_by(py, |writer| writer.save_with(bytes, options))
+    }
+
+    fn save_by(
+        &self,
+        py: Python<'_>,
+        save: impl FnOnce(&mut pitstop::Writer) -> pitstop::Result<pitstop::CheckpointInfo> + Send,
+    ) -> PyResult<CheckpointInfo> {
+        match self.with(py, |writer| writer.as_mut().map(save))? {
             Some(Ok(info)) => Ok(info.into()),
             Some(Err(error)) => Err(raise(py, error)),
             None => Err(PyValueError::new_err("this writer was closed")),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[pymethods]
@@ -88,6 +117,22 @@ impl Writer {
         keep: Option<Retention>,
     ) -> PyResult<CheckpointInfo> {
         self.save_bytes(&json::dump(state)?, &save_options(labels, follows, keep))
+    }
+
+    #[pyo3(signature = (source, *, labels=None, follows=None, keep=None))]
+    fn save_from(
+        &self,
+        source: &Bound<'_, PyAny>,
+        labels: Option<BTreeMap<String, String>>,
+        follows: Option<RevisionArgument>,
+        keep: Option<Retention>,
+    ) -> PyResult<CheckpointInfo> {
+        let (file, options) = (Source::new(source)?, save_options(labels, follows, keep));
+        self.save_by(source.py(), |writer| writer.save_from(file, &options))
+    }
+
+    fn restore(&self, py: Python<'_>, revision: RevisionArgument) -> PyResult<CheckpointInfo> {
+        self.save_by(py, |writer| writer.restore(revision.0))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {

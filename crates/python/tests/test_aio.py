@@ -16,10 +16,14 @@ def test_a_program_goes_on_where_it_left_off(tmp_path: Path) -> None:
         state = await session.load_json(default={"done": 0})
         async with session.writer() as writer:
             state["done"] += 1
-            await writer.save_json(state)
+            info = await writer.save_json(state, labels={"step": "1"})
             with pytest.raises(pitstop.Busy):
                 await session.save(b"")
         assert [it.id async for it in repository] == ["job"]
+        assert (await session.restore(info.revision)).labels == {"step": "1"}
+        fork = await session.fork(revision=info.revision)
+        assert (await fork.load_json()) == state
+        assert await fork.remove() == []
         assert isinstance(state["done"], int)
         return state["done"]
 

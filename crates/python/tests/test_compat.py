@@ -190,8 +190,9 @@ def test_rivals_that_break_each_others_locks_tear_nothing(
     try:
         for rival in rivals:
             assert rival.stdout and rival.stdout.readline() == b"ready\n"
-        seen = set()
-        for _ in range(2000):
+        seen: set[bytes] = set()
+        while len(seen) < 50:
+            assert all(rival.poll() is None for rival in rivals)
             if os.path.exists(storage.session_file):
                 data = storage.load_checkpoint()
                 unit = data[: len(data) // 5000]
@@ -203,7 +204,6 @@ def test_rivals_that_break_each_others_locks_tear_nothing(
             rival.wait()
             assert rival.stdout
             rival.stdout.close()
-    assert len(seen) > 10
     # Both were killed, in the middle of a save perhaps. Nobody has to break anything.
     storage.save_checkpoint(b"after")
     assert storage.load_checkpoint() == b"after"

@@ -111,6 +111,7 @@ impl State {
         Metadata {
             kind,
             size: size as u64,
+            allocated: (size as u64).next_multiple_of(512),
             modified: node.modified,
             changed: node.changed,
             created: Some(node.created),
@@ -244,6 +245,14 @@ impl RawDirectory for Directory {
             state.rename_in(directory, names);
             Ok(())
         })
+    }
+
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.0.call(|state, directory| match state.entry(directory, to) {
+            Ok(_) => Err(error(Errno::EXIST)),
+            Err(_) => Ok(()),
+        })?;
+        self.rename(from, to)
     }
 
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {

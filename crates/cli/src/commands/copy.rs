@@ -110,7 +110,7 @@ fn copy_some(
     let name = match &args.name {
         Some(_) if args.sessions.len() > 1 => {
             let message = "--as names one copy, and these are several sessions";
-            return Err(CommandError::new(Exit::Usage, message));
+            return Err(CommandError::new(Exit::Usage, message).hint("copy them one by one"));
         }
         Some(name) => Some(input::session_id(name)?),
         None => None,

@@ -1,5 +1,8 @@
+use std::io::{self, IsTerminal};
+
 use clap::Args;
-use pitstop::{Error, Format, Labels, Listing, Repository, SessionId};
+use pitstop::inspect::{self, Content};
+use pitstop::{Error, Format, Labels, Listing, Repository, SessionId, Summary};
 use serde::Serialize;
 
 use crate::args::JsonArg;
@@ -9,8 +12,15 @@ use crate::output::{self, Time};
 use crate::values::LabelFilter;
 
 /// List the sessions, newest first
+///
+/// ABOUT is what a session is about: the labels of its newest checkpoint, and how far a test run of PlainBox
+/// or Checkbox came. To know that of a test run it must be read: without --long this is done on a terminal,
+/// and for as many and as small ones as take no time.
 #[derive(Args)]
 pub(crate) struct ListArgs {
+    /// Sum up all test runs, however many and large they are
+    #[arg(long, conflicts_with = "ids")]
+    long: bool,
     /// Only those whose newest checkpoint has this label; may be given again
     #[arg(long, short, value_name = "NAME[=VALUE]")]
     label: Vec<LabelFilter>,
@@ -37,6 +47,8 @@ struct SessionJson<'a> {
     format: Format,
     live: bool,
     location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -50,13 +62,14 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
     let mut listing = repository.list()?;
     let is_empty = listing.sessions.is_empty() && listing.problems.is_empty();
     listing.sessions.retain(|it| args.label.iter().all(|label| label.matches(&it.labels)));
+    let summaries = summaries(&repository, &listing, args);
     if args.json.json {
-        output::print_json(&as_json(&repository, &listing))?;
+        output::print_json(&as_json(&repository, &listing, &summaries))?;
     } else if args.ids {
         let names = listing.sessions.iter().flat_map(|it| [it.id.as_str(), "\n"]);
         output::print(names.collect::<String>())?;
     } else if !listing.sessions.is_empty() {
-        output::print(output::table(&listing.sessions))?;
+        output::print(output::table(&listing.sessions, &summaries))?;
     }
     if is_empty {
         context.talk(format_args!("no sessions in {}", repository.location().display()));
@@ -65,6 +78,25 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
         context.talk("no session has such a label");
     }
     Ok(warn_of(&listing, context))
+}
+
+/// What is in the sessions, in a line each, if that was asked for or costs nothing.
+fn summaries(repository: &Repository, listing: &Listing, args: &ListArgs) -> Vec<Option<String>> {
+    const MOST: usize = 50;
+    const LARGEST: u64 = 64 << 10;
+    let largest = match args.long {
+        true => inspect::LIMIT,
+        false if args.json.json || args.ids || !io::stdout().is_terminal() => return Vec::new(),
+        false if listing.sessions.len() > MOST => return Vec::new(),
+        false => LARGEST,
+    };
+    let summary = |it: &Summary| {
+        let small = it.size.is_some_and(|size| size <= largest);
+        // What is wrong with one that cannot be read is told where it is asked for.
+        let loaded = small.then(|| repository.session(it.id.clone()).load().ok()).flatten()?;
+        Content::of(&loaded.data).summary()
+    };
+    listing.sessions.iter().map(summary).collect()
 }
 
 /// Tells of what could not be read, and with which code that ends.
@@ -92,8 +124,12 @@ fn with_causes(error: &Error) -> String {
     text
 }
 
-fn as_json<'a>(repository: &Repository, listing: &'a Listing) -> ListJson<'a> {
-    let sessions = listing.sessions.iter().map(|it| SessionJson {
+fn as_json<'a>(
+    repository: &Repository,
+    listing: &'a Listing,
+    summaries: &'a [Option<String>],
+) -> ListJson<'a> {
+    let sessions = listing.sessions.iter().enumerate().map(|(n, it)| SessionJson {
         id: &it.id,
         saved: it.saved.map(Time),
         size: it.size,
@@ -101,6 +137,7 @@ fn as_json<'a>(repository: &Repository, listing: &'a Listing) -> ListJson<'a> {
         format: it.format,
         live: it.live,
         location: location(&repository.session(it.id.clone())),
+        summary: summaries.get(n).and_then(Option::as_deref),
     });
     ListJson {
         repository: repository.location().display().to_string(),

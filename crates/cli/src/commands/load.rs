@@ -94,9 +94,11 @@ impl Failed {
                 Ok(error) => hints::of_session(error, session, context),
                 Err(error) => {
                     CommandError::io(format!("cannot read the checkpoint of '{id}'"), error)
+                        .hint("the session is as it was: do it again")
                 }
             },
-            Self::Write(error) => CommandError::io(format!("cannot write {to}"), error),
+            Self::Write(error) => CommandError::io(format!("cannot write {to}"), error)
+                .hint("only the output failed: see where it goes"),
             Self::NotText => {
                 let line = context.command_line(&["load", id, "-o", "FILE"]);
                 let text = format!(

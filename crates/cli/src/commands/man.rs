@@ -26,7 +26,8 @@ pub(super) fn run(args: &ManArgs, context: &Context) -> Outcome {
     let mut command = args::command().disable_help_subcommand(true);
     command.build();
     if let Some(directory) = &args.output {
-        write_all(command, directory).map_err(|error| {
+        let made = std::fs::create_dir_all(directory);
+        made.and_then(|()| write_all(command, directory)).map_err(|error| {
             CommandError::io(format!("cannot write to {}", directory.display()), error)
                 .hint("name a directory that you may write to with --output")
         })?;
@@ -46,9 +47,8 @@ pub(super) fn run(args: &ManArgs, context: &Context) -> Outcome {
 }
 
 fn write_all(command: clap::Command, directory: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    for subcommand in command.get_subcommands() {
-        page(subcommand.clone()).generate_to(directory)?;
+    for subcommand in command.get_subcommands().filter(|it| it.get_name() != "help") {
+        write_all(subcommand.clone(), directory)?;
     }
     page(command).generate_to(directory).map(drop)
 }

@@ -11,9 +11,11 @@ mod load;
 mod man;
 mod remove;
 mod restore;
+mod run;
 mod save;
 mod show;
 mod status;
+mod trash;
 mod unlock;
 
 use clap::Subcommand;
@@ -23,11 +25,11 @@ use crate::error::Outcome;
 
 /// The commands as help shows them, by the question that each answers.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("Keep state", &["save", "load", "create"]),
+    ("Keep state", &["save", "load", "create", "run"]),
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
     ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy"]),
-    ("What can go?", &["remove"]),
+    ("What can go?", &["remove", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
 
@@ -35,6 +37,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
 pub(crate) enum Command {
     Create(create::CreateArgs),
     Save(save::SaveArgs),
+    Run(run::RunArgs),
     Load(load::LoadArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
@@ -46,6 +49,7 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
     Remove(remove::RemoveArgs),
+    Trash(trash::TrashArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -55,6 +59,7 @@ impl Command {
         match self {
             Self::Create(_) => "create",
             Self::Save(_) => "save",
+            Self::Run(_) => "run",
             Self::Load(_) => "load",
             Self::List(_) => "list",
             Self::Show(_) => "show",
@@ -66,6 +71,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
             Self::Remove(_) => "remove",
+            Self::Trash(_) => "trash",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
         }
@@ -75,6 +81,7 @@ impl Command {
         match self {
             Self::Create(args) => create::run(args, context),
             Self::Save(args) => save::run(args, context),
+            Self::Run(args) => run::run(args, context),
             Self::Load(args) => load::run(args, context),
             Self::List(args) => list::run(args, context),
             Self::Show(args) => show::run(args, context),
@@ -86,6 +93,7 @@ impl Command {
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),
             Self::Remove(args) => remove::run(args, context),
+            Self::Trash(args) => trash::run(args, context),
             Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args, context),
         }

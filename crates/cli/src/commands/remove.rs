@@ -1,8 +1,7 @@
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pitstop::{Error, Repository, Session, WriterState};
+use pitstop::{Repository, Usage};
 use serde_json::{Value, json};
 
 use crate::args::JsonArg;
@@ -12,9 +11,15 @@ use crate::{input, output};
 
 /// Remove sessions, with every file in their directories
 ///
-/// A session that somebody writes is never removed. After a failure the others are still removed,
-/// and the exit code is that of the first failure.
+/// They go to the trash, from which `pitstop trash restore` brings them back and `pitstop trash empty`
+/// deletes them. A session that somebody writes is never removed. After a failure the others are still
+/// removed, and the exit code is that of the first failure.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  pitstop remove nightly                 put it into the trash
+  pitstop remove --dry-run nightly       see what would go, and what it takes
+  pitstop remove --permanently nightly   delete it at once")]
 pub(crate) struct RemoveArgs {
     /// The names of the sessions
     #[arg(required = true, value_name = "SESSION")]
@@ -22,6 +27,9 @@ pub(crate) struct RemoveArgs {
     /// Only say what would go
     #[arg(long, short = 'n')]
     dry_run: bool,
+    /// Delete at once, past the trash: nothing brings it back
+    #[arg(long)]
+    permanently: bool,
     #[command(flatten)]
     json: JsonArg,
 }
@@ -31,9 +39,10 @@ pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
     let mut exit = Exit::Ok;
     let mut done = Vec::new();
     for name in &args.sessions {
-        let outcome = match args.dry_run {
-            true => would_remove(&repository, name, args.json.json),
-            false => remove(&repository, name, context),
+        let outcome = match (args.dry_run, args.permanently) {
+            (true, _) => would_remove(&repository, name, args.json.json),
+            (false, true) => remove(&repository, name, context),
+            (false, false) => trash(&repository, name, context),
         };
         let ended = match outcome {
             Ok((ended, what)) => {
@@ -49,10 +58,28 @@ pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
             exit = ended;
         }
     }
+    let trashed = done.iter().rev().find(|it| it["trash"] == true);
+    if let Some(id) = trashed.and_then(|it| it["id"].as_str()) {
+        let line = context.command_line(&["trash", "restore", id]);
+        context.hint(format_args!("`{line}` brings it back; `pitstop trash empty` deletes it"));
+    }
     if args.json.json {
         output::print_json(&json!({ "dry_run": args.dry_run, "removed": done }))?;
     }
     Ok(exit)
+}
+
+fn trash(
+    repository: &Repository,
+    name: &OsStr,
+    context: &Context,
+) -> Result<(Exit, Value), CommandError> {
+    let session = repository.get(input::session_id(name)?)?;
+    let trashed = session.trash()?;
+    let id = session.id();
+    context.talk(format_args!("removed {id}: it is in the trash"));
+    let Usage { files, bytes, .. } = trashed.usage;
+    Ok((Exit::Ok, json!({ "id": id, "trash": true, "files": files, "size": bytes })))
 }
 
 fn remove(
@@ -66,7 +93,7 @@ fn remove(
     removal.remains.iter().for_each(|error| context.warn(error));
     let exit = if removal.remains.is_empty() { Exit::Ok } else { Exit::Failed };
     let remains: Vec<_> = removal.remains.iter().map(ToString::to_string).collect();
-    Ok((exit, json!({ "id": session.id(), "remains": remains })))
+    Ok((exit, json!({ "id": session.id(), "trash": false, "remains": remains })))
 }
 
 /// Says what would go, or why it would not.
@@ -76,40 +103,11 @@ fn would_remove(
     json: bool,
 ) -> Result<(Exit, Value), CommandError> {
     let session = repository.get(input::session_id(name)?)?;
-    refuse_if_in_use(&session)?;
+    let Usage { files, bytes, .. } = session.would_remove()?;
     let id = session.id();
-    let (files, bytes) = session.location().map_or((0, 0), |it| measure(&it));
     if !json {
         let noun = if files == 1 { "file" } else { "files" };
         output::print(format!("would remove {id}: {files} {noun}, {}\n", output::size(bytes)))?;
     }
     Ok((Exit::Ok, json!({ "id": id, "files": files, "size": bytes })))
-}
-
-fn refuse_if_in_use(session: &Session) -> Result<(), Error> {
-    let id = session.id().clone();
-    match session.status()?.writer {
-        WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
-        WriterState::PlainBox { age, stale: false } => {
-            let place = session.location().unwrap_or_default().join("session.next");
-            Err(Error::Locked { id, place, age })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// How many files are below a directory, and how large they are. No link is followed.
-fn measure(directory: &Path) -> (u64, u64) {
-    let (mut files, mut bytes) = (0, 0);
-    let mut left: Vec<PathBuf> = vec![directory.to_owned()];
-    while let Some(directory) = left.pop() {
-        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-            match entry.metadata() {
-                Ok(it) if it.is_dir() => left.push(entry.path()),
-                Ok(it) => (files, bytes) = (files + 1, bytes + it.len()),
-                Err(_) => (),
-            }
-        }
-    }
-    (files, bytes)
 }

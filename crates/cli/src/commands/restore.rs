@@ -75,7 +75,11 @@ fn newest_good(session: &Session, context: &Context) -> Result<Revision, Command
                 session.id(),
                 newest.info.revision
             ),
-        )),
+        )
+        .hint(format!(
+            "`{}` shows the older ones",
+            context.command_line(&["history", session.id().as_str()])
+        ))),
         Err(error) => Err(hints::of_session(error, session, context)),
     }
 }

@@ -20,8 +20,8 @@ use crate::values::{self, NewFormat};
 /// saved before its end. When this command ends with 0, the checkpoint is on stable storage.
 #[derive(Args)]
 pub(crate) struct SaveArgs {
-    /// The name of the session
-    session: OsString,
+    /// The name of the session [default: $PITSTOP_SESSION]
+    session: Option<OsString>,
     /// What to save [default: standard input, as is -]
     file: Option<PathBuf>,
     /// Make the session if there is none
@@ -49,7 +49,7 @@ pub(crate) struct SaveArgs {
 }
 
 pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
-    let id = input::session_id(&args.session)?;
+    let id = input::named(args.session.as_deref())?;
     let options = options(args)?;
     let mut repository = context.open()?;
     if let Some(format) = args.format {
@@ -90,7 +90,7 @@ fn options(args: &SaveArgs) -> Result<SaveOptions, CommandError> {
     for (n, (name, value)) in args.label.iter().enumerate() {
         if args.label[..n].iter().any(|(other, _)| other == name) {
             let message = format!("the label '{name}' is given twice");
-            return Err(CommandError::new(Exit::Usage, message));
+            return Err(CommandError::new(Exit::Usage, message).hint("give each label one value"));
         }
         options = options.label(name, value);
     }

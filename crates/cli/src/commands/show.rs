@@ -233,6 +233,6 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
         }
     }
     line("format", &status.summary.format);
-    line("writer", &describe(&status.writer, now));
+    line("writer", &output::with_state(&describe(&status.writer, now)));
     text
 }

@@ -44,7 +44,7 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Outcome {
         true => output::print_json(&StatusJson { id: session.id(), writer: (&writer).into() }),
         false => {
             let text = describe(&writer, SystemTime::now());
-            output::print(format!("{}: {text}\n", session.id()))?;
+            output::print(format!("{}: {}\n", session.id(), output::with_state(&text)))?;
             comfort([&writer], context);
             Ok(Exit::Ok)
         }
@@ -90,7 +90,7 @@ fn as_text(noted: &[(&SessionId, WriterState)], count: usize) -> String {
     let now = SystemTime::now();
     let mut text = String::new();
     for (id, writer) in noted {
-        let _ = writeln!(text, "{id}: {}", describe(writer, now));
+        let _ = writeln!(text, "{id}: {}", output::with_state(&describe(writer, now)));
     }
     let of =
         |state: &str| noted.iter().filter(|(_, it)| WriterJson::from(it).state == state).count();

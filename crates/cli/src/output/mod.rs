@@ -6,11 +6,13 @@ mod human;
 mod json;
 mod progress;
 mod table;
+mod trash;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
@@ -20,6 +22,7 @@ pub(crate) use human::{absolute, age, relative, size};
 pub(crate) use json::{Time, WriterJson};
 pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
+pub(crate) use trash::trash;
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.
 pub(crate) fn write(data: &[u8]) -> io::Result<()> {
@@ -44,18 +47,31 @@ pub(crate) fn print_json(value: &impl Serialize) -> Outcome {
         true => serde_json::to_vec_pretty(value),
         false => serde_json::to_vec(value),
     }
-    .map_err(|error| CommandError::io("cannot write JSON", error.into()))?;
+    .map_err(|error| cannot_write(error.into()))?;
     text.push(b'\n');
     print(text)
 }
 
 pub(crate) fn cannot_write(error: io::Error) -> CommandError {
     CommandError::io("cannot write to standard output", error)
+        .hint("only the output failed: see where it goes")
 }
 
 /// Whether standard output takes colours: a terminal, and nobody said no.
 pub(crate) fn coloured() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// The state of a writer in a sentence, whose first word is coloured.
+pub(crate) fn with_state(sentence: &str) -> String {
+    let style = match sentence.split(':').next() {
+        _ if !coloured() => Style::new(),
+        Some("live") => AnsiColor::Green.on_default(),
+        Some("interrupted") => AnsiColor::Yellow.on_default(),
+        _ => Style::new(),
+    };
+    let (state, rest) = sentence.split_at(sentence.find(':').unwrap_or(0));
+    format!("{style}{state}{style:#}{rest}")
 }
 
 /// The width of the terminal, if standard output is one.

@@ -9,41 +9,49 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::history::labels;
 use super::{coloured, relative, size, width};
+use crate::context::printable;
 
 pub(super) const HEADER: Style = Style::new().bold();
 const LIVE: Style = AnsiColor::Green.on_default();
 
 /// What stands to the right of the name: two spaces and each column.
-const RIGHT: usize = 2 + SAVED + 2 + SIZE + 2 + FORMAT + 2 + STATE;
+const RIGHT: usize = 2 + SAVED + 2 + SIZE + 2 + FORMAT;
 const SAVED: usize = 13;
 const SIZE: usize = 8;
 const FORMAT: usize = 7;
-const STATE: usize = 5;
-/// Below this a name is of no use, and the terminal may as well wrap the line.
+const STATE: usize = 2 + 4;
+/// Below this a name, or what a session is about, is of no use, and the terminal may as well wrap the line.
 const NARROWEST: usize = 12;
+/// On a terminal no name is wider where something stands to the right of it.
+const NAME_BESIDE_ABOUT: usize = 32;
 
-/// All sessions, one a line. There may be very many, so that it is one text and nothing in between.
-pub(crate) fn table(sessions: &[Summary]) -> String {
+/// All sessions, one a line, with what is known of what each is about. There may be very many, so that it
+/// is one text and nothing in between.
+pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> String {
+    let is_about =
+        sessions.iter().any(|it| !it.labels.is_empty()) || summaries.iter().any(Option::is_some);
+    let state = if sessions.iter().any(|it| it.live) { STATE } else { 0 };
     let widest = sessions.iter().map(|it| columns(it.id.as_str())).max().unwrap_or(0);
-    let fits = width().map_or(usize::MAX, |width| width.saturating_sub(RIGHT).max(NARROWEST));
-    let name = widest.max("SESSION".len()).min(fits);
+    let most = if is_about { NAME_BESIDE_ABOUT } else { usize::MAX };
+    let fits = |width: usize| width.saturating_sub(RIGHT + state).clamp(NARROWEST, most);
+    let name = widest.max("SESSION".len()).min(width().map_or(usize::MAX, fits));
+    let left = width().map(|it| it.saturating_sub(name + RIGHT + state + 2).max(NARROWEST));
     let (header, live) = match coloured() {
         true => (HEADER, LIVE),
         false => (Style::new(), Style::new()),
     };
 
-    let rest = width().map(|it| it.saturating_sub(name + RIGHT + 2).max(NARROWEST));
     let now = SystemTime::now();
     let mut text = String::with_capacity((sessions.len() + 1) * (name + RIGHT + 1));
     let mut cell = String::new();
+    text.push_str(&header.render().to_string());
     pad(&mut text, "SESSION", name);
     let _ = write!(text, "  {:<SAVED$}  {:>SIZE$}  FORMAT", "SAVED", "SIZE");
-    if sessions.iter().any(|it| !it.labels.is_empty()) {
-        let _ = write!(text, "{:1$}LABELS", "", FORMAT - "FORMAT".len() + 2 + STATE + 2);
-    }
-    text.insert_str(0, &header.render().to_string());
-    let _ = writeln!(text, "{header:#}");
-    for session in sessions {
+    let _ = match is_about {
+        true => writeln!(text, "{:1$}ABOUT{header:#}", "", FORMAT - "FORMAT".len() + state + 2),
+        false => writeln!(text, "{header:#}"),
+    };
+    for (n, session) in sessions.iter().enumerate() {
         pad(&mut text, session.id.as_str(), name);
         cell.clear();
         let _ = match session.saved {
@@ -60,18 +68,24 @@ pub(crate) fn table(sessions: &[Summary]) -> String {
         text.extend(std::iter::repeat_n(' ', 2 + SIZE.saturating_sub(cell.len())));
         text.push_str(&cell);
         let _ = match session.live {
-            true => write!(text, "  {:<FORMAT$}  {live}live{live:#} ", session.format),
-            false => write!(text, "  {:<FORMAT$}  {:STATE$}", session.format, ""),
+            true => write!(text, "  {:<FORMAT$}  {live}live{live:#}", session.format),
+            false => write!(text, "  {:<FORMAT$}{:state$}", session.format, ""),
         };
-        if !session.labels.is_empty() {
-            let labels = labels(&session.labels);
-            text.push_str("  ");
-            pad(&mut text, &labels, rest.unwrap_or_else(|| columns(&labels)));
-        }
+        let about = about(session, summaries.get(n).and_then(Option::as_deref));
+        text.push_str("  ");
+        pad(&mut text, &about, left.unwrap_or_else(|| columns(&about)));
         text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }
     text
+}
+
+/// `Nightly run: 3 of 5 jobs  step=7`.
+fn about(session: &Summary, summary: Option<&str>) -> String {
+    let labels = (!session.labels.is_empty()).then(|| labels(&session.labels));
+    let parts: Vec<_> =
+        summary.map(|it| printable(it).into_owned()).into_iter().chain(labels).collect();
+    parts.join("  ")
 }
 
 fn columns(name: &str) -> usize {

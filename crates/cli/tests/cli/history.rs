@@ -183,11 +183,13 @@ fn labels_and_rules_that_are_none_are_refused() {
         let ended = it.run(["save", "job"].into_iter().chain(words)).code(2).prints("");
         assert!(ended.err.contains(problem), "{ended}");
     }
-    it.run(["save", "job", "-l", "a=1", "-l", "a=2"])
-        .code(2)
-        .says("error: the label 'a' is given twice");
+    it.run(["save", "job", "-l", "a=1", "-l", "a=2"]).code(2).says(
+        "error: the label 'a' is given twice
+         hint: give each label one value",
+    );
     let long = format!("a={}", "x".repeat(4000));
-    it.run(["save", "job", "-l", &long])
-        .code(2)
-        .says("error: the labels take 4005 bytes, and at most 3000 are kept with a checkpoint");
+    it.run(["save", "job", "-l", &long]).code(2).says(
+        "error: the labels take 4005 bytes, and at most 3000 are kept with a checkpoint
+         hint: keep what is long in the checkpoint itself",
+    );
 }

@@ -91,6 +91,28 @@ fn a_test_run_is_summed_up() {
 }
 
 #[test]
+fn a_listing_says_what_sessions_are_about() {
+    let it = Environment::new();
+    put_test_run(&it, "run");
+    it.feed(b"1", ["save", "-c", "job", "-l", "step=7", "-l", "phase=a b"]).code(0);
+    it.run(["create", "new"]).code(0);
+    let out = it.run(["list", "--long"]).code(0).out;
+    let (header, rest) = out.split_once('\n').unwrap();
+    assert_eq!(header, "SESSION  SAVED              SIZE  FORMAT   ABOUT");
+    let mut lines: Vec<_> = rest.lines().collect();
+    lines.sort();
+    assert!(lines[0].starts_with("job ") && lines[0].ends_with("  journal  phase=\"a b\" step=7"));
+    assert!(lines[1].starts_with("new ") && lines[1].ends_with("  journal"), "{out}");
+    assert!(lines[2].ends_with("  plain    Nightly run: 3 of 5 jobs, 1 not-supported"), "{out}");
+    // Who is no terminal is told of test runs only where that was asked for.
+    assert!(!it.run(["list"]).code(0).out.contains("Nightly"));
+    let json = it.run(["list", "--long", "--json"]).code(0).json();
+    let of = |id| json["sessions"].as_array().unwrap().iter().find(|it| it["id"] == id).unwrap();
+    assert_eq!(of("run")["summary"], "Nightly run: 3 of 5 jobs, 1 not-supported");
+    assert_eq!(of("job").get("summary"), None);
+}
+
+#[test]
 fn what_is_known_of_a_damaged_checkpoint_is_shown_all_the_same() {
     let it = Environment::new();
     it.feed(&[b'x'; 300], ["save", "-c", "job"]).code(0);

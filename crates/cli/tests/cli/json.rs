@@ -62,8 +62,21 @@ fn every_command_that_prints_prints_json() {
     assert!(take(&mut removed["removed"][0], "size").as_u64().unwrap() > 3);
     let expected = json!({ "id": "job", "files": 3 });
     assert_eq!(removed, json!({ "dry_run": true, "removed": [expected] }));
-    let removed = it.run(["remove", "--json", "job"]).code(0).json();
-    assert_eq!(removed, json!({ "dry_run": false, "removed": [{ "id": "job", "remains": [] }] }));
+    let mut removed = it.run(["remove", "--json", "job"]).code(0).json();
+    assert!(take(&mut removed["removed"][0], "size").as_u64().unwrap() > 3);
+    let expected = json!({ "id": "job", "files": 3, "trash": true });
+    assert_eq!(removed, json!({ "dry_run": false, "removed": [expected] }));
+    let mut trash = it.run(["trash", "list", "--json"]).code(0).json();
+    let mut trashed = take(&mut trash, "sessions");
+    for key in ["removed", "saved", "size"] {
+        take(&mut trashed[0], key);
+    }
+    assert_eq!(trashed, json!([{ "id": "job", "files": 3 }]));
+    let back = it.run(["trash", "restore", "--json", "job"]).code(0).json();
+    assert_eq!(back, json!({ "id": "job", "was": "job" }));
+    let removed = it.run(["remove", "--json", "--permanently", "job"]).code(0).json();
+    let expected = json!({ "id": "job", "trash": false, "remains": [] });
+    assert_eq!(removed, json!({ "dry_run": false, "removed": [expected] }));
     let none = it.run(["list", "--json"]).code(0).json();
     assert_eq!(none, json!({ "repository": it.location(), "sessions": [], "problems": [] }));
 }

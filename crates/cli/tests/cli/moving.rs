@@ -30,9 +30,10 @@ fn an_older_revision_is_made_the_newest_and_nothing_is_lost() {
          hint: `pitstop history job` shows those that are kept",
     );
     it.run(["restore", "job"]).code(2);
-    it.run(["restore", "job", "--newest-good"])
-        .code(1)
-        .says("error: the newest checkpoint of 'job', revision 5, is good already");
+    it.run(["restore", "job", "--newest-good"]).code(1).says(
+        "error: the newest checkpoint of 'job', revision 5, is good already
+         hint: `pitstop history job` shows the older ones",
+    );
 }
 
 #[test]
@@ -82,9 +83,9 @@ fn labels_are_listed_and_looked_for() {
     let it = three_steps();
     it.feed(b"x", ["save", "-qc", "other"]).code(0);
     it.run(["list"]).code(0).prints(
-        "SESSION  SAVED              SIZE  FORMAT          LABELS\n\
+        "SESSION  SAVED              SIZE  FORMAT   ABOUT\n\
          other    just now            1 B  journal\n\
-         job      just now            1 B  journal         step=3\n",
+         job      just now            1 B  journal  step=3\n",
     );
     it.run(["list", "--ids", "--label", "step"]).code(0).prints("job\n");
     it.run(["list", "--ids", "--label", "step=3"]).code(0).prints("job\n");

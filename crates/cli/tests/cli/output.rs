@@ -39,16 +39,19 @@ fn output_that_cannot_be_written_is_an_error() {
     for command in commands {
         it.shell(&format!("\"$P\" {command} >/dev/full")).code(1).says(
             "error: cannot write to standard output
-             cause: No space left on device (os error 28)",
+             cause: No space left on device (os error 28)
+             hint: only the output failed: see where it goes",
         );
     }
     it.run(["load", "job", "-o", "none/file"]).code(1).says(
         "error: cannot write none/file
-         cause: No such file or directory (os error 2)",
+         cause: No such file or directory (os error 2)
+         hint: only the output failed: see where it goes",
     );
     it.run(["load", "job", "-o", "."]).code(1).says(
         "error: cannot write .
-         cause: Is a directory (os error 21)",
+         cause: Is a directory (os error 21)
+         hint: only the output failed: see where it goes",
     );
 }
 
@@ -109,6 +112,12 @@ fn a_listing_fits_the_terminal_and_is_coloured_where_that_is_wanted() {
     let plain = on_terminal(&it, "NO_COLOR=1 \"$P\" list").unwrap().code(0).out;
     assert!(!plain.contains('\u{1b}') && plain.contains("x…  never "), "{plain}");
     assert!(plain.lines().all(|line| line.chars().count() <= 60), "{plain}");
+    // What it is about is cut short before the name is.
+    let label = format!("text={long}");
+    it.feed(b"1", ["save", "-c", "job", "--label", &label]).code(0);
+    let plain = on_terminal(&it, "NO_COLOR=1 \"$P\" list").unwrap().code(0).out;
+    assert!(plain.contains("  ABOUT\r\n") && plain.contains("  text=xx"), "{plain}");
+    assert!(plain.contains("\njob  ") && plain.contains("x…\r\n"), "{plain}");
     // Whoever is no terminal gets the whole name.
     assert!(it.run(["list"]).out.contains(&long));
 }
@@ -141,5 +150,6 @@ fn there_is_a_manual_page_for_every_command() {
     let written = fs::read(it.path().join("new/man1/pitstop-save.1")).unwrap();
     assert_eq!(written, page);
     assert!(it.path().join("new/man1/pitstop.1").exists());
+    assert!(it.path().join("new/man1/pitstop-trash-list.1").exists());
     assert!(!it.path().join("new/man1/pitstop-help.1").exists());
 }

@@ -169,7 +169,7 @@ fn removing_is_deliberate() {
     }
     fs::create_dir(it.location().join("one.session/more")).unwrap();
     fs::write(it.location().join("one.session/more/file"), "1234").unwrap();
-    it.run(["remove", "--dry-run", "one"]).code(0).prints("would remove one: 3 files, 7 B\n");
+    it.run(["remove", "--dry-run", "one"]).code(0).prints("would remove one: 3 files, 8.0 KiB\n");
     it.run(["load", "one"]).code(0).prints("123");
     let writer = it.repository().get("two").unwrap().writer().unwrap();
     it.run(["remove", "-n", "two"]).code(4).prints("");
@@ -177,9 +177,13 @@ fn removing_is_deliberate() {
     let ended = it.run(["remove", "none", "two", "one"]).code(3).prints("");
     assert!(ended.err.contains("error: there is no session 'none'"), "{ended}");
     assert!(ended.err.contains("error: session 'two' is in use: "), "{ended}");
-    assert!(ended.err.ends_with("removed one\n"), "{ended}");
+    assert!(ended.err.contains("removed one: it is in the trash\n"), "{ended}");
     drop(writer);
-    it.run(["remove", "two", "three"]).code(0).says("removed two\nremoved three");
+    it.run(["remove", "two", "three"]).code(0).says(
+        "removed two: it is in the trash
+         removed three: it is in the trash
+         hint: `pitstop trash restore three` brings it back; `pitstop trash empty` deletes it",
+    );
     it.run(["list", "--ids"]).code(0).prints("");
 }
 

@@ -75,6 +75,15 @@ class Conflict(Error):
     """The revision that stands."""
 
 
+class Diverged(Error):
+    """The session that something is copied to holds something else."""
+
+    id: str
+    repository: Path
+    revision: Revision
+    """The revision that is not the same."""
+
+
 class Damaged(Error):
     """What lies there is not what was written. It was left as it is."""
 
@@ -100,6 +109,13 @@ class InvalidId(Error, ValueError):
     problem: str
 
 
+class LabelsTooLong(Error, ValueError):
+    """More labels, in bytes, than are kept with a checkpoint."""
+
+    size: int
+    most: int
+
+
 class InvalidLocation(Error, ValueError):
     """A place that cannot be a repository."""
 
@@ -119,7 +135,8 @@ class StorageError(Error, OSError):
 
 
 for _class in [
-    Error, NotFound, NoCheckpoint, NoRevision, AlreadyExists, Busy, Locked, Conflict, Damaged,
-    Indeterminate, NotDurable, InvalidId, InvalidLocation, Unsupported, StorageError,
+    Error, NotFound, NoCheckpoint, NoRevision, AlreadyExists, Busy, Locked, Conflict, Diverged,
+    Damaged, Indeterminate, NotDurable, InvalidId, LabelsTooLong, InvalidLocation, Unsupported,
+    StorageError,
 ]:
     _class.__module__ = "pitstop"

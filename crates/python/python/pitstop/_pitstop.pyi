@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, Protocol, final, type_check_only
 
 from typing_extensions import Buffer, Self
 
@@ -13,6 +13,7 @@ __all__ = [
     "dump_json",
     "Checkpoint",
     "CheckpointInfo",
+    "CheckpointReader",
     "History",
     "Kept",
     "Listing",
@@ -33,6 +34,10 @@ def dump_json(state: Any) -> bytes:
 
 _Format = Literal["journal", "plain"]
 _Revision = Revision | int | str
+
+@type_check_only
+class _Readable(Protocol):
+    def read(self, size: int, /) -> Buffer: ...
 
 @final
 class Repository:
@@ -191,6 +196,40 @@ class Session:
         """`save` of the state as JSON. Raises `TypeError` or `ValueError` if it cannot be that; then nothing
         was saved."""
 
+    def save_from(
+        self,
+        source: _Readable,
+        *,
+        labels: Mapping[str, str] | None = None,
+        follows: _Revision | None = None,
+        keep: Retention | None = None,
+    ) -> CheckpointInfo:
+        """Saves what a file gives, up to its end, as `Writer.save_from` does. Nobody else is kept from writing
+        before 8 MiB of it have come, or all."""
+
+    def open_checkpoint(self, revision: _Revision | None = None) -> CheckpointReader:
+        """The newest checkpoint, or a revision that is kept, to be read in pieces: for one that is larger than
+        memory. It is read once and checked before this returns, and checked again while it is read.
+
+        Raises what `load` and `load_revision` do.
+        """
+
+    def restore(self, revision: _Revision) -> CheckpointInfo:
+        """Makes an older revision the newest: its payload and its labels are saved again, as a new revision.
+        None is given up for it.
+
+        Raises what `load_revision`, `writer` and `Writer.save` do.
+        """
+
+    def fork(
+        self, id: str | None = None, *, revision: _Revision | None = None, prefix: str = ""
+    ) -> Session:
+        """Makes a new session of the newest checkpoint, or of an older revision, in the same repository. The
+        program's own files come with it, as they are now. Durable when it returns.
+
+        Raises what `load_revision`, `Repository.create` and `save` do. After any there is no new session.
+        """
+
     def writer(self) -> Writer:
         """Becomes the session's one writer, until it is closed or the process ends in any way.
 
@@ -261,6 +300,23 @@ class Writer:
         """`save` of the state as JSON. Raises `TypeError` or `ValueError` if it cannot be that; then nothing
         was saved."""
 
+    def save_from(
+        self,
+        source: _Readable,
+        *,
+        labels: Mapping[str, str] | None = None,
+        follows: _Revision | None = None,
+        keep: Retention | None = None,
+    ) -> CheckpointInfo:
+        """Makes what a file gives, up to its end, the newest checkpoint: for one that is larger than memory. Up
+        to 8 MiB of it are in memory.
+
+        Raises what the file's `read` does, and then nothing was saved; else what `save` does.
+        """
+
+    def restore(self, revision: _Revision) -> CheckpointInfo:
+        """`Session.restore`, by the writer that is held."""
+
     def close(self) -> None:
         """Gives the place of the writer back, after a save that is under way in another thread."""
 
@@ -323,6 +379,32 @@ class Checkpoint:
 
     def json(self) -> Any:
         """The state that these bytes are as JSON. Raises `ValueError` if they are not."""
+
+@final
+class CheckpointReader:
+    """Reads a checkpoint that was found to be whole, in any pieces.
+
+    It stays the same checkpoint, whatever is saved meanwhile, as long as its revision is kept. The last bytes
+    are given only after the digest of all that was read is seen to be right: else `read` raises `Damaged`.
+    """
+
+    @property
+    def info(self) -> CheckpointInfo: ...
+    @property
+    def closed(self) -> bool: ...
+    def read(self, size: int | None = None, /) -> bytes:
+        """So many bytes, or fewer at the end; all that are left without a size."""
+
+    def readable(self) -> bool: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
 
 @final
 class Kept:

@@ -20,14 +20,27 @@ from collections.abc import AsyncIterator, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, final
 
 import pitstop
 
 from ._pitstop import dump_json
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer, Self, Unpack
+
+    _Format = Literal["journal", "plain"]
+    _Revision = pitstop.Revision | int | str
+
+    class _SaveOptions(TypedDict, total=False):
+        labels: Mapping[str, str] | None
+        follows: _Revision | None
+        keep: pitstop.Retention | None
+
+    class _CreateOptions(TypedDict, total=False):
+        prefix: str
+        format: _Format | None
+        replace_last: bool
 
 __all__ = ["Repository", "Session", "Writer"]
 
@@ -44,7 +57,7 @@ class Repository:
         cls,
         location: str | PathLike[str] | None = None,
         *,
-        format: Literal["journal", "plain"] | None = None,
+        format: _Format | None = None,
     ) -> Self:
         """`pitstop.Repository(location, format=format)`."""
         return cls(await asyncio.to_thread(pitstop.Repository, location, format=format))
@@ -53,7 +66,7 @@ class Repository:
     def location(self) -> Path:
         return self.sync.location
 
-    async def create(self, id: str | None = None, **options: Any) -> Session:
+    async def create(self, id: str | None = None, **options: Unpack[_CreateOptions]) -> Session:
         return Session(await asyncio.to_thread(self.sync.create, id, **options))
 
     async def get(self, id: str) -> Session:
@@ -95,17 +108,27 @@ class Session:
     async def load_json(self, default: Any = None) -> Any:
         return await asyncio.to_thread(self.sync.load_json, default)
 
-    async def load_revision(self, revision: pitstop.Revision | int | str) -> pitstop.Checkpoint:
+    async def load_revision(self, revision: _Revision) -> pitstop.Checkpoint:
         return await asyncio.to_thread(self.sync.load_revision, revision)
 
     async def history(self) -> pitstop.History:
         return await asyncio.to_thread(self.sync.history)
 
-    async def save(self, data: Buffer, **options: Any) -> pitstop.CheckpointInfo:
+    async def save(self, data: Buffer, **options: Unpack[_SaveOptions]) -> pitstop.CheckpointInfo:
         return await asyncio.to_thread(self.sync.save, data, **options)
 
-    async def save_json(self, state: Any, **options: Any) -> pitstop.CheckpointInfo:
+    async def save_json(self, state: Any, **options: Unpack[_SaveOptions]) -> pitstop.CheckpointInfo:
         return await self.save(dump_json(state), **options)
+
+    async def restore(self, revision: _Revision) -> pitstop.CheckpointInfo:
+        return await asyncio.to_thread(self.sync.restore, revision)
+
+    async def fork(
+        self, id: str | None = None, *, revision: _Revision | None = None, prefix: str = ""
+    ) -> Session:
+        return Session(
+            await asyncio.to_thread(self.sync.fork, id, revision=revision, prefix=prefix)
+        )
 
     def writer(self) -> Writer:
         """The writer, once it is entered with `async with`."""
@@ -157,24 +180,15 @@ class Writer:
             raise
 
     async def save(
-        self,
-        data: Buffer,
-        *,
-        labels: Mapping[str, str] | None = None,
-        follows: pitstop.Revision | int | str | None = None,
-        keep: pitstop.Retention | None = None,
+        self, data: Buffer, **options: Unpack[_SaveOptions]
     ) -> pitstop.CheckpointInfo:
-        return await asyncio.to_thread(
-            self.sync.save, data, labels=labels, follows=follows, keep=keep
-        )
+        return await asyncio.to_thread(self.sync.save, data, **options)
 
     async def save_json(
-        self,
-        state: Any,
-        *,
-        labels: Mapping[str, str] | None = None,
-        follows: pitstop.Revision | int | str | None = None,
-        keep: pitstop.Retention | None = None,
+        self, state: Any, **options: Unpack[_SaveOptions]
     ) -> pitstop.CheckpointInfo:
         # Made into JSON here: nobody changes the state meanwhile.
-        return await self.save(dump_json(state), labels=labels, follows=follows, keep=keep)
+        return await self.save(dump_json(state), **options)
+
+    async def restore(self, revision: _Revision) -> pitstop.CheckpointInfo:
+        return await asyncio.to_thread(self.sync.restore, revision)

@@ -1,4 +1,5 @@
-//! The seed itself: PlainBox 0.4 in a Python of its own, which times what it does.
+//! Those in Python, each in a process of its own, which times what it does: the seed itself, PlainBox 0.4,
+//! and Pitstop's package.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -9,31 +10,44 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Peer;
 
-pub struct Seed {
+pub struct Python {
     process: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
-pub fn open(directory: &Path, _: usize) -> Result<Box<dyn Peer>> {
-    Ok(Box::new(start(directory)?))
+pub fn seed(directory: &Path, _: usize) -> Result<Box<dyn Peer>> {
+    Ok(Box::new(start("seed", directory)?))
 }
 
-pub fn start(directory: &Path) -> Result<Seed> {
+pub fn journal(directory: &Path, _: usize) -> Result<Box<dyn Peer>> {
+    Ok(Box::new(start("journal", directory)?))
+}
+
+pub fn plain(directory: &Path, _: usize) -> Result<Box<dyn Peer>> {
+    Ok(Box::new(start("plain", directory)?))
+}
+
+pub fn drop_in(directory: &Path, _: usize) -> Result<Box<dyn Peer>> {
+    Ok(Box::new(start("drop-in", directory)?))
+}
+
+/// Starts one that is to save in this directory.
+pub fn start(kind: &str, directory: &Path) -> Result<Python> {
     let mut process = Command::new(python()?)
-        .args(["-c", include_str!("seed.py")])
+        .args(["-c", include_str!("python.py"), kind])
         .arg(directory)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let input = process.stdin.take().context("no standard input")?;
     let output = BufReader::new(process.stdout.take().context("no standard output")?);
-    let mut seed = Seed { process, input, output };
-    ensure!(seed.line()?.trim() == "ready", "the seed did not start");
-    Ok(seed)
+    let mut python = Python { process, input, output };
+    ensure!(python.line()?.trim() == "ready", "Python did not start");
+    Ok(python)
 }
 
-impl Seed {
+impl Python {
     pub fn list(&mut self, directory: &Path) -> Result<Duration> {
         let directory = directory.to_str().context("a path that is no text")?;
         self.one(format!("list {directory}"))
@@ -41,7 +55,7 @@ impl Seed {
 
     fn one(&mut self, call: String) -> Result<Duration> {
         writeln!(self.input, "{call}")?;
-        self.times()?.pop().context("the seed did not say how long it took")
+        self.times()?.pop().context("Python did not say how long it took")
     }
 
     fn times(&mut self) -> Result<Vec<Duration>> {
@@ -51,18 +65,18 @@ impl Seed {
 
     fn line(&mut self) -> Result<String> {
         let mut line = String::new();
-        ensure!(self.output.read_line(&mut line)? > 0, "the seed has ended");
+        ensure!(self.output.read_line(&mut line)? > 0, "Python has ended");
         Ok(line)
     }
 }
 
-impl Peer for Seed {
+impl Peer for Python {
     fn save(&mut self, state: &[u8]) -> Result<()> {
         self.save_all(&[state]).map(drop)
     }
 
     fn load(&mut self) -> Result<Vec<u8>> {
-        bail!("the seed's states stay where they are")
+        bail!("what Python loads stays where it is")
     }
 
     fn save_all(&mut self, states: &[&[u8]]) -> Result<Vec<Duration>> {
@@ -79,25 +93,34 @@ impl Peer for Seed {
     }
 }
 
-impl Drop for Seed {
+impl Drop for Python {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The Python of a virtual environment with PlainBox in it, which is made beside this program.
+/// The Python of a virtual environment with PlainBox and Pitstop in it, which is made beside this program.
 pub fn python() -> Result<PathBuf> {
-    let place = std::env::current_exe()?.with_file_name("plainbox-0.4");
-    let (python, complete) = (place.join("bin/python"), place.join("complete"));
+    Ok(environment()?.join("bin/python"))
+}
+
+fn environment() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("python"))
+}
+
+/// Makes the environment, and puts Pitstop as it is now into it.
+pub fn install() -> Result<()> {
+    let (python, complete) = (python()?, environment()?.join("complete"));
+    let install = ["-m", "pip", "install", "--no-deps", "--disable-pip-version-check"];
     if !complete.exists() {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place))?;
-        let install = ["-m", "pip", "install", "--no-deps", "--disable-pip-version-check"];
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment()?))?;
         run(Command::new(&python).args(install).arg("plainbox==0.4"))?;
         run(Command::new(&python).args(["-c", "import plainbox.impl.session.storage"]))?;
         std::fs::write(complete, "")?;
     }
-    Ok(python)
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/python");
+    run(Command::new(&python).args(install).arg("--force-reinstall").arg(package))
 }
 
 fn run(command: &mut Command) -> Result<()> {

@@ -1,0 +1,89 @@
+//! A program that runs in our place: what signals us signals it, and how it ends is how we end.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use rustix::process::{Pid, WaitOptions, kill_process, waitpid};
+
+/// The signals that are passed on. `Ctrl-C` and its like reach the program by themselves.
+const PASSED_ON: [Signal; 9] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGTSTP,
+    Signal::SIGCONT,
+];
+
+/// The signals of this process, which are read from now on and do nothing else.
+pub(crate) struct Signals(SignalFd);
+
+impl Signals {
+    /// Before any thread is started, since each inherits it.
+    pub(crate) fn take() -> io::Result<Self> {
+        let signals = signals();
+        signals.thread_block()?;
+        Ok(Self(SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?))
+    }
+
+    /// Starts a program that [becomes](become_program) the wanted one, and returns the code that it ends
+    /// with: 128 and the number of the signal that killed it, if one did.
+    pub(crate) fn run(&self, command: &mut Command) -> io::Result<u8> {
+        let child = Pid::from_child(&command.spawn()?);
+        loop {
+            if let Some(code) = ended(child)? {
+                return Ok(code);
+            }
+            let signal = self.0.read_signal()?.filter(|it| is_for(child, it));
+            let number = signal.and_then(|it| i32::try_from(it.ssi_signo).ok());
+            if let Some(signal) = number.and_then(rustix::process::Signal::from_named_raw) {
+                // One that has just ended needs none.
+                let _ = kill_process(child, signal);
+            }
+        }
+    }
+}
+
+fn signals() -> SigSet {
+    PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect()
+}
+
+/// Runs a program in place of this one, which was started with its signals blocked. There is no moment
+/// in which one that comes would end the process that is to pass it on.
+pub(crate) fn become_program(command: &mut Command) -> io::Error {
+    match signals().thread_unblock() {
+        Ok(()) => command.exec(),
+        Err(errno) => errno.into(),
+    }
+}
+
+/// What the terminal sends goes to all processes in the foreground, and the program has it already. What
+/// it sends itself is not for it.
+fn is_for(child: Pid, signal: &siginfo) -> bool {
+    let from_a_process = signal.ssi_code <= 0;
+    let from_child = signal.ssi_pid == child.as_raw_nonzero().get().unsigned_abs();
+    signal.ssi_signo != Signal::SIGCHLD as u32 && from_a_process && !from_child
+}
+
+/// The code that the program ended with, if it has. If it was stopped, from the terminal, so are we
+/// until somebody goes on with us.
+fn ended(child: Pid) -> io::Result<Option<u8>> {
+    let stops = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU].map(|it| it as i32);
+    let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
+    while let Some((_, status)) = waitpid(Some(child), options)? {
+        if status.stopping_signal().is_some_and(|signal| stops.contains(&signal)) {
+            kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        }
+        let killed = status.terminating_signal().map(|signal| 128 + signal);
+        if let Some(code) = status.exit_status().or(killed) {
+            return Ok(Some(u8::try_from(code).unwrap_or(u8::MAX)));
+        }
+    }
+    Ok(None)
+}

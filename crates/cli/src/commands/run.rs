@@ -1,0 +1,79 @@
+use std::ffi::OsString;
+use std::io;
+use std::process::Command;
+
+use clap::Args;
+
+use crate::child::{Signals, become_program};
+use crate::context::Context;
+use crate::error::{CommandError, Exit, Outcome};
+use crate::input;
+use crate::values::NewFormat;
+
+/// Run a program that holds a session: only it and what it starts can save in it
+///
+/// Inside, `pitstop save` and `pitstop load` need no name. The environment of the program holds
+/// PITSTOP_SESSION, PITSTOP_REPOSITORY, on a local disk PITSTOP_SESSION_DIRECTORY for files of its own, and
+/// PITSTOP_RESUMES: 1 if there is a checkpoint to go on from, else empty.
+///
+/// Signals are passed on. The exit code is that of the program, 128 and the number of the signal that
+/// killed it, 126 or 127 if it cannot be started. What it leaves running when it ends, or when this
+/// command is killed, can no longer save.
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    /// The name of the session
+    session: OsString,
+    /// The program and its arguments
+    #[arg(required = true, last = true)]
+    command: Vec<OsString>,
+    /// Make the session if there is none
+    #[arg(long, short)]
+    create: bool,
+    /// If the session is made, how it keeps its checkpoints [default: journal]
+    #[arg(long, value_enum, requires = "create")]
+    format: Option<NewFormat>,
+    /// For this command itself: be the program
+    #[arg(long, hide = true)]
+    exec: bool,
+}
+
+const NOT_RUN: &str = "the session is as it was: do it again";
+
+pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
+    if args.exec {
+        return Err(exec(args));
+    }
+    let id = input::session_id(&args.session)?;
+    let mut repository = context.open()?;
+    if let Some(format) = args.format {
+        repository = repository.with_format(format.into());
+    }
+    let session = match args.create {
+        true => repository.get_or_create(&id)?,
+        false => repository.get(&id)?,
+    };
+    let signals = Signals::take()
+        .map_err(|error| CommandError::io("cannot pass signals on", error).hint(NOT_RUN))?;
+    let writer = session.writer()?.share()?;
+    let resumes = session.status()?.summary.saved.is_some();
+
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["run", "--exec"]).arg(&args.session).arg("--").args(&args.command);
+    command.envs(writer.environment()).env("PITSTOP_RESUMES", if resumes { "1" } else { "" });
+    let code = signals.run(&mut command);
+    code.map(Exit::Program)
+        .map_err(|error| CommandError::io("cannot run a program", error).hint(NOT_RUN))
+}
+
+/// Why the program could not be run.
+fn exec(args: &RunArgs) -> CommandError {
+    let program = &args.command[0];
+    let error = become_program(Command::new(program).args(&args.command[1..]));
+    let exit = match error.kind() {
+        io::ErrorKind::NotFound => Exit::Program(127),
+        _ => Exit::Program(126),
+    };
+    let program = program.to_string_lossy();
+    CommandError { exit, ..CommandError::io(format!("cannot run {program}"), error) }
+        .hint("the session is as it was; a program that is not in $PATH needs its path")
+}

@@ -1,0 +1,112 @@
+//! The side of a program that runs under the writer of another process.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::wire::{self, Answer, Hello, Request, Save, Saved, Sent};
+use crate::backend::{Backend, BackendWriter};
+use crate::checkpoint::{CheckpointInfo, SaveOptions};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::sys;
+
+/// Becomes the writer by way of the process that shares it; `None` if this one does not run under such
+/// a process. If that has ended, this is an error: another writer may have come since.
+pub(crate) fn borrow(
+    variable: Option<&OsStr>,
+    backend: &Arc<dyn Backend>,
+    id: &SessionId,
+) -> Result<Option<Box<dyn BackendWriter>>> {
+    let Some(name) = variable.and_then(|it| super::socket_of(it, backend, id)) else {
+        return Ok(None);
+    };
+    let place = super::place(backend, id);
+    let (stream, answer) = connect(&name).map_err(|source| Error::Storage {
+        step: "reach the process that shares the writer of",
+        place: place.clone(),
+        source,
+    })?;
+    answer.into_result(id, &place)?;
+    let process = std::process::id();
+    Ok(Some(Box::new(BorrowedWriter { stream, id: id.clone(), place, process })))
+}
+
+fn connect(name: &str) -> io::Result<(UnixStream, Answer<()>)> {
+    let mut stream = UnixStream::connect_addr(&super::address(name)?)?;
+    let hello = Hello { protocol: wire::PROTOCOL, owner: sys::current_owner() };
+    wire::send(&mut stream, &hello)?;
+    let answer = wire::receive(&mut stream)?;
+    Ok((stream, answer))
+}
+
+#[derive(Debug)]
+struct BorrowedWriter {
+    stream: UnixStream,
+    id: SessionId,
+    place: PathBuf,
+    process: u32,
+}
+
+impl BorrowedWriter {
+    /// Asks for a save, sends the payload, and hears how it went.
+    fn ask(
+        &mut self,
+        save: Save,
+        payload: impl FnOnce(&mut UnixStream) -> io::Result<Sent>,
+    ) -> Result<CheckpointInfo> {
+        let asked = wire::send(&mut self.stream, &Request::Save(save));
+        let sent = asked.and_then(|()| payload(&mut self.stream));
+        let step = "save through the process that shares the writer of";
+        let place = || self.place.clone();
+        let answer: Answer<Saved> = match (wire::receive(&mut self.stream), sent) {
+            (_, Ok(Sent::Broken(source))) => return Err(Error::Input { source }),
+            (Ok(answer), _) => answer,
+            // It did not get all of it, and so saved nothing.
+            (Err(_), Err(source)) => return Err(Error::Storage { step, place: place(), source }),
+            (Err(source), Ok(Sent::Whole)) => {
+                return Err(Error::Indeterminate { step, place: place(), source });
+            }
+        };
+        let saved = answer.into_result(&self.id, &self.place)?;
+        let invalid = || io::ErrorKind::InvalidData.into();
+        saved.info().ok_or_else(|| Error::Indeterminate { step, place: place(), source: invalid() })
+    }
+}
+
+impl BackendWriter for BorrowedWriter {
+    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        let save = Save::new(Some(data.len() as u64), options);
+        self.ask(save, |stream| stream.write_all(data).map(|()| Sent::Whole))
+    }
+
+    fn save_from(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        self.ask(Save::new(None, options), |stream| wire::send_pieces(stream, source))
+    }
+
+    /// The process that shares the writer sees to it.
+    fn replaces(&self) -> Option<&SessionId> {
+        None
+    }
+
+    fn set_replaced(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for BorrowedWriter {
+    fn drop(&mut self) {
+        // A child that was forked off shares the socket, but not the place of the writer.
+        if self.process == std::process::id() && wire::send(&mut self.stream, &Request::End).is_ok()
+        {
+            // Whoever asks after this is not told that the session is busy.
+            let _: io::Result<Answer<()>> = wire::receive(&mut self.stream);
+        }
+    }
+}
