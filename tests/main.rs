@@ -13,6 +13,7 @@ mod interleaved;
 #[cfg(target_arch = "x86_64")]
 mod interrupted;
 mod killed;
+mod locations;
 mod model;
 mod mutants;
 mod plainbox;
