@@ -12,9 +12,12 @@ use crate::sys::{Access, Directory, File, Kind, found};
 /// A file that is being put into a directory. It gets its name when it is whole.
 const INCOMING: &str = ".pitstop-incoming";
 /// Directories below one another. Each takes an open file to walk through, and to remove.
-const DEEPEST: usize = 100;
+pub(crate) const DEEPEST: usize = 100;
 /// How much of a file is in memory.
 const PIECE: u64 = 256 * 1024;
+
+/// Why a file is passed over where sessions have no directories.
+pub(crate) const NO_PLACE: &str = "the copy has no directory for files";
 
 /// The program's own files in the directory of a session.
 ///
@@ -55,7 +58,9 @@ pub(crate) fn is_reserved(name: &OsStr) -> bool {
 pub(crate) fn stays_inside(path: &Path, target: &Path) -> bool {
     let depth = path.components().count().saturating_sub(1);
     let up = target.components().take_while(|it| *it == Component::ParentDir).count();
-    up <= depth && target.components().skip(up).all(|it| matches!(it, Component::Normal(_)))
+    target != Path::new("")
+        && up <= depth
+        && target.components().skip(up).all(|it| matches!(it, Component::Normal(_)))
 }
 
 impl Files {
@@ -82,6 +87,19 @@ impl Files {
             Ok(())
         })?;
         Ok(size)
+    }
+
+    /// All files and links, for a copy that has no place for them.
+    pub(crate) fn all_passed_over(&self) -> Result<Vec<PassedOver>> {
+        let mut all = Vec::new();
+        let passed_over = self.walk(&mut |path, entry| {
+            if !matches!(entry, Entry::Directory) {
+                all.push(PassedOver { place: self.directory.path().join(path), reason: NO_PLACE });
+            }
+            Ok(())
+        })?;
+        all.extend(passed_over);
+        Ok(all)
     }
 
     /// Begins to put files here, which come in the order of a walk.
@@ -330,6 +348,7 @@ mod tests {
             // Where `b` is itself a link, `..` is not what it seems.
             ("a/link", "b/../../file", false),
             ("a/link", "./b", false),
+            ("a/link", "", false),
         ] {
             assert_eq!(stays_inside(Path::new(path), Path::new(target)), inside, "{path} {target}");
         }

@@ -52,6 +52,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "archive")]
+mod archive;
 mod backend;
 mod checkpoint;
 mod copy;
@@ -62,6 +64,8 @@ mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
 mod owner;
 mod random;
 mod repository;
@@ -72,6 +76,8 @@ mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "archive")]
+pub use archive::Exported;
 pub use backend::{
     Backend, BackendWriter, Format, History, Kept, Leftover, Listing, NewSession, Problem, Removal,
     Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
@@ -85,6 +91,8 @@ pub use error::{Error, Result};
 pub use files::{Files, PassedOver};
 pub use id::SessionId;
 pub use memory::MemoryBackend;
+#[cfg(feature = "object-store")]
+pub use object::ObjectBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};

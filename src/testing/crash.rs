@@ -332,7 +332,9 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
         Some(Step::Remove(id)) if is_there(id) => {
             steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
         }
-        Some(step @ Step::Copy(id)) => steps.extend([step, Step::Save(id, 10)]),
+        Some(step @ (Step::Copy(id) | Step::Import(id))) => {
+            steps.extend([step, Step::Save(id, 10)])
+        }
         Some(step @ Step::Fork(_, id)) if !is_there(id) => {
             steps.extend([step, Step::Save(id, 10)]);
         }

@@ -374,7 +374,9 @@ fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
     match error {
         Error::Storage { place, .. } if place.ends_with("..") => true,
         // Names of the program's own files.
-        Error::Storage { step: "flush", .. } if matches!(step, Step::Copy(_) | Step::Fork(..)) => {
+        Error::Storage { step: "flush", .. }
+            if matches!(step, Step::Copy(_) | Step::Import(_) | Step::Fork(..)) =>
+        {
             true
         }
         Error::Storage { place, .. } => {

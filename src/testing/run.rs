@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use super::scenario::{
 use super::world::{Expected, NO_LINK, Presence, World};
 use crate::backend::{Format, Status, Summary, Trashed};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
-use crate::copy::CopyOptions;
+use crate::copy::{Copied, CopyOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
@@ -101,9 +101,14 @@ impl Run {
         self.repository.get(id)
     }
 
-    /// Another repository on this disk.
-    fn disk_repository(&self, location: &str) -> Result<Repository, Error> {
-        open(&self.disk, &self.wrap, Path::new(location), self.format)
+    fn copied(&mut self, id: Id, copied: &Copied) -> Result<(), Error> {
+        if copied.without_history == 0 {
+            self.world.copied(id);
+        }
+        match copied.passed_over.is_empty() && copied.damaged.is_empty() {
+            true => Ok(()),
+            false => Err(Error::NoCheckpoint { id: copied.session.id().clone() }),
+        }
     }
 
     fn place(&self, id: Id) -> PathBuf {
@@ -173,17 +178,19 @@ impl Run {
                 self.session(from)?.fork(None, &options).map(drop)
             }
             Step::Copy(id) => {
-                // What is read from is what nothing is done to.
-                let source = self.disk_repository(SOURCE)?.get(id)?;
-                let copied =
-                    source.copy_to(&self.repository, CopyOptions::new().format(self.format))?;
-                if copied.without_history == 0 {
-                    self.world.copied(id);
-                }
-                match copied.passed_over.is_empty() && copied.damaged.is_empty() {
-                    true => Ok(()),
-                    false => Err(Error::NoCheckpoint { id: source.id().clone() }),
-                }
+                let source = open(&self.disk, &self.wrap, Path::new(SOURCE), self.format)?;
+                let options = CopyOptions::new().format(self.format);
+                let copied = source.get(id)?.copy_to(&self.repository, options)?;
+                self.copied(id, &copied)
+            }
+            Step::Export(id) => self.session(id)?.export(io::sink(), |_| ()).map(drop),
+            Step::Import(id) => {
+                let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;
+                let mut archive = Vec::new();
+                source.get(id)?.export(&mut archive, |_| ())?;
+                let options = CopyOptions::new().format(self.format);
+                let copied = self.repository.import(archive.as_slice(), options)?;
+                self.copied(id, &copied)
             }
             Step::Source(id) => {
                 let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;

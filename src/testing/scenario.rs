@@ -28,6 +28,10 @@ pub(crate) enum Step {
     Fork(Id, Id),
     /// Copies the session of this name from [`SOURCE`].
     Copy(Id),
+    /// Writes it into an archive.
+    Export(Id),
+    /// Makes the session of an archive of what is in [`SOURCE`].
+    Import(Id),
     /// Becomes the writer, and stays it.
     Hold(Id),
     Release(Id),
@@ -292,6 +296,8 @@ fn moving(format: Format) -> Vec<Scenario> {
             &[Source("a"), Create("a"), UnflushedFile("a")],
             &[Copy("a")],
         ),
+        scenario("export", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Export("a")]),
+        scenario("import", FAR, &[Source("a")], &[Import("a"), Save("a", 7)]),
         scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
     ]
 }

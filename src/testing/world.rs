@@ -154,7 +154,7 @@ impl World {
                 self.begin_create(to);
                 self.session(to).payloads.extend(payloads);
             }
-            Step::Copy(id) => {
+            Step::Copy(id) | Step::Import(id) => {
                 if !self.is_present(id) {
                     self.begin_create(id);
                 }
@@ -322,7 +322,7 @@ impl World {
                 session.payloads = from.payloads;
                 session.has_own_files = from.has_own_files;
             }
-            Step::Copy(id) => {
+            Step::Copy(id) | Step::Import(id) => {
                 let session = self.session(id);
                 session.presence = Presence::Sure;
                 session.payloads =

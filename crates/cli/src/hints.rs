@@ -51,6 +51,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Diverged { .. } => {
             vec!["it was left as it is: copy to another name (see --as), or remove it".to_owned()]
         }
+        Error::Corrupt { .. } if context.command == "import" => {
+            vec!["nothing was left behind; `pitstop export` writes a good one".to_owned()]
+        }
         Error::Corrupt { place, .. } if place.ends_with("last-session") => vec![format!(
             "it was left as it is; {} moves it aside and puts a good one in its place",
             line(&["last", "SESSION"])

@@ -7,7 +7,9 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use clap::Args;
-use pitstop::{CheckpointInfo, Error, Repository, SaveOptions, Session, SessionId};
+use pitstop::{
+    CheckpointInfo, Copied, CopyOptions, Error, Repository, SaveOptions, Session, SessionId,
+};
 use rustix::fs::{self, OFlags};
 
 use crate::context::Context;
@@ -106,6 +108,20 @@ impl Input {
         session.save_from(self.source, options).map_err(|error| match error {
             Error::Input { source } => cannot_read(&self.name, source),
             error => hints::of_session(error, session, context),
+        })
+    }
+
+    /// Makes a session of it.
+    pub(crate) fn import(
+        self,
+        repository: &Repository,
+        options: CopyOptions<'_>,
+    ) -> Result<Copied, CommandError> {
+        repository.import(self.source, options).map_err(|error| match error {
+            Error::Input { source } => {
+                CommandError::io(format!("cannot read {}", self.name), source)
+            }
+            error => error.into(),
         })
     }
 }

@@ -138,22 +138,18 @@ fn copy_some(
 }
 
 /// Says what was copied, and what was not.
-fn tell(copied: &Copied, destination: &Repository, context: &Context) -> Exit {
+pub(super) fn tell(copied: &Copied, destination: &Repository, context: &Context) -> Exit {
     let (id, place) = (copied.session.id(), destination.location().display());
-    let count = |number: usize, one: &str| match number {
-        1 => format!("1 {one}"),
-        many => format!("{many} {one}s"),
-    };
-    let mut what = count(copied.revisions, "revision");
-    if copied.files > 0 {
-        what += &format!(" and {}", count(copied.files, "file"));
-    }
+    let what = output::revisions_and_files(copied.revisions, copied.files);
     match copied.revisions {
         0 => context.talk(format_args!("{id} was in {place} already")),
+        _ if context.command == "import" => {
+            context.talk(format_args!("imported {what} of {id} into {place}"));
+        }
         _ => context.talk(format_args!("copied {what} of {id} to {place}")),
     }
     if copied.without_history > 0 {
-        let stayed = count(copied.without_history, "older revision");
+        let stayed = output::count(copied.without_history, "older revision");
         context.talk(format_args!("{stayed} of {id} stayed behind: the copy keeps no history"));
     }
     if !copied.without_labels.is_empty() {
@@ -171,7 +167,7 @@ fn tell(copied: &Copied, destination: &Repository, context: &Context) -> Exit {
     }
 }
 
-fn as_json(destination: &Repository, copied: &[Copied]) -> Value {
+pub(super) fn as_json(destination: &Repository, copied: &[Copied]) -> Value {
     let one = |it: &Copied| {
         json!({
             "id": it.session.id(),

@@ -1,7 +1,6 @@
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
@@ -32,7 +31,7 @@ pub(super) fn run(args: &LoadArgs, context: &Context) -> Outcome {
     let session = args.session.find(&context.open()?, context)?;
     let mut checkpoint = open(&session, args, context)?;
     if let Some(path) = args.output.as_deref().filter(|path| path.as_os_str() != "-") {
-        write_file(path, &mut checkpoint)
+        output::write_file(path, |to| copy(&mut checkpoint, to))
             .map_err(|why| why.explain(&path.display().to_string(), &session, context))?;
         let size = output::size(checkpoint.info().size);
         context.talk(format_args!("wrote {size} to {}", path.display()));
@@ -135,29 +134,4 @@ fn show(checkpoint: &mut CheckpointReader) -> Result<(), Failed> {
 fn is_text(data: &[u8]) -> bool {
     std::str::from_utf8(data)
         .is_ok_and(|text| text.chars().all(|c| !c.is_control() || "\n\r\t".contains(c)))
-}
-
-/// Puts a new file in place of the old one when it is whole and on stable storage.
-fn write_file(path: &Path, checkpoint: &mut CheckpointReader) -> Result<(), Failed> {
-    // What a link leads to is replaced, not the link. One that leads nowhere yet is replaced itself.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let there = fs::metadata(&path).ok();
-    if there.as_ref().is_some_and(|it| !it.is_file()) {
-        // A pipe or a device has nothing to lose, and must not become a file.
-        return copy(checkpoint, OpenOptions::new().write(true).open(&path)?);
-    }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let new = tempfile::Builder::new().make_in(directory, |name| {
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)
-    })?;
-    copy(checkpoint, new.as_file().try_clone()?)?;
-    if let Some(there) = there {
-        new.as_file().set_permissions(there.permissions())?;
-    }
-    new.as_file().sync_all()?;
-    new.persist(&path).map_err(io::Error::from)?;
-    Ok(File::open(directory)?.sync_all()?)
 }

@@ -3,8 +3,10 @@
 mod completions;
 mod copy;
 mod create;
+mod export;
 mod fork;
 mod history;
+mod import;
 mod last;
 mod list;
 mod load;
@@ -28,7 +30,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create", "run"]),
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
-    ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy"]),
+    ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy", "export", "import"]),
     ("What can go?", &["remove", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Restore(restore::RestoreArgs),
     Fork(fork::ForkArgs),
     Copy(copy::CopyArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
     Last(last::LastArgs),
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
@@ -67,6 +71,8 @@ impl Command {
             Self::Restore(_) => "restore",
             Self::Fork(_) => "fork",
             Self::Copy(_) => "copy",
+            Self::Export(_) => "export",
+            Self::Import(_) => "import",
             Self::Last(_) => "last",
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
@@ -89,6 +95,8 @@ impl Command {
             Self::Restore(args) => restore::run(args, context),
             Self::Fork(args) => fork::run(args, context),
             Self::Copy(args) => copy::run(args, context),
+            Self::Export(args) => export::run(args, context),
+            Self::Import(args) => import::run(args, context),
             Self::Last(args) => last::run(args, context),
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),

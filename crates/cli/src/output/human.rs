@@ -79,6 +79,23 @@ pub(crate) fn absolute(time: SystemTime) -> impl Display {
     time.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
+/// `1 file`, `2 files`.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        many => format!("{many} {one}s"),
+    }
+}
+
+/// `3 revisions and 1 file`.
+pub(crate) fn revisions_and_files(revisions: usize, files: usize) -> String {
+    let revisions = count(revisions, "revision");
+    match files {
+        0 => revisions,
+        files => format!("{revisions} and {}", count(files, "file")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

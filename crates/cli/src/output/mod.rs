@@ -1,6 +1,7 @@
 //! What a command prints: data on standard output, for people or as JSON.
 
 mod content;
+mod file;
 mod history;
 mod human;
 mod json;
@@ -17,8 +18,9 @@ use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
 pub(crate) use content::{content, part};
+pub(crate) use file::write_file;
 pub(crate) use history::history;
-pub(crate) use human::{absolute, age, relative, size};
+pub(crate) use human::{absolute, age, count, relative, revisions_and_files, size};
 pub(crate) use json::{Time, WriterJson};
 pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;

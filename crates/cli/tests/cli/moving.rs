@@ -147,6 +147,51 @@ fn a_whole_repository_is_copied() {
 }
 
 #[test]
+fn a_session_goes_on_on_another_machine() {
+    let it = three_steps();
+    fs::write(it.location().join("job.session/log"), "log").unwrap();
+    it.run(["export", "job", "-o", "job.tar"])
+        .code(0)
+        .prints("")
+        .says("wrote 3 revisions and 1 file of job to job.tar");
+    let listed = it.shell("tar tf job.tar").code(0).out;
+    assert!(listed.contains("files/log\n") && listed.ends_with("checkpoints/3\nend.json\n"));
+    it.run(["import", "-r", "there", "job.tar"])
+        .code(0)
+        .says("imported 3 revisions and 1 file of job into $DIR/there");
+    it.run(["load", "-r", "there", "job"]).code(0).prints("3");
+    assert_eq!(fs::read(it.path().join("there/job.session/log")).unwrap(), b"log");
+    it.run(["history", "-r", "there", "job", "--label", "step=1"]).code(0);
+    // Through a pipe, and under another name.
+    it.shell("\"$P\" export -q job | \"$P\" import -r there --as other")
+        .code(0)
+        .says("imported 3 revisions and 1 file of other into $DIR/there");
+    let json = it.run(["export", "--json", "job", "-o", "again.tar"]).code(0).json();
+    assert_eq!((&json["revisions"], &json["files"]), (&3.into(), &1.into()));
+    it.run(["export", "--json", "job"]).code(2);
+    it.feed(b"its own", ["save", "-q", "-r", "there", "job"]).code(0);
+    it.run(["import", "-r", "there", "job.tar"]).code(5);
+    // What is no archive, or not a whole one, leaves nothing.
+    it.shell("head -c 5000 job.tar > cut.tar; echo no archive > text.tar").code(0);
+    for file in ["cut.tar", "text.tar"] {
+        it.run(["import", "-r", "there", "--as", "new", file]).code(6).prints("").says(
+            "error: the archive is damaged: it is no tar archive, or not a whole one
+             hint: nothing was left behind; `pitstop export` writes a good one",
+        );
+    }
+    it.run(["load", "-r", "there", "new"]).code(3);
+    it.run(["import", "none.tar"]).code(1);
+    // An archive that cannot be written leaves the one that is there.
+    let before = fs::read(it.path().join("job.tar")).unwrap();
+    it.run(["export", "none", "-o", "job.tar"]).code(3);
+    it.run(["export", "job", "-o", "/dev/full"]).code(1).says(
+        "error: cannot write /dev/full
+         cause: No space left on device (os error 28)",
+    );
+    assert_eq!(fs::read(it.path().join("job.tar")).unwrap(), before);
+}
+
+#[test]
 fn no_link_leads_out_of_a_copy() {
     let it = three_steps();
     let directory = it.location().join("job.session");

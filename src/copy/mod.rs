@@ -1,15 +1,21 @@
 //! Moving sessions from one repository to another, whatever these are made of.
 
+mod receive;
+
 use std::fmt;
+use std::io::Read;
 
 use crate::backend::{Format, Listing, Problem};
-use crate::checkpoint::{CheckpointInfo, Labels, Retention, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Labels, Revision, SaveOptions};
 use crate::error::{Error, Result};
-use crate::files::PassedOver;
+use crate::files::{Files, PassedOver};
 use crate::id::SessionId;
 use crate::repository::{CreateOptions, Repository};
-use crate::session::{Session, Writer};
+use crate::session::Session;
 use crate::stream::CheckpointReader;
+pub(crate) use receive::{Origin, Outline};
+#[cfg(feature = "archive")]
+pub(crate) use receive::{get_or_create, open, receive as receive_from};
 
 /// How a session is copied.
 ///
@@ -141,7 +147,7 @@ impl Session {
     /// # Errors
     /// [`Error::Diverged`] if the copy holds something else, which stays as it is.
     /// [`Error::Corrupt`] if the newest checkpoint is damaged: see [`restore`](Self::restore). Else
-    /// those of reading here and of [`Repository::create`] and [`Writer::save`] there.
+    /// those of reading here and of [`Repository::create`] and [`Session::save`] there.
     pub fn copy_to(&self, destination: &Repository, options: CopyOptions<'_>) -> Result<Copied> {
         copy(self, destination, options)
     }
@@ -173,9 +179,12 @@ impl Session {
 
 fn fill_fork(session: &Session, fork: &Session, checkpoint: CheckpointReader) -> Result<()> {
     let mut writer = fork.writer()?;
-    let (_, passed_over) = copy_files(session, fork, &mut |_| ())?;
-    for it in passed_over {
-        tracing::warn!(place = %it.place.display(), reason = it.reason, "a file was not copied");
+    if let Some(from) = session.backend.files(session.id())?
+        && let Some(to) = fork.backend.files(fork.id())?
+    {
+        for it in from.copy_to(&to, &mut |_| ())?.1 {
+            tracing::warn!(place = %it.place.display(), reason = it.reason, "a file was not copied");
+        }
     }
     let options = SaveOptions::new().labels_of(checkpoint.info());
     writer.save_checkpoint(checkpoint, &options).map(drop)
@@ -225,70 +234,68 @@ impl Repository {
     }
 }
 
+/// A session of another repository, or of the same one.
+struct Original<'a> {
+    session: &'a Session,
+    files: Option<Files>,
+    /// Those that turned out to be so on the way.
+    damaged: Vec<Revision>,
+}
+
 fn copy(
     source: &Session,
     destination: &Repository,
     mut options: CopyOptions<'_>,
 ) -> Result<Copied> {
-    let revisions = revisions(source)?;
-    let id = options.id.clone().unwrap_or_else(|| source.id().clone());
-    let copy = get_or_create(source, destination, &id, options.format)?;
-    let mut writer = copy.writer()?;
-    let standing = Standing::of(&copy)?;
-    let begin = standing.follows(&copy, &revisions)?;
-    let wanted = match standing.has_history {
-        true => &revisions.sound[begin..],
-        // Also if it is there: the flush of its name may have failed.
-        false => &revisions.sound[revisions.sound.len().saturating_sub(1)..],
-    };
+    let (revisions, damaged) = revisions(source)?;
+    let format = source.status()?.summary.format;
+    let files = source.backend.files(source.id())?;
+    let size_of_files = files.as_ref().map_or(Ok(0), Files::size)?;
+    let outline =
+        Outline { id: source.id().clone(), format: Some(format), size_of_files, revisions };
+    let mut original = Original { session: source, files, damaged };
+    let copy = receive::get_or_create(&outline, destination, &options)?.0;
+    let copied = receive::receive(&mut original, &outline, copy, &mut options)?;
+    Ok(Copied { damaged: original.damaged, ..copied })
+}
 
-    let files = match source.backend.files(source.id())? {
-        Some(files) => files.size()?,
-        None => 0,
-    };
-    let total = files + wanted.iter().map(|it| it.size).sum::<u64>();
-    let mut progress = Progress { session: id, done: 0, total };
-    let (files, passed_over) = copy_files(source, &copy, &mut |more| {
-        progress.done += more;
-        options.tell(&progress);
-    })?;
-    let mut copied = Copied {
-        session: copy.clone(),
-        revisions: 0,
-        files,
-        damaged: revisions.damaged.clone(),
-        without_history: if standing.has_history { 0 } else { revisions.sound.len().max(1) - 1 },
-        without_labels: Labels::new(),
-        passed_over,
-    };
-    for (n, info) in wanted.iter().enumerate() {
-        let is_newest = n + 1 == wanted.len();
-        match open(source, info) {
-            Ok(checkpoint) => {
-                put(&mut writer, checkpoint, standing.has_history)?;
-                copied.revisions += usize::from(begin < revisions.sound.len());
-                if !standing.has_history {
-                    copied.without_labels = info.labels.clone();
-                }
-            }
-            Err(Error::Corrupt { .. }) if !is_newest => copied.damaged.push(info.revision),
-            // The program saves on, and gave it up meanwhile.
-            Err(Error::NoRevision { .. }) if !is_newest => (),
-            Err(error) => return Err(error),
+impl Origin for Original<'_> {
+    fn put_files(
+        &mut self,
+        to: Option<&Files>,
+        more: &mut dyn FnMut(u64),
+    ) -> Result<(usize, Vec<PassedOver>)> {
+        match (&self.files, to) {
+            (Some(from), Some(to)) => from.copy_to(to, more),
+            (Some(from), None) => Ok((0, from.all_passed_over()?)),
+            (None, _) => Ok((0, Vec::new())),
         }
-        progress.done += info.size;
-        options.tell(&progress);
     }
-    Ok(copied)
+
+    fn open(
+        &mut self,
+        info: &CheckpointInfo,
+        is_newest: bool,
+    ) -> Result<Option<Box<dyn Read + '_>>> {
+        match receive::open(self.session, info) {
+            Ok(checkpoint) => Ok(Some(Box::new(checkpoint))),
+            Err(Error::Corrupt { .. }) if !is_newest => {
+                self.damaged.push(info.revision);
+                Ok(None)
+            }
+            // The program saves on, and gave it up meanwhile.
+            Err(Error::NoRevision { .. }) if !is_newest => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
-/// The revisions that there are to be copied, the oldest first.
-struct Revisions {
-    sound: Vec<CheckpointInfo>,
-    damaged: Vec<Revision>,
-}
-
-fn revisions(source: &Session) -> Result<Revisions> {
+/// The revisions that there are to be copied, the oldest first, and those that are damaged.
+pub(crate) fn revisions(source: &Session) -> Result<(Vec<CheckpointInfo>, Vec<Revision>)> {
     let history = match source.history() {
         Ok(history) => history,
         Err(Error::Unsupported { .. }) => {
@@ -297,7 +304,7 @@ fn revisions(source: &Session) -> Result<Revisions> {
                 Err(Error::NoCheckpoint { .. }) => Vec::new(),
                 Err(error) => return Err(error),
             };
-            return Ok(Revisions { sound, damaged: Vec::new() });
+            return Ok((sound, Vec::new()));
         }
         Err(error) => return Err(error),
     };
@@ -306,128 +313,5 @@ fn revisions(source: &Session) -> Result<Revisions> {
         // This says what is damaged, and what is good.
         source.open_checkpoint()?;
     }
-    let sound = history.revisions.into_iter().rev().map(|it| it.info).collect();
-    Ok(Revisions { sound, damaged: history.damaged })
-}
-
-fn get_or_create(
-    source: &Session,
-    destination: &Repository,
-    id: &SessionId,
-    format: Option<Format>,
-) -> Result<Session> {
-    let create = |format| {
-        let options = CreateOptions::new().id(id.clone());
-        let options = match format {
-            Some(format) => options.format(format),
-            None => options,
-        };
-        match destination.create(&options) {
-            Err(Error::AlreadyExists { .. }) => Ok(destination.session(id.clone())),
-            outcome => outcome,
-        }
-    };
-    if format.is_some() || destination.format.is_some() {
-        return create(format);
-    }
-    match create(Some(source.status()?.summary.format)) {
-        Err(Error::Unsupported { .. }) => create(None),
-        outcome => outcome,
-    }
-}
-
-/// What the copy holds already.
-struct Standing {
-    has_history: bool,
-    /// The newest first.
-    revisions: Vec<CheckpointInfo>,
-}
-
-impl Standing {
-    fn of(copy: &Session) -> Result<Self> {
-        // Damage is told now.
-        copy.status()?;
-        match copy.history() {
-            Ok(history) => {
-                let revisions = history.revisions.into_iter().map(|it| it.info).collect();
-                Ok(Self { has_history: true, revisions })
-            }
-            Err(Error::Unsupported { .. }) => {
-                let revisions = match copy.open_checkpoint() {
-                    Ok(checkpoint) => vec![checkpoint.info().clone()],
-                    Err(Error::NoCheckpoint { .. }) => Vec::new(),
-                    Err(error) => return Err(error),
-                };
-                Ok(Self { has_history: false, revisions })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// How many of the source's revisions are there: all up to the newest that is in both.
-    fn follows(&self, copy: &Session, source: &Revisions) -> Result<usize> {
-        let Some(newest) = self.revisions.first() else { return Ok(0) };
-        let diverged = |revision| Error::Diverged {
-            id: copy.id().clone(),
-            repository: copy.backend.location().to_owned(),
-            revision,
-        };
-        for info in &source.sound {
-            let same_number = |it: &&CheckpointInfo| {
-                it.revision == info.revision && it.revision.number().is_some()
-            };
-            if let Some(there) = self.revisions.iter().find(same_number)
-                && self.has_history
-                && (there.digest, there.saved) != (info.digest, info.saved)
-            {
-                return Err(diverged(there.revision));
-            }
-        }
-        let is_it = |info: &CheckpointInfo| {
-            let numbers = (info.revision.number(), newest.revision.number());
-            let is_same_number = !matches!(numbers, (Some(a), Some(b)) if a != b);
-            is_same_number && (info.size, info.digest) == (newest.size, newest.digest)
-        };
-        let at = source.sound.iter().rposition(is_it);
-        at.map(|at| at + 1).ok_or_else(|| diverged(newest.revision))
-    }
-}
-
-fn copy_files(
-    source: &Session,
-    copy: &Session,
-    more: &mut dyn FnMut(u64),
-) -> Result<(usize, Vec<PassedOver>)> {
-    let from = source.backend.files(source.id())?;
-    let to = copy.backend.files(copy.id())?;
-    match (from, to) {
-        (Some(from), Some(to)) => from.copy_to(&to, more),
-        _ => Ok((0, Vec::new())),
-    }
-}
-
-fn open(session: &Session, info: &CheckpointInfo) -> Result<CheckpointReader> {
-    match info.revision.number() {
-        Some(_) => session.open_revision(info.revision),
-        None => session.open_checkpoint(),
-    }
-}
-
-/// Saves a checkpoint as what it was, and reads it back.
-fn put(writer: &mut Writer, checkpoint: CheckpointReader, has_history: bool) -> Result<()> {
-    let info = checkpoint.info().clone();
-    let options = match has_history {
-        true => SaveOptions::new().copy_of(&info).keep(Retention::All),
-        false => SaveOptions { saved: Some(info.saved), ..SaveOptions::new() },
-    };
-    let saved = writer.save_checkpoint(checkpoint, &options)?;
-    let there = open(writer.session(), &saved)?;
-    match (there.info().size, there.info().digest) == (info.size, info.digest) {
-        true => Ok(()),
-        false => Err(Error::Corrupt {
-            place: writer.session().place(),
-            problem: format!("revision {} does not read back as it was saved", saved.revision),
-            newest_good: None,
-        }),
-    }
+    Ok((history.revisions.into_iter().rev().map(|it| it.info).collect(), history.damaged))
 }

@@ -1,0 +1,118 @@
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pitstop::{Error, Exported, Session};
+use serde_json::json;
+
+use crate::args::JsonArg;
+use crate::context::{Context, warning};
+use crate::error::{CommandError, Exit, Outcome};
+use crate::hints;
+use crate::input::SessionArg;
+use crate::output::{self, ProgressBar};
+
+const EXAMPLES: &str = "\
+Examples:
+  pitstop export job -o job.tar                  on this machine
+  pitstop import job.tar                         on the other one
+  pitstop export job | ssh host pitstop import   without a file
+";
+
+/// Write a session into a single file, with its history and its files
+///
+/// It is a tar archive: `tar tf` lists what is in it, and `pitstop import` makes a session of it on any
+/// machine.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    session: SessionArg,
+    /// Write to this file; one that is there stays until the new one is whole [default: -]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print JSON; the archive needs a file then
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+pub(super) fn run(args: &ExportArgs, context: &Context) -> Outcome {
+    let session = args.session.find(&context.open()?, context)?;
+    let file = args.output.as_deref().filter(|path| path.as_os_str() != "-");
+    let exported = match file {
+        Some(path) => output::write_file(path, |to| export(&session, to, context))
+            .map_err(|why| why.explain(&path.display().to_string(), &session, context))?,
+        None if args.json.json => {
+            let message = "the archive and JSON cannot both go to standard output";
+            return Err(CommandError::new(Exit::Usage, message).hint("name a file with -o"));
+        }
+        None if io::stdout().is_terminal() => {
+            let line = context.command_line(&["export", session.id().as_str(), "-o", "FILE"]);
+            let message = "an archive is nothing for a terminal";
+            return Err(CommandError::new(Exit::Usage, message)
+                .hint(format!("`{line}` writes it to a file; or use a pipe")));
+        }
+        None => output::stdout()
+            .map_err(Failed::Write)
+            .and_then(|to| export(&session, to, context))
+            .map_err(|why| why.explain("to standard output", &session, context))?,
+    };
+    let exit = tell(&session, &exported, file, context);
+    if args.json.json {
+        output::print_json(&json!({
+            "id": session.id(),
+            "revisions": exported.revisions,
+            "files": exported.files,
+            "damaged": exported.damaged,
+            "passed_over": exported.passed_over.iter().map(|it| it.place.display().to_string())
+                .collect::<Vec<_>>(),
+        }))?;
+    }
+    Ok(exit)
+}
+
+enum Failed {
+    Session(Error),
+    Write(io::Error),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl Failed {
+    fn explain(self, to: &str, session: &Session, context: &Context) -> CommandError {
+        match self {
+            Self::Write(error) | Self::Session(Error::Output { source: error }) => {
+                CommandError::io(format!("cannot write {to}"), error)
+            }
+            Self::Session(error) => hints::of_session(error, session, context),
+        }
+    }
+}
+
+fn export(session: &Session, to: File, context: &Context) -> Result<Exported, Failed> {
+    let bar = ProgressBar::new(context);
+    let to = BufWriter::with_capacity(256 * 1024, to);
+    session.export(to, |progress| bar.show(progress)).map_err(Failed::Session)
+}
+
+/// Says what is in it, and what is not.
+fn tell(session: &Session, exported: &Exported, file: Option<&Path>, context: &Context) -> Exit {
+    let id = session.id();
+    let what = output::revisions_and_files(exported.revisions, exported.files);
+    match file {
+        Some(file) => context.talk(format_args!("wrote {what} of {id} to {}", file.display())),
+        None => context.talk(format_args!("wrote {what} of {id}")),
+    }
+    for it in &exported.passed_over {
+        warning(&format!("{} is not in it: {}", it.place.display(), it.reason));
+    }
+    for revision in &exported.damaged {
+        warning(&format!("revision {revision} of {id} is damaged, and is not in it"));
+    }
+    if exported.damaged.is_empty() { Exit::Ok } else { Exit::Damaged }
+}
