@@ -11,6 +11,7 @@ mod last;
 mod list;
 mod load;
 mod man;
+mod prune;
 mod remove;
 mod restore;
 mod run;
@@ -19,6 +20,7 @@ mod show;
 mod status;
 mod trash;
 mod unlock;
+mod verify;
 
 use clap::Subcommand;
 
@@ -31,7 +33,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
     ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy", "export", "import"]),
-    ("What can go?", &["remove", "trash"]),
+    ("What is damaged, and what can go?", &["verify", "remove", "prune", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
 
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
     Remove(remove::RemoveArgs),
+    Prune(prune::PruneArgs),
+    Verify(verify::VerifyArgs),
     Trash(trash::TrashArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -77,6 +81,8 @@ impl Command {
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
             Self::Remove(_) => "remove",
+            Self::Prune(_) => "prune",
+            Self::Verify(_) => "verify",
             Self::Trash(_) => "trash",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -101,6 +107,8 @@ impl Command {
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),
             Self::Remove(args) => remove::run(args, context),
+            Self::Prune(args) => prune::run(args, context),
+            Self::Verify(args) => verify::run(args, context),
             Self::Trash(args) => trash::run(args, context),
             Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args, context),
