@@ -15,7 +15,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) kind: Kind,
-    text: String,
+    pub(super) text: String,
 }
 
 /// What follows from it.
