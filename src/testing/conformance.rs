@@ -480,22 +480,24 @@ fn gone(pruned: &Pruned) -> Vec<&str> {
     pruned.gone.iter().map(|it| it.summary.id.as_str()).collect()
 }
 
+/// Saves until the listing tells that nothing changed later: the clock that it goes by has steps.
+fn change_last_of_all(repository: &Subject, save: impl Fn() -> CheckpointInfo) {
+    let newest = || repository.list().unwrap().sessions.iter().map(|it| it.changed).max();
+    let before = newest();
+    while newest() <= before {
+        save();
+    }
+}
+
 fn prune_by_rules(repository: &Subject) {
     for (n, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
         let session = create(repository, id);
         let label = SaveOptions::new().label("even", (n % 2 == 0).to_string());
         let data = vec![7; 10_000 * (n + 1)];
-        let before = repository.list().unwrap().sessions.iter().map(|it| it.changed).max();
-        // Clocks go in steps: save until the next one.
-        loop {
-            let info = match repository.capabilities.history {
-                true => session.save_with(&data, &label).unwrap(),
-                false => session.save(&data).unwrap(),
-            };
-            if before.is_none_or(|before| info.saved > before) {
-                break;
-            }
-        }
+        change_last_of_all(repository, || match repository.capabilities.history {
+            true => session.save_with(&data, &label).unwrap(),
+            false => session.save(&data).unwrap(),
+        });
     }
     let dry = |options: PruneOptions| repository.prune(&options.dry_run()).unwrap();
     let new = PruneOptions::new;
@@ -620,9 +622,7 @@ fn listing_has_newest_first(repository: &Subject) {
     }
     for id in ["c", "b", "a", "c"] {
         let session = repository.get(id).unwrap();
-        let before = repository.list().unwrap().sessions[0].changed;
-        // Clocks go in steps: save until the next one.
-        while session.save(id.as_bytes()).unwrap().saved <= before {}
+        change_last_of_all(repository, || session.save(id.as_bytes()).unwrap());
         assert_eq!(ids(repository)[0], id);
     }
     assert_eq!(ids(repository), ["c", "a", "b"]);
