@@ -144,7 +144,7 @@ impl Store {
         };
         // It has no condition, so that a conflict is the store's own, and passes.
         let attempt = || {
-            self.attempt(&put).map_err(|failure| match failure.kind {
+            self.attempt(put).map_err(|failure| match failure.kind {
                 Kind::Condition => Failure { kind: Kind::Unknown, ..failure },
                 _ => failure,
             })
