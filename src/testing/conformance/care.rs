@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Subject, assert_error, create, ids};
+use super::{Subject, assert_error, change_last_of_all, create, ids};
 use crate::{Error, PruneOptions, Pruned, SaveOptions, Spared};
 
 pub(super) fn sound_is_verified(repository: &Subject) {
@@ -41,17 +41,10 @@ pub(super) fn prune_by_rules(repository: &Subject) {
         let session = create(repository, id);
         let label = SaveOptions::new().label("even", (n % 2 == 0).to_string());
         let data = vec![7; 10_000 * (n + 1)];
-        let before = repository.list().unwrap().sessions.iter().map(|it| it.changed).max();
-        // Clocks go in steps: save until the next one.
-        loop {
-            let info = match repository.capabilities.history {
-                true => session.save_with(&data, &label).unwrap(),
-                false => session.save(&data).unwrap(),
-            };
-            if before.is_none_or(|before| info.saved > before) {
-                break;
-            }
-        }
+        change_last_of_all(repository, || match repository.capabilities.history {
+            true => session.save_with(&data, &label).unwrap(),
+            false => session.save(&data).unwrap(),
+        });
     }
     let dry = |options: PruneOptions| repository.prune(&options.dry_run()).unwrap();
     let new = PruneOptions::new;

@@ -20,7 +20,7 @@ mod saving;
 mod sessions;
 mod streaming;
 
-use crate::{CopyOptions, CreateOptions, Format, Repository, Session, SessionId};
+use crate::{CheckpointInfo, CopyOptions, CreateOptions, Format, Repository, Session, SessionId};
 
 /// What a backend can do beyond the common contract. What it cannot do, it must say.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +117,15 @@ fn ids(repository: &Subject) -> Vec<String> {
     let listing = repository.list().unwrap();
     assert!(listing.problems.is_empty(), "{:?}", listing.problems);
     listing.sessions.iter().map(|summary| summary.id.to_string()).collect()
+}
+
+/// Saves until the listing tells that nothing changed later: the clock that it goes by has steps.
+fn change_last_of_all(repository: &Subject, save: impl Fn() -> CheckpointInfo) {
+    let newest = || repository.list().unwrap().sessions.iter().map(|it| it.changed).max();
+    let before = newest();
+    while newest() <= before {
+        save();
+    }
 }
 
 macro_rules! assert_error {
