@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Fork(Id, Id),
     /// Copies the session of this name from [`SOURCE`].
     Copy(Id),
+    /// Makes it keep its checkpoints in the other format.
+    Convert(Id, Format),
     /// Writes it into an archive.
     Export(Id),
     /// Makes the session of an archive of what is in [`SOURCE`].
@@ -296,10 +298,23 @@ fn moving(format: Format) -> Vec<Scenario> {
             &[Source("a"), Create("a"), UnflushedFile("a")],
             &[Copy("a")],
         ),
+        scenario(
+            "convert",
+            NEAR,
+            &[&SAVED[..], &[Create("e")]].concat(),
+            &[Convert("a", other(format)), Save("a", 7), Convert("e", other(format))],
+        ),
         scenario("export", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Export("a")]),
         scenario("import", FAR, &[Source("a")], &[Import("a"), Save("a", 7)]),
         scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
     ]
+}
+
+fn other(format: Format) -> Format {
+    match format {
+        Format::Plain => Format::Journal,
+        _ => Format::Plain,
+    }
 }
 
 /// What PlainBox does, and what only a plain session has.
