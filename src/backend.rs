@@ -55,6 +55,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Becomes the one writer of a session until the result is dropped.
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>>;
 
+    /// Becomes the one writer for a single save, which a backend may make cheaper than a place that is kept.
+    fn writer_for_one_save(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
+        self.writer(id)
+    }
+
     /// Clears what a dead writer left, and refuses with [`Error::Busy`] while it lives.
     fn unlock(&self, id: &SessionId) -> Result<Unlocked>;
 
@@ -151,6 +156,8 @@ pub enum Format {
     Journal,
     /// In the memory of this process.
     Memory,
+    /// In an object store, with history and labels.
+    Object,
 }
 
 impl fmt::Display for Format {
@@ -159,6 +166,7 @@ impl fmt::Display for Format {
             Self::Plain => "plain",
             Self::Journal => "journal",
             Self::Memory => "memory",
+            Self::Object => "object",
         })
     }
 }
@@ -179,11 +187,13 @@ pub struct Listing {
 pub struct Summary {
     /// Its name.
     pub id: SessionId,
-    /// When its newest checkpoint was saved; `None` if never.
+    /// When its newest checkpoint was saved; `None` if never. In the listing of an object store it is by
+    /// the clock of the store.
     pub saved: Option<SystemTime>,
-    /// The size of its newest checkpoint in bytes; `None` if never saved.
+    /// The size of its newest checkpoint in bytes; `None` if never saved, or in the listing of an object
+    /// store, which does not look into the sessions.
     pub size: Option<u64>,
-    /// The labels of its newest checkpoint.
+    /// The labels of its newest checkpoint; none in the listing of an object store.
     pub labels: Labels,
     /// When it last changed: when it was saved, or else when it was made.
     pub changed: SystemTime,
@@ -265,6 +275,9 @@ pub enum Unlocked {
     Nothing,
     /// PlainBox's `session.next` was moved aside, to this place.
     MovedAside(PathBuf),
+    /// This one, which cannot be seen from here, has the place of the writer no more: its next save would
+    /// get [`Error::Conflict`].
+    Displaced(Owner),
 }
 
 /// What a removal left behind, though the session is gone.

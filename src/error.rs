@@ -71,8 +71,10 @@ pub enum Error {
         owner: Option<Box<Owner>>,
     },
 
-    /// The save named the revision that it follows, but another came between. Neither is lost.
-    #[error("session '{id}' is at revision {found}, not at {expected}: somebody saved in between")]
+    /// The save named the revision that it follows, but another came between. Neither is lost. In an
+    /// object store also: this writer stood still for so long that another took its place, or removed the
+    /// session; then this one is the writer no more.
+    #[error("{}", conflict(id, *.expected, *.found))]
     Conflict {
         /// The session.
         id: SessionId,
@@ -105,8 +107,9 @@ pub enum Error {
         newest_good: Option<Revision>,
     },
 
-    /// The outcome cannot be known: what stands now may or may not survive a power cut. Look to see
-    /// what stands; doing it again settles it.
+    /// The outcome cannot be known: what stands now may or may not survive a power cut; or an object store
+    /// gave no answer, and may have made the change or make it yet. Look to see what stands; doing it
+    /// again settles it.
     #[error("cannot tell whether the change was made and will last: to {step} {} failed", place.display())]
     Indeterminate {
         /// What was being done.
@@ -186,6 +189,20 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+}
+
+fn conflict(id: &SessionId, expected: Revision, found: Revision) -> String {
+    match found {
+        _ if found == expected => {
+            format!("another writer took the place of this one in session '{id}'")
+        }
+        Revision::NONE => format!(
+            "session '{id}' has no checkpoint, and so not revision {expected}: it was removed, or made anew"
+        ),
+        _ => format!(
+            "session '{id}' is at revision {found}, not at {expected}: somebody saved in between"
+        ),
+    }
 }
 
 /// For who reads or writes through [`std::io`]: [`io::Error::downcast`] gives the error back.

@@ -64,6 +64,8 @@ mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
 mod owner;
 mod random;
 mod repository;
@@ -89,6 +91,8 @@ pub use error::{Error, Result};
 pub use files::{Files, PassedOver};
 pub use id::SessionId;
 pub use memory::MemoryBackend;
+#[cfg(feature = "object-store")]
+pub use object::ObjectBackend;
 pub use owner::Owner;
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};

@@ -19,12 +19,29 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The repository in this directory. It is made when the first session is.
+    /// The repository in this directory. It is made when the first session is. Or the one in an object
+    /// store (feature `object-store`), where the location is a URL: `s3://bucket/prefix`, `gs://...`,
+    /// `az://...`, or `memory://` for tests.
     ///
     /// # Errors
-    /// [`Error::InvalidLocation`] if there is something else than a directory.
+    /// [`Error::InvalidLocation`] if there is something else than a directory, or if it is another URL.
     pub fn open(location: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self::with_backend(DirectoryBackend::open(location)?))
+        match url(location.as_ref()) {
+            Some(url) => Self::open_url(url),
+            None => Ok(Self::with_backend(DirectoryBackend::open(location)?)),
+        }
+    }
+
+    #[cfg(feature = "object-store")]
+    fn open_url(url: &str) -> Result<Self> {
+        Ok(Self::with_backend(crate::ObjectBackend::open(url)?))
+    }
+
+    #[cfg(not(feature = "object-store"))]
+    fn open_url(_: &str) -> Result<Self> {
+        // The URL is not repeated: somebody may have put a password into it.
+        let place = "this build of Pitstop, which was made without object stores,".to_owned();
+        Err(Error::Unsupported { what: "a URL as a repository", place })
     }
 
     /// The repository in [`default_location`](Self::default_location).
@@ -278,6 +295,15 @@ impl CreateOptions {
         self.replace_last = true;
         self
     }
+}
+
+/// The location, if it is a URL: letters and `://`.
+fn url(location: &Path) -> Option<&str> {
+    let url = location.to_str()?;
+    let (scheme, _) = url.split_once("://")?;
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    (scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(is_scheme))
+        .then_some(url)
 }
 
 fn variable(name: &str) -> Option<OsString> {

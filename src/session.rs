@@ -135,7 +135,7 @@ impl Session {
     /// # Errors
     /// Those of [`writer`](Self::writer) and [`Writer::save_with`].
     pub fn save_with(&self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        self.writer()?.save_with(data, options)
+        self.borrow_or(|backend, id| backend.writer_for_one_save(id))?.save_with(data, options)
     }
 
     /// Makes an older revision the newest: its payload and its labels are saved again, as a new revision.
@@ -170,10 +170,17 @@ impl Session {
     /// [`Error::Locked`] if PlainBox's `session.next` is there and not provably left over. One that is
     /// gets moved aside, to `session.aside-N`.
     pub fn writer(&self) -> Result<Writer> {
+        self.borrow_or(|backend, id| backend.writer(id))
+    }
+
+    fn borrow_or(
+        &self,
+        become_writer: fn(&dyn Backend, &SessionId) -> Result<Box<dyn BackendWriter>>,
+    ) -> Result<Writer> {
         let shared = std::env::var_os(share::VARIABLE);
         let inner = match share::borrow(shared.as_deref(), &self.backend, &self.id)? {
             Some(borrowed) => borrowed,
-            None => self.backend.writer(&self.id)?,
+            None => become_writer(&*self.backend, &self.id)?,
         };
         Ok(Writer { session: self.clone(), inner })
     }

@@ -19,6 +19,15 @@ fn directory_with_journals() {
     in_directories(Capabilities { format: Format::Journal, history: true });
 }
 
+#[test]
+fn object_store_in_memory() {
+    let made = std::cell::Cell::new(0);
+    check(Capabilities { format: Format::Object, history: true }, || {
+        made.set(made.get() + 1);
+        Repository::open(format!("memory://conformance-{}/sessions", made.get())).unwrap()
+    });
+}
+
 fn in_directories(capabilities: Capabilities) {
     let scratch = tempfile::tempdir().unwrap();
     let made = std::cell::Cell::new(0);

@@ -2,9 +2,11 @@
 //! offered.
 
 use std::fs;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use pitstop::{Error, Repository, Revision, Session};
+use pitstop::{CheckpointReader, Error, Repository, Retention, Revision, SaveOptions, Session};
 
 const SECTOR: usize = 512;
 
@@ -56,6 +58,15 @@ impl Journal {
         for number in 1..=3 {
             match self.session.load_revision(Revision::from_number(number)) {
                 Ok(it) => assert!(it.data == self.payloads[number as usize - 1], "{what}"),
+                Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
+                other => panic!("{what}: {other:?}"),
+            }
+            match self.session.open_revision(Revision::from_number(number)) {
+                Ok(it) => assert_eq!(
+                    read_on(it, &self.payloads[number as usize - 1]).0,
+                    self.payloads[number as usize - 1].len(),
+                    "{what}"
+                ),
                 Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
                 other => panic!("{what}: {other:?}"),
             }
@@ -192,4 +203,85 @@ fn a_newer_format_is_refused_and_left_alone() {
     assert!(matches!(journal.session.load(), Err(Error::Unsupported { .. })));
     assert!(matches!(journal.session.save(b"x"), Err(Error::Unsupported { .. })));
     assert_eq!(fs::read(&journal.segment).unwrap(), newer);
+}
+
+/// More than is taken into memory. Each block of it is unlike any other.
+fn large(seed: u32) -> Vec<u8> {
+    let word = |n: u32| (n ^ seed).wrapping_mul(2_654_435_761).rotate_left(seed);
+    (0..2_300_000).map(word).flat_map(u32::to_le_bytes).collect()
+}
+
+fn flip(place: &Path, at: u64) {
+    let file = fs::File::options().read(true).write(true).open(place).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+}
+
+/// Reads to the end, and gives how much came before an error and what that holds.
+fn read_on(mut reader: CheckpointReader, expected: &[u8]) -> (usize, Option<Error>) {
+    let mut read = Vec::new();
+    let error = reader.read_to_end(&mut read).err();
+    assert!(expected.starts_with(&read) || error.is_some(), "wrong bytes, and no error");
+    (read.len(), error.map(|error| error.downcast().unwrap()))
+}
+
+#[test]
+fn damage_in_what_is_read_in_pieces_is_seen_before_the_first_byte_and_on_the_way() {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let session = repository.get_or_create("job").unwrap();
+    let data = large(1);
+    session.save(b"before").unwrap();
+    session.save_from(data.as_slice(), &SaveOptions::new()).unwrap();
+    let segment = session.location().unwrap().join("session.journal-1");
+    let end = 4096 + 96 + data.len() as u64;
+    assert!(matches!(read_on(session.open_checkpoint().unwrap(), &data), (_, None)));
+    for at in [4096 + 96, 3_000_000, end - 1] {
+        let reader = session.open_checkpoint().unwrap();
+        flip(&segment, at);
+        match read_on(reader, &data) {
+            (read, Some(Error::Corrupt { .. })) => assert!(read < data.len()),
+            other => panic!("{other:?}"),
+        }
+        match session.open_checkpoint() {
+            Err(Error::Corrupt { newest_good: Some(good), .. }) => {
+                assert_eq!(session.load_revision(good).unwrap().data, b"before");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(
+            session.open_revision(Revision::from_number(2)),
+            Err(Error::Corrupt { .. })
+        ));
+        flip(&segment, at);
+    }
+    fs::File::options().write(true).open(&segment).unwrap().set_len(end - 1).unwrap();
+    // Without its end it cannot be told from a save that was cut short.
+    assert_eq!(read_on(session.open_checkpoint().unwrap(), b"before").0, 6);
+}
+
+/// A reader is slow, and what it reads is given up and written over.
+#[test]
+fn what_is_written_over_while_it_is_read_in_pieces_is_an_error() {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let session = repository.get_or_create("job").unwrap();
+    let few = SaveOptions::new().keep(Retention::Revisions(1));
+    let mut writer = session.writer().unwrap();
+    let data = large(1);
+    writer.save_with(&data, &few).unwrap();
+    let reader = session.open_checkpoint().unwrap();
+    // Once its revision is no longer kept, its segment is used again.
+    for seed in 2..8 {
+        writer.save_with(&large(seed), &few).unwrap();
+    }
+    match read_on(reader, &data) {
+        (read, Some(Error::Corrupt { .. })) => assert!(read < data.len()),
+        other => panic!("{other:?}"),
+    }
+    // What is kept stays.
+    let reader = session.open_checkpoint().unwrap();
+    writer.save_with(&large(8), &few).unwrap();
+    assert!(matches!(read_on(reader, &large(7)), (_, None)));
 }

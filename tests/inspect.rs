@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pitstop::inspect::{Content, LIMIT, TestRun};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn fixture(name: &str) -> (PathBuf, Vec<u8>) {
@@ -231,4 +232,49 @@ fn logs_are_looked_for_in_the_sessions_directory_alone() {
     std::fs::create_dir(session.join("io-logs")).unwrap();
     std::fs::write(session.join("io-logs/there"), "").unwrap();
     assert_eq!(run.missing_logs(&session).unwrap(), ["outside", "passwd"]);
+}
+
+/// JSON of any kind, with what is hard to print.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[a-z\"\\\\\\[\\]{}:, /~.\u{1b}\n\u{e9}]{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 60, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::hash_map("[a-z/~.\"\\\\ ]{0,4}", inner, 0..6)
+                .prop_map(|it| Value::Object(it.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_json_is_printed_as_it_is_and_each_part_is_found(value in any_json()) {
+        let Content::Json(json) = Content::of(value.to_string().as_bytes()) else { panic!() };
+        let pretty: Value = serde_json::from_str(&json.pretty().to_string()).unwrap();
+        prop_assert_eq!(&pretty, &value);
+        for (name, member) in value.as_object().into_iter().flatten() {
+            let path = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+            let part: Value = serde_json::from_str(json.part(&path).unwrap().as_str()).unwrap();
+            prop_assert_eq!(&part, member);
+        }
+    }
+
+    #[test]
+    fn a_test_run_of_any_content_is_read(metadata in any_json(), results in any_json(), jobs in any_json()) {
+        let session = json!({"metadata": metadata, "results": results, "desired_job_list": jobs});
+        let whole = json!({"version": 7, "session": session}).to_string();
+        let run = run_in(&gzip(whole.as_bytes()));
+        prop_assert!(run.done <= run.desired);
+    }
+
+    #[test]
+    fn any_bytes_are_something(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(!Content::of(&bytes).kind().is_empty());
+        prop_assert!(!Content::of(&gzip(&bytes)).kind().is_empty());
+    }
 }

@@ -2,11 +2,12 @@
 //! same, and both look the same after each.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::PathBuf;
 
 use pitstop::{
-    CreateOptions, Error, MemoryBackend, Repository, Result, Revision, SaveOptions, Session,
-    SessionId, Writer, WriterState,
+    Backend, CreateOptions, DirectoryBackend, Error, MemoryBackend, Repository, Result, Revision,
+    SaveOptions, Session, SessionId, Writer, WriterState,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -16,11 +17,16 @@ const NAMES: [&str; 3] = ["a", "b", "c d"];
 
 #[derive(Clone, Debug)]
 enum Step {
-    Create { name: Option<usize>, replace: bool },
+    Create {
+        name: Option<usize>,
+        replace: bool,
+    },
     GetOrCreate(usize),
     Save(usize, Vec<u8>, Follows),
     Hold(usize),
     SaveAsHolder(usize, Vec<u8>, Follows),
+    /// As what is larger than memory is saved.
+    Stream(usize, Vec<u8>, Follows),
     Release(usize),
     Load(usize),
     Status(usize),
@@ -59,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (which(), data(), follows()).prop_map(|(n, data, f)| Step::Save(n, data, f)),
         2 => which().prop_map(Step::Hold),
         2 => (which(), data(), follows()).prop_map(|(n, data, f)| Step::SaveAsHolder(n, data, f)),
+        2 => (which(), data(), follows()).prop_map(|(n, data, f)| Step::Stream(n, data, f)),
         2 => which().prop_map(Step::Release),
         1 => which().prop_map(Step::Load),
         1 => which().prop_map(Step::Status),
@@ -73,6 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Side {
     reopen: Box<dyn Fn() -> Repository>,
     repository: Repository,
+    backend: Box<dyn Backend>,
     ids: Vec<SessionId>,
     writers: BTreeMap<usize, Writer>,
     /// By session: the revisions that were seen since it was made.
@@ -88,11 +96,11 @@ struct Outcome {
 }
 
 impl Side {
-    fn new(reopen: impl Fn() -> Repository + 'static) -> Self {
-        let repository = reopen();
+    fn new(reopen: impl Fn() -> Repository + 'static, backend: impl Backend + 'static) -> Self {
+        let (repository, backend) = (reopen(), Box::new(backend));
         let ids = NAMES.map(|name| SessionId::new(name).unwrap()).to_vec();
         let reopen = Box::new(reopen);
-        Self { reopen, repository, ids, writers: BTreeMap::new(), seen: BTreeMap::new() }
+        Self { reopen, repository, backend, ids, writers: BTreeMap::new(), seen: BTreeMap::new() }
     }
 
     fn label(&self, id: &SessionId) -> usize {
@@ -157,12 +165,24 @@ impl Side {
                 let saved = writer.save_with(data, &options);
                 self.told(*n, saved, |_, info| (format!("{}", info.digest), Some(info.revision)))
             }
+            Step::Stream(n, data, follows) => {
+                let options = self.options(*n, follows);
+                let saved = self.session(*n).and_then(|session| {
+                    self.backend.writer(session.id())?.save_from(&mut data.as_slice(), &options)
+                });
+                self.told(*n, saved, |_, info| (format!("{}", info.digest), Some(info.revision)))
+            }
             Step::Release(n) => {
                 self.writers.remove(n);
                 Outcome::nothing()
             }
             Step::Load(n) => {
                 let loaded = self.session(*n).and_then(|it| it.load());
+                let opened = self.session(*n).and_then(|it| it.open_checkpoint());
+                let mut pieces = Vec::new();
+                let read = opened.map(|mut it| it.read_to_end(&mut pieces).unwrap()).ok();
+                assert_eq!(read, loaded.as_ref().ok().map(|it| it.data.len()));
+                assert_eq!(pieces, loaded.as_ref().map_or(&[][..], |it| &it.data));
                 self.told(*n, loaded, |_, it| {
                     (format!("{:?} {}", it.data, it.info.digest), Some(it.info.revision))
                 })
@@ -281,8 +301,10 @@ fn compare(model: &mut Side, real: &mut Side, outcomes: (Outcome, Outcome), when
 
 fn run(steps: &[Step], place: PathBuf) {
     let memory = MemoryBackend::new();
-    let mut model = Side::new(move || Repository::with_backend(memory.clone()));
-    let mut real = Side::new(move || Repository::open(&place).unwrap());
+    let backend = memory.clone();
+    let mut model = Side::new(move || Repository::with_backend(memory.clone()), backend);
+    let backend = DirectoryBackend::open(&place).unwrap();
+    let mut real = Side::new(move || Repository::open(&place).unwrap(), backend);
     for (number, step) in steps.iter().enumerate() {
         let when = format!("step {number}, {step:?}");
         let outcomes = (model.take(step), real.take(step));

@@ -9,6 +9,8 @@ use std::thread;
 
 use pitstop::{CreateOptions, Error, Format, Repository, Session, SessionId};
 
+use crate::watchdog;
+
 fn repository() -> (tempfile::TempDir, Repository) {
     let scratch = tempfile::tempdir().unwrap();
     let repository = Repository::open(scratch.path().join("sessions")).unwrap();
@@ -107,4 +109,27 @@ fn what_is_made_in_a_directory_that_is_its_groups_is_its_groups_too() {
             }
         }
     }
+}
+
+/// A save of 4 KiB is two blocks, the record's header in the first. Nothing is allocated, and the headers
+/// of segments are few.
+#[test]
+fn a_journal_that_is_long_in_use_writes_little_more_than_what_is_saved() {
+    // In memory, where there is such a place: this counts, it does not flush.
+    let shared = Path::new("/dev/shm");
+    let scratch = match shared.is_dir() {
+        true => tempfile::tempdir_in(shared).unwrap(),
+        false => tempfile::tempdir().unwrap(),
+    };
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let session = repository.get_or_create("job").unwrap();
+    watchdog::run(watchdog::child("save until nothing is new", scratch.path()));
+    let written = fs::read_to_string(scratch.path().join("written")).unwrap();
+    let (bytes, calls) = written.split_once(' ').unwrap();
+    assert_eq!(calls, "1000");
+    assert!(bytes.parse::<u64>().unwrap() <= 1000 * 8250, "{bytes}");
+    // What is kept is bounded, and so are the files.
+    let files = fs::read_dir(session.location().unwrap()).unwrap();
+    let size: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(size <= 4 << 20, "{size}");
 }

@@ -17,6 +17,7 @@ fn runs_the_step_it_was_started_for() {
         Some("replace the last session") => use_it("sessions", "new"),
         Some("save more than may be written") => save_too_much(),
         Some("save again and again") => save_again_and_again(),
+        Some("save until nothing is new") => save_for_long(),
         Some("be refused many times") => be_refused(),
         Some("remove what can be removed") => remove(),
         Some(step) => panic!("no such step: {step}"),
@@ -84,6 +85,32 @@ fn save_again_and_again() {
     for number in 0.. {
         writer.save(&[number as u8; 100_000]).unwrap();
     }
+}
+
+/// How many bytes 1000 saves of 4 KiB write, and with how many calls, after as many as it takes for
+/// segments to go round.
+fn save_for_long() {
+    let session = Repository::open("sessions").unwrap().get("job").unwrap();
+    let mut writer = session.writer().unwrap();
+    let mut save = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            let noise = (0..1024_u32).map(|at| (number * 1024 + at).wrapping_mul(2_654_435_761));
+            writer.save(&noise.flat_map(u32::to_le_bytes).collect::<Vec<_>>()).unwrap();
+        }
+    };
+    let written = || {
+        let text = fs::read_to_string("/proc/self/io").unwrap();
+        let number = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().parse::<u64>().unwrap()
+        };
+        (number("wchar:"), number("syscw:"))
+    };
+    save(0..1500);
+    let before = written();
+    save(1500..2500);
+    let after = written();
+    fs::write("written", format!("{} {}", after.0 - before.0, after.1 - before.1)).unwrap();
 }
 
 fn be_refused() {

@@ -16,11 +16,13 @@ use crate::table::{Column, Table, Unit};
 /// Enough for what the largest of the works leaves, and never filled.
 const IMAGE: u64 = 6 << 30;
 const SAVES: usize = 200;
+/// Until a journal's segments are as long as they get.
+const BEFORE: usize = 1200;
 
 pub fn device(options: &Options) -> Result<Table> {
     let device = Device::make(options.scratch.path())?;
     let mut random = Random(4);
-    let fresh: Vec<Vec<u8>> = (0..2 * SAVES).map(|_| random.bytes(4096)).collect();
+    let fresh: Vec<Vec<u8>> = (0..BEFORE + SAVES).map(|_| random.bytes(4096)).collect();
     let all = random.bytes(options.times(2000, 400) * STEP);
     let growing: Vec<&[u8]> = (1..=all.len() / STEP).map(|n| &all[..n * STEP]).collect();
     let json = json_states(options.times(200, 100));
@@ -30,7 +32,7 @@ pub fn device(options: &Options) -> Result<Table> {
     for kind in options.peers.iter().filter(|kind| !kind.name.ends_with("again")) {
         let fresh: Vec<&[u8]> = fresh.iter().map(Vec::as_slice).collect();
         let json: Vec<&[u8]> = json.iter().map(Vec::as_slice).collect();
-        let small = device.count(kind, &fresh[..SAVES], &fresh[SAVES..])?;
+        let small = device.count(kind, &fresh[..BEFORE], &fresh[BEFORE..])?;
         let growth = device.count(kind, &[], &growing)?;
         let json = device.count(kind, &[], &json)?;
         let counts = [

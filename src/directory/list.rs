@@ -38,9 +38,14 @@ pub(super) fn list(repository: &Directory) -> Result<Listing> {
 
 fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
     let mut listing = Listing::default();
+    // Most are of the same format as the one before.
+    let mut format = Format::Plain;
     for (name, _) in names {
-        match summary(repository, name) {
-            Ok(Some(summary)) => listing.sessions.push(summary),
+        match summary(repository, name, format) {
+            Ok(Some(summary)) => {
+                format = summary.format;
+                listing.sessions.push(summary);
+            }
             Ok(None) => (),
             Err(error) => {
                 let (id, name) = (names::id(name).ok(), printable(&name.to_string_lossy()));
@@ -52,9 +57,11 @@ fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
 }
 
 /// `None` if it was removed while we looked.
-fn summary(repository: &Directory, name: &OsString) -> Result<Option<Summary>> {
+fn summary(repository: &Directory, name: &OsString, guess: Format) -> Result<Option<Summary>> {
     let id = names::id(name)?;
-    if let Some(summary) = at_a_glance(repository, name, &id)? {
+    if guess == Format::Plain
+        && let Some(summary) = at_a_glance(repository, name, &id)?
+    {
         return Ok(Some(summary));
     }
     let Some(session) = open_session(repository, &names::session(&id))? else { return Ok(None) };

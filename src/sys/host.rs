@@ -40,7 +40,7 @@ fn read_owner() -> Owner {
 }
 
 /// Field 22 of proc_pid_stat(5). The second field is a name in parentheses and may hold anything.
-fn start_time(stat: &str) -> Option<u64> {
+pub(super) fn start_time(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_whitespace().nth(19)?.parse().ok()
 }

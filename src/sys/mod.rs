@@ -5,6 +5,8 @@
 //! sees: they add which step failed, where.
 
 mod host;
+#[cfg(feature = "object-store")]
+mod machine;
 mod os;
 #[cfg(feature = "testing")]
 pub(crate) mod site;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub(crate) use host::current_owner;
+#[cfg(feature = "object-store")]
+pub(crate) use machine::{Machine, is_running};
 pub(crate) use os::Os;
 
 use crate::error::Error;

@@ -2,16 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    self as fs, AtFlags, FileType, Mode, OFlags, RenameFlags, StatxFlags, Timespec, Timestamps,
+    self as fs, AtFlags, FileType, Mode, OFlags, RawDir, RenameFlags, SeekFrom, StatxFlags,
+    Timespec, Timestamps,
 };
 use rustix::io::{Errno, retry_on_intr};
 
@@ -30,7 +33,7 @@ pub(crate) struct Os;
 impl Disk for Os {
     fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>> {
         let fd = retry_on_intr(|| fs::open(path, DIRECTORY, Mode::empty()))?;
-        Ok(Box::new(OsDirectory(fd)))
+        Ok(Box::new(OsDirectory(fd, Mutex::new(()))))
     }
 
     fn now(&self) -> SystemTime {
@@ -46,8 +49,9 @@ impl Disk for Os {
     }
 }
 
+/// An open directory, and who reads its entries.
 #[derive(Debug)]
-struct OsDirectory(OwnedFd);
+struct OsDirectory(OwnedFd, Mutex<()>);
 
 impl OsDirectory {
     /// What is made in it is its owner's alone, or its group's too if it is: that is said by the
@@ -62,7 +66,7 @@ impl RawDirectory for OsDirectory {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>> {
         let flags = DIRECTORY | OFlags::NOFOLLOW;
         let fd = retry_on_intr(|| fs::openat(&self.0, name, flags, Mode::empty()))?;
-        Ok(Box::new(Self(fd)))
+        Ok(Box::new(Self(fd, Mutex::new(()))))
     }
 
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
@@ -170,9 +174,18 @@ impl RawDirectory for OsDirectory {
     }
 
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+        // Reading moves the place in the open directory. To open it anew for that takes three calls.
+        let _alone = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::seek(&self.0, SeekFrom::Start(0))?;
+        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+        let mut read = RawDir::new(&self.0, &mut buffer);
         let mut entries = Vec::new();
-        for entry in fs::Dir::read_from(&self.0)? {
-            let entry = entry?;
+        while let Some(entry) = read.next() {
+            let entry = match entry {
+                // The directory itself is gone.
+                Err(Errno::NOENT) => break,
+                entry => entry?,
+            };
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
             if name == "." || name == ".." {
                 continue;

@@ -4,8 +4,8 @@ use super::format::{BLOCK, FirstBlock, Kind, RecordHeader, SegmentHeader, first_
 use crate::error::{Error, Result};
 use crate::sys::File;
 
-/// A segment up to this length is read in one piece.
-const SMALL: u64 = 64 * 1024;
+/// So much of its beginning is read at once: all that a session has which was seldom saved.
+const HEAD: u64 = 16 * 1024;
 /// How much is read at once where the end of a segment has to be looked for.
 const STRIDE: u64 = 64 * 1024;
 
@@ -50,7 +50,7 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
     if capacity < BLOCK {
         return Ok(Found::Damaged(capacity));
     }
-    let head = file.read_at(0, if capacity <= SMALL { capacity } else { BLOCK } as usize)?;
+    let head = file.read_at(0, capacity.min(HEAD) as usize)?;
     let header = match first_block(&head[..BLOCK as usize]) {
         FirstBlock::Segment(header) => header,
         FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),

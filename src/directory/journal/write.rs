@@ -179,11 +179,9 @@ impl JournalWriter {
         stored: &[u8],
         len: u64,
     ) -> Result<()> {
-        let wanted = wanted_capacity(len);
-        let fits = |&n: &usize| {
-            let capacity = tail.segments[n].capacity;
-            (LEAST + len..=wanted * TOO_LARGE).contains(&capacity)
-        };
+        let wanted = wanted_capacity(len, tail.next_use().sequence);
+        let least = if wanted > SEVERAL { LEAST + len } else { wanted };
+        let fits = |&n: &usize| (least..=wanted * TOO_LARGE).contains(&tail.segments[n].capacity);
         if let Some(n) = tail.free().into_iter().find(fits) {
             let fresh = tail.next_use();
             let old = tail.segments.remove(n);
@@ -303,8 +301,13 @@ fn write_unflushed(
     }
 }
 
-/// Small checkpoints get room for several; large ones for two, or for one and its deltas.
-fn wanted_capacity(len: u64) -> u64 {
-    let several = (LEAST + 7 * len).next_power_of_two().max(2 * FIRST_SEGMENT);
-    if several <= SEVERAL { several } else { (LEAST + 2 * len).next_multiple_of(1 << 20) }
+/// Small checkpoints get room for several, and for more of them the longer the journal is in use: the
+/// header that each use of a segment begins with then counts for little. Large ones get room for two,
+/// or for one and its deltas.
+fn wanted_capacity(len: u64, sequence: u64) -> u64 {
+    let room = |records: u64| (LEAST + records * len).next_power_of_two().max(2 * FIRST_SEGMENT);
+    match room(7) {
+        0..=SEVERAL => room(7 << (sequence / 8).min(4)).min(SEVERAL),
+        _ => (LEAST + 2 * len).next_multiple_of(SEVERAL),
+    }
 }

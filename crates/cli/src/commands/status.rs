@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use pitstop::{Error, Owner, Repository, SessionId, WriterState};
+use pitstop::{Error, Owner, Repository, SessionId, Status, WriterState};
 use serde::Serialize;
 
 use crate::args::JsonArg;
@@ -39,13 +39,14 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Outcome {
         (None, true) => input::last(&repository, context)?,
         (None, false) => return all(&repository, args, context),
     };
-    let writer = session.status()?.writer;
+    let status = session.status()?;
+    let writer = &status.writer;
     match args.json.json {
-        true => output::print_json(&StatusJson { id: session.id(), writer: (&writer).into() }),
+        true => output::print_json(&StatusJson { id: session.id(), writer: writer.into() }),
         false => {
-            let text = describe(&writer, SystemTime::now());
+            let text = sentence(&status, SystemTime::now());
             output::print(format!("{}: {}\n", session.id(), output::with_state(&text)))?;
-            comfort([&writer], context);
+            comfort([writer], context);
             Ok(Exit::Ok)
         }
     }
@@ -59,7 +60,7 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
     for summary in &listing.sessions {
         match repository.session(summary.id.clone()).status() {
             Ok(status) if status.writer == WriterState::Idle => (),
-            Ok(status) => noted.push((&summary.id, status.writer)),
+            Ok(status) => noted.push((&summary.id, status)),
             // It was removed while we looked.
             Err(Error::NotFound { .. }) => (),
             Err(error) => {
@@ -69,7 +70,7 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
         }
     }
     if args.json.json {
-        let noted = noted.iter().map(|(id, writer)| StatusJson { id, writer: writer.into() });
+        let noted = noted.iter().map(|(id, it)| StatusJson { id, writer: (&it.writer).into() });
         output::print_json(&serde_json::json!({
             "repository": repository.location().display().to_string(),
             "count": listing.sessions.len(),
@@ -78,7 +79,7 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
         }))?;
     } else {
         output::print(as_text(&noted, listing.sessions.len()))?;
-        comfort(noted.iter().map(|(_, writer)| writer), context);
+        comfort(noted.iter().map(|(_, status)| &status.writer), context);
     }
     match list::warn_of(&listing, context) {
         Exit::Ok => Ok(failed),
@@ -86,14 +87,14 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
     }
 }
 
-fn as_text(noted: &[(&SessionId, WriterState)], count: usize) -> String {
+fn as_text(noted: &[(&SessionId, Status)], count: usize) -> String {
     let now = SystemTime::now();
     let mut text = String::new();
-    for (id, writer) in noted {
-        let _ = writeln!(text, "{id}: {}", output::with_state(&describe(writer, now)));
+    for (id, status) in noted {
+        let _ = writeln!(text, "{id}: {}", output::with_state(&sentence(status, now)));
     }
-    let of =
-        |state: &str| noted.iter().filter(|(_, it)| WriterJson::from(it).state == state).count();
+    let states = || noted.iter().map(|(_, it)| WriterJson::from(&it.writer).state);
+    let of = |state: &str| states().filter(|it| *it == state).count();
     let (live, interrupted, locked) = (of("live"), of("interrupted"), of("plainbox"));
     let sessions = if count == 1 { "session" } else { "sessions" };
     let _ = write!(text, "{count} {sessions}: {live} live, {interrupted} interrupted");
@@ -108,6 +109,18 @@ fn as_text(noted: &[(&SessionId, WriterState)], count: usize) -> String {
 fn comfort<'a>(writers: impl IntoIterator<Item = &'a WriterState>, context: &Context) {
     if writers.into_iter().any(|it| matches!(it, WriterState::Interrupted(_))) {
         context.hint("an interrupted session needs no repair: the next save goes on");
+    }
+}
+
+/// The state of its writer and, of one that was killed, what there is to go on from.
+fn sentence(status: &Status, now: SystemTime) -> String {
+    let text = describe(&status.writer, now);
+    match (&status.writer, status.summary.saved) {
+        (WriterState::Interrupted(_), Some(saved)) => {
+            format!("{text}, last saved {}", output::relative(saved, now))
+        }
+        (WriterState::Interrupted(_), None) => format!("{text}, never saved"),
+        _ => text,
     }
 }
 

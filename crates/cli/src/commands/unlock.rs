@@ -9,10 +9,11 @@ use crate::context::Context;
 use crate::error::{Exit, Outcome};
 use crate::{input, output};
 
-/// Clear a lock that PlainBox left
+/// Clear a lock that PlainBox left, or a writer on another machine
 ///
-/// Only when you are sure that no PlainBox is running. Nothing that Pitstop leaves behind needs this.
-/// What is cleared is kept beside the checkpoint.
+/// Only when you are sure that it is not running. Nothing that Pitstop leaves behind needs this: in an
+/// object store a save watches a writer on another machine for a minute, and takes over if it is silent.
+/// What PlainBox left is kept beside the checkpoint.
 #[derive(Args)]
 pub(crate) struct UnlockArgs {
     /// The name of the session
@@ -23,16 +24,22 @@ pub(crate) struct UnlockArgs {
 
 pub(super) fn run(args: &UnlockArgs, context: &Context) -> Outcome {
     let session = context.open()?.get(input::session_id(&args.session)?)?;
-    let moved = match session.unlock()? {
-        Unlocked::MovedAside(place) => Some(place.display().to_string()),
-        _ => None,
-    };
-    match &moved {
-        Some(place) => context.talk(format_args!("unlocked: the lock is kept as {place}")),
-        None => context.talk(format_args!("'{}' was not locked", session.id())),
+    let (mut moved, mut displaced) = (None, None);
+    match session.unlock()? {
+        Unlocked::MovedAside(place) => {
+            context.talk(format_args!("unlocked: the lock is kept as {}", place.display()));
+            moved = Some(place.display().to_string());
+        }
+        Unlocked::Displaced(owner) => {
+            context.talk(format_args!("unlocked: {owner} is the writer no more"));
+            displaced = Some(owner);
+        }
+        _ => context.talk(format_args!("'{}' was not locked", session.id())),
     }
     match args.json.json {
-        true => output::print_json(&json!({ "id": session.id(), "moved_aside": moved })),
+        true => output::print_json(
+            &json!({ "id": session.id(), "moved_aside": moved, "displaced": displaced }),
+        ),
         false => Ok(Exit::Ok),
     }
 }

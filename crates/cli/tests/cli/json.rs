@@ -57,7 +57,7 @@ fn every_command_that_prints_prints_json() {
     let last = it.run(["last", "--json", "job"]).code(0).json();
     assert_eq!(last, json!({ "id": "job", "location": directory }));
     let unlocked = it.run(["unlock", "--json", "job"]).code(0).json();
-    assert_eq!(unlocked, json!({ "id": "job", "moved_aside": null }));
+    assert_eq!(unlocked, json!({ "id": "job", "moved_aside": null, "displaced": null }));
     let mut removed = it.run(["remove", "--json", "-n", "job"]).code(0).json();
     assert!(take(&mut removed["removed"][0], "size").as_u64().unwrap() > 3);
     let expected = json!({ "id": "job", "files": 3 });

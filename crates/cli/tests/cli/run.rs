@@ -1,6 +1,6 @@
 //! A program that holds a session, and its shell scripts that save in it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
 
@@ -125,6 +125,36 @@ fn signals_are_passed_on_and_the_program_may_answer_them() {
     // The program starts with its signals as they were, and none is blocked.
     let blocked = run(&it, "grep SigBlk /proc/self/status").out;
     assert_eq!(blocked.trim_end(), "SigBlk:\t0000000000000000");
+}
+
+#[test]
+fn ctrl_c_reaches_the_program_once() {
+    let it = Environment::new();
+    if !it.command("script").arg("--version").output().is_ok_and(|it| it.status.success()) {
+        eprintln!("skipped: there is no script(1) to make a terminal with");
+        return;
+    }
+    // A signal that goes by way of `pitstop run`, behind the Ctrl-C, shows that no second one is to come.
+    std::fs::write(
+        it.path().join("script.sh"),
+        "n=0; trap 'n=$((n+1))' INT; trap 'last=1' USR1; echo up
+         until [ $n -gt 0 ]; do sleep 0.02; done
+         (kill -USR1 $PPID); until [ -n \"$last\" ]; do sleep 0.02; done
+         echo \"interrupted $n\"; exit 7",
+    )
+    .unwrap();
+    let mut command = it.command("script");
+    command.args(["-qec", "exec \"$P\" run -c job -- sh script.sh", "/dev/null"]);
+    command.env("P", PITSTOP).env("SHELL", "/bin/sh");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut terminal = child.stdin.take().unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    let mut running = Running { child, out };
+    assert_eq!(running.line(), "up\r\n");
+    terminal.write_all(b"\x03").unwrap();
+    let (rest, code) = running.end();
+    assert!(rest.ends_with("interrupted 1\r\n"), "{rest:?}");
+    assert_eq!(code, Some(7));
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! The URL of a repository, and the store that it leads to.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
+
+use super::store::{Connect, Store};
+use crate::error::{Error, Result};
+
+/// The store that a URL leads to. Nothing is asked of it yet.
+pub(super) fn open(url: &str) -> Result<Store> {
+    let invalid = |problem| Error::InvalidLocation { location: without_credentials(url), problem };
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("it is no URL"))?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.contains('@') {
+        return Err(invalid("it has credentials in it: these belong in the environment"));
+    }
+    if rest.contains(['?', '#']) {
+        return Err(invalid("the URL of a repository has no '?' and no '#'"));
+    }
+    let prefix = prefix.trim_matches('/');
+    if Path::parse(prefix).is_err() {
+        return Err(invalid("its prefix has characters that no key may have"));
+    }
+    let location = PathBuf::from(match prefix {
+        "" => format!("{scheme}://{bucket}"),
+        prefix => format!("{scheme}://{bucket}/{prefix}"),
+    });
+    let connect: fn(&str) -> Option<Arc<dyn ObjectStore>> = match scheme {
+        "memory" => |name| Some(memory(name)),
+        _ if bucket.is_empty() => return Err(invalid("it names no bucket")),
+        "s3" => s3,
+        "gs" => gcs,
+        "az" => azure,
+        _ => return Err(invalid("of URLs, only s3://, gs://, az:// and memory:// can be")),
+    };
+    let (bucket, place) = (bucket.to_owned(), location.clone());
+    let connect = move || {
+        connect(&bucket).ok_or_else(|| Error::InvalidLocation {
+            location: place.clone(),
+            problem: "what the environment says of this store is incomplete or wrong",
+        })
+    };
+    Store::new(location, prefix.to_owned(), Box::new(connect) as Box<Connect>)
+}
+
+/// The URL as it may be shown.
+fn without_credentials(url: &str) -> PathBuf {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let shown = match (url.split_once("://"), url[..end].rfind('@')) {
+        (Some((scheme, _)), Some(at)) => format!("{scheme}://...{}", &url[at..end]),
+        _ => url[..end].to_owned(),
+    };
+    shown.into()
+}
+
+/// All that is called by one name in this process is one store.
+fn memory(name: &str) -> Arc<dyn ObjectStore> {
+    static STORES: LazyLock<Mutex<HashMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
+    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
+    stores.entry(name.to_owned()).or_default().clone()
+}
+
+// What the builders say of a failure may repeat the configuration, and so a secret.
+
+fn s3(bucket: &str) -> Option<Arc<dyn ObjectStore>> {
+    use_ring();
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(no_retries());
+    let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout);
+    if builder.get_config_value(&timeout).is_none() {
+        builder = builder.with_config(timeout, CONNECT_TIMEOUT);
+    }
+    Some(Arc::new(builder.build().ok()?))
+}
+
+fn gcs(bucket: &str) -> Option<Arc<dyn ObjectStore>> {
+    use_ring();
+    let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
+    let timeout = GoogleConfigKey::Client(ClientConfigKey::ConnectTimeout);
+    let builder = builder.with_config(timeout, CONNECT_TIMEOUT).with_retry(no_retries());
+    Some(Arc::new(builder.build().ok()?))
+}
+
+fn azure(container: &str) -> Option<Arc<dyn ObjectStore>> {
+    use_ring();
+    let builder = MicrosoftAzureBuilder::from_env().with_container_name(container);
+    let timeout = AzureConfigKey::Client(ClientConfigKey::ConnectTimeout);
+    let builder = builder.with_config(timeout, CONNECT_TIMEOUT).with_retry(no_retries());
+    Some(Arc::new(builder.build().ok()?))
+}
+
+const CONNECT_TIMEOUT: &str = "5s";
+
+/// A request that is sent again by itself can meet what it did before, and call that a conflict.
+fn no_retries() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+/// The cryptography for TLS, unless the program has chosen one.
+fn use_ring() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_or_refused_with_the_reason_and_without_its_secrets() {
+        for (url, location) in [
+            ("memory://", "memory://"),
+            ("memory://one/a/b/", "memory://one/a/b"),
+            ("s3://bucket", "s3://bucket"),
+            ("s3://bucket/some/prefix", "s3://bucket/some/prefix"),
+        ] {
+            assert_eq!(open(url).unwrap().location(), PathBuf::from(location));
+        }
+        for (url, problem) in [
+            ("s3://", "no bucket"),
+            ("s3://KEY:SECRET@bucket/p", "credentials"),
+            ("s3://bucket/p?sig=SECRET", "'?'"),
+            ("s3://bucket/a//b", "characters"),
+            ("ftp://host/p", "only s3://"),
+        ] {
+            let error = open(url).unwrap_err();
+            assert!(error.to_string().contains(problem), "{error}");
+            assert!(!format!("{error:?}").contains("SECRET"), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! A repository in an object store: sessions that outlive the machine. docs/object-store.md has the layout
+//! and the reasons.
+
+mod container;
+mod failure;
+mod head;
+mod last;
+mod list;
+mod location;
+mod names;
+mod nonce;
+mod place;
+mod probe;
+mod read;
+mod record;
+mod remove;
+mod runtime;
+mod store;
+mod swap;
+mod table;
+mod trash;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::ObjectStore;
+
+use crate::backend::{
+    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Summary,
+    Trashed, Unlocked, Usage, WriterState,
+};
+use crate::checkpoint::{Checkpoint, Revision};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::owner::Owner;
+use crate::stream::CheckpointReader;
+use crate::sys::{self, Machine};
+use head::Head;
+use place::{Life, Place};
+use store::{Store, Version};
+use swap::{Expected, Swapped};
+use write::ObjectWriter;
+
+/// A repository in an object store: Amazon S3 and what speaks like it, Google Cloud Storage, Azure Blob
+/// Storage.
+///
+/// Each session is one small object, its head, which is changed on the condition that nobody else did; what
+/// does not fit into that lies in objects that never change. Credentials and endpoints come from the
+/// environment, as the [`object_store`] crate reads it: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT` and so on.
+///
+/// # Calls from async code
+/// All calls block; requests run on a thread of their own. Inside an async runtime that neither panics nor
+/// deadlocks, but the calling thread waits: use `spawn_blocking` or its like.
+#[derive(Clone, Debug)]
+pub struct ObjectBackend {
+    inner: Arc<Inner>,
+}
+
+/// What the backend and its writers share.
+#[derive(Debug)]
+struct Inner {
+    store: Arc<Store>,
+    beat: Duration,
+    /// Who this is.
+    owner: fn() -> Owner,
+    machine: Machine,
+    is_probed: OnceLock<()>,
+}
+
+impl ObjectBackend {
+    /// The repository at a URL: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, or
+    /// `memory://name`, which is in the memory of this process. Nothing is asked of the store yet.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if it is no such URL, or if the environment says contradictory things
+    /// of it.
+    pub fn open(url: &str) -> Result<Self> {
+        location::open(url).map(Self::with)
+    }
+
+    /// The repository in a store that was made in another way. `location` is what it is called.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLocation`] if the prefix has characters that no key may have.
+    pub fn with_store(
+        location: impl Into<PathBuf>,
+        store: Arc<dyn ObjectStore>,
+        prefix: &str,
+    ) -> Result<Self> {
+        let prefix = prefix.trim_matches('/').to_owned();
+        let store = Store::new(location.into(), prefix, Box::new(move || Ok(store.clone())))?;
+        store.path(names::MARKER)?;
+        Ok(Self::with(store))
+    }
+
+    fn with(store: Store) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                store: Arc::new(store),
+                beat: place::BEAT,
+                owner: sys::current_owner,
+                machine: Machine::current(),
+                is_probed: OnceLock::new(),
+            }),
+        }
+    }
+}
+
+impl Inner {
+    /// Sees to it that the store honours conditions, before the first change.
+    fn probe(&self) -> Result<()> {
+        if self.is_probed.get().is_none() {
+            probe::probe(&self.store)?;
+            let _ = self.is_probed.set(());
+        }
+        Ok(())
+    }
+
+    /// The head of a session in which nobody has the place of the writer, or only one that is gone. Where
+    /// that cannot be seen, it watches.
+    fn free_head(&self, id: &SessionId) -> Result<(Head, Version)> {
+        self.probe()?;
+        loop {
+            let (head, version) = self.head(id)?;
+            let Some(place) = &head.writer else { return Ok((head, version)) };
+            let is_free = match place.life(&self.machine) {
+                Life::Lives => false,
+                Life::Gone => true,
+                Life::Elsewhere if place.is_silent(&self.store, id, &version)? => true,
+                Life::Elsewhere => match self.head(id)?.0.has_writer(place.token) {
+                    true => false,
+                    // Another one, or nobody: look again.
+                    false => continue,
+                },
+            };
+            return match is_free {
+                true => Ok((head, version)),
+                false => Err(self.busy(id, place)),
+            };
+        }
+    }
+
+    fn new_place(&self) -> Place {
+        Place::new((self.owner)(), self.machine.clone(), self.beat)
+    }
+
+    fn busy(&self, id: &SessionId, place: &Place) -> Error {
+        Error::Busy { id: id.clone(), owner: Some(Box::new(place.owner.clone())) }
+    }
+
+    fn not_found(&self, id: &SessionId) -> Error {
+        Error::NotFound { id: id.clone(), repository: self.store.location().to_owned() }
+    }
+
+    /// [`Store::swap`] of a head, of the same life of the session.
+    fn swap(
+        &self,
+        id: &SessionId,
+        expected: &Expected,
+        bytes: &Bytes,
+        is_from_ours: impl Fn(&Head) -> bool,
+    ) -> Result<Swapped> {
+        self.store.swap(&names::head(id), expected, bytes, |object| {
+            matches!(Head::read(&object.bytes, object.len), Ok(Some(head)) if is_from_ours(&head))
+        })
+    }
+}
+
+impl Backend for ObjectBackend {
+    fn location(&self) -> &Path {
+        self.inner.store.location()
+    }
+
+    fn create(&self, id: &SessionId, new: &NewSession) -> Result<()> {
+        if new.format.is_some_and(|format| format != Format::Object) {
+            let place = self.location().display().to_string();
+            return Err(Error::Unsupported { what: "a format of local disks", place });
+        }
+        self.inner.probe()?;
+        let head = Head::new(new);
+        let (bytes, mut expected) = (head.to_bytes(), Expected::Nothing);
+        loop {
+            match self.inner.swap(id, &expected, &bytes, |there| there.made == head.made)? {
+                Swapped::Done(_) | Swapped::Since => return Ok(()),
+                Swapped::Other(None) => expected = Expected::Nothing,
+                Swapped::Other(Some(there)) => match Head::read(&there.bytes, there.len) {
+                    Ok(None) => expected = Expected::Version(there.version),
+                    _ => {
+                        let repository = self.location().to_owned();
+                        return Err(Error::AlreadyExists { id: id.clone(), repository });
+                    }
+                },
+            }
+        }
+    }
+
+    fn list(&self) -> Result<Listing> {
+        list::list(&self.inner.store)
+    }
+
+    fn status(&self, id: &SessionId) -> Result<Status> {
+        let (head, _) = self.inner.start_of_head(id)?;
+        let writer = match &head.writer {
+            None => WriterState::Idle,
+            Some(place) => match place.life(&self.inner.machine) {
+                Life::Gone => WriterState::Interrupted(place.owner.clone()),
+                Life::Lives | Life::Elsewhere => WriterState::Live(Some(place.owner.clone())),
+            },
+        };
+        let summary = summary(id, &head, matches!(writer, WriterState::Live(_)));
+        Ok(Status { summary, created: Some(head.created.into()), writer })
+    }
+
+    fn load(&self, id: &SessionId) -> Result<Checkpoint> {
+        self.inner.load(id)
+    }
+
+    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
+        self.inner.load_revision(id, revision)
+    }
+
+    fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader> {
+        self.inner.open_checkpoint(id, revision)
+    }
+
+    fn history(&self, id: &SessionId) -> Result<History> {
+        let (revisions, damaged) = self.inner.history(id)?;
+        let kept = |entry: head::Entry| Kept { info: entry.info(), stored: entry.size };
+        Ok(History { revisions: revisions.into_iter().map(kept).collect(), damaged })
+    }
+
+    fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
+        Ok(Box::new(ObjectWriter::take(&self.inner, id)?))
+    }
+
+    fn writer_for_one_save(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
+        Ok(Box::new(ObjectWriter::for_one_save(&self.inner, id)?))
+    }
+
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        self.inner.unlock(id)
+    }
+
+    fn remove(&self, id: &SessionId) -> Result<Removal> {
+        self.inner.remove(id)
+    }
+
+    fn usage(&self, id: &SessionId) -> Result<Usage> {
+        self.inner.usage(id)
+    }
+
+    fn trash(&self, id: &SessionId) -> Result<Trashed> {
+        self.inner.trash(id)
+    }
+
+    fn trashed(&self) -> Result<Vec<Trashed>> {
+        self.inner.trashed()
+    }
+
+    fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
+        self.inner.restore_trashed(trashed, id)
+    }
+
+    fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
+        self.inner.delete_trashed(trashed)
+    }
+
+    fn last(&self) -> Result<Option<SessionId>> {
+        let Some(id) = last::last(&self.inner.store)? else { return Ok(None) };
+        match self.inner.start_of_head(&id) {
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(Error::Corrupt { .. }) | Ok(_) => Ok(Some(id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set_last(&self, id: &SessionId) -> Result<()> {
+        self.inner.probe()?;
+        self.inner.start_of_head(id)?;
+        last::set_last(&self.inner.store, id)
+    }
+
+    fn directory(&self, _: &SessionId) -> Option<PathBuf> {
+        None
+    }
+}
+
+/// What a head says of its session.
+fn summary(id: &SessionId, head: &Head, live: bool) -> Summary {
+    let newest = head.newest();
+    let saved = newest.map(|newest| newest.saved.into());
+    Summary {
+        id: id.clone(),
+        saved,
+        size: newest.map(|newest| newest.size),
+        labels: newest.map(|newest| newest.labels.clone()).unwrap_or_default(),
+        changed: saved.unwrap_or(head.created.into()),
+        format: Format::Object,
+        live,
+    }
+}

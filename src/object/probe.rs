@@ -1,0 +1,44 @@
+//! Whether a store keeps what everything rests on: that a put may have a condition.
+
+use bytes::Bytes;
+use object_store::PutMode;
+
+use super::failure::{Failure, Kind};
+use super::names::MARKER;
+use super::store::{Store, Version};
+use crate::error::{Error, Result};
+
+/// Refuses a store that would overwrite what it was told not to. All that is put has the same bytes, so
+/// that it does no harm where the conditions are passed over.
+pub(super) fn probe(store: &Store) -> Result<()> {
+    let put = |mode: PutMode| store.put_once(MARKER, Bytes::from_static(b"pitstop 1\n"), mode);
+    // The first may make it; then the second must not.
+    for _ in 0..2 {
+        if is_refused(store, || put(PutMode::Create))? {
+            // Of a version that was never there.
+            let never =
+                Version { e_tag: Some(format!("\"{:032x}\"", 0)), version: Some("1".to_owned()) };
+            return match is_refused(store, || put(PutMode::Update(never.clone())))? {
+                true => Ok(()),
+                false => Err(ignores_conditions(store)),
+            };
+        }
+    }
+    Err(ignores_conditions(store))
+}
+
+fn is_refused(store: &Store, put: impl Fn() -> Result<Version, Failure>) -> Result<bool> {
+    let outcome = store.retrying(put);
+    match outcome {
+        Ok(_) => Ok(false),
+        Err(failure) if failure.kind == Kind::Condition => Ok(true),
+        Err(failure) => Err(failure.at("write", store.place(MARKER))),
+    }
+}
+
+fn ignores_conditions(store: &Store) -> Error {
+    Error::Unsupported {
+        what: "changing an object on a condition, without which two writers cannot be kept apart,",
+        place: store.location().display().to_string(),
+    }
+}

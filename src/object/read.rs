@@ -1,0 +1,257 @@
+//! Reading what a head stands for. Readers take no part in who may write.
+
+use std::io::{Cursor, Read};
+
+use bytes::Bytes;
+
+use super::Inner;
+use super::container::Unreadable;
+use super::head::{Entry, Head, START, Table};
+use super::names;
+use super::record::Reader;
+use super::store::{Object, PIECE, Version};
+use crate::checkpoint::{Checkpoint, Digest, Revision};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::stream::CheckpointReader;
+
+impl Inner {
+    /// A session's head, with the payloads in it.
+    pub(super) fn head(&self, id: &SessionId) -> Result<(Head, Version)> {
+        let object = self.store.get(&names::head(id))?.ok_or_else(|| self.not_found(id))?;
+        self.read_head(id, object)
+    }
+
+    /// A session's head, and of the payloads in it at least the newest.
+    pub(super) fn start_of_head(&self, id: &SessionId) -> Result<(Head, Version)> {
+        let object = self.store.get_start(&names::head(id), START)?;
+        let object = object.ok_or_else(|| self.not_found(id))?;
+        if object.bytes.len() as u64 == object.len {
+            return self.read_head(id, object);
+        }
+        match self.read_head(id, object) {
+            Ok((head, version))
+                if head.newest().is_none_or(|it| it.record.is_some() || it.payload.is_some()) =>
+            {
+                Ok((head, version))
+            }
+            // Many labels: it says more than was read.
+            _ => self.head(id),
+        }
+    }
+
+    fn read_head(&self, id: &SessionId, object: Object) -> Result<(Head, Version)> {
+        match Head::read(&object.bytes, object.len) {
+            Ok(Some(head)) => Ok((head, object.version)),
+            Ok(None) => Err(self.not_found(id)),
+            Err(problem) => Err(self.unreadable(&names::head(id), problem)),
+        }
+    }
+
+    pub(super) fn load(&self, id: &SessionId) -> Result<Checkpoint> {
+        self.as_it_stands(id, false, |head| {
+            let newest = head.newest().ok_or_else(|| Error::NoCheckpoint { id: id.clone() })?;
+            match self.checkpoint(id, head, newest) {
+                Err(Error::Corrupt { place, problem, .. }) => {
+                    let newest_good = self.newest_good(id, newest);
+                    Err(Error::Corrupt { place, problem, newest_good })
+                }
+                outcome => outcome,
+            }
+        })
+    }
+
+    /// The newest revision below this one that can be loaded.
+    fn newest_good(&self, id: &SessionId, below: &Entry) -> Option<Revision> {
+        let (older, _) = self.history(id).ok()?;
+        let older = older.into_iter().filter(|entry| entry.revision < below.revision);
+        let mut revisions = older.map(|entry| Revision::from_number(entry.revision));
+        revisions.find(|revision| self.load_revision(id, *revision).is_ok())
+    }
+
+    pub(super) fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
+        let none = || Error::NoRevision { id: id.clone(), revision };
+        let number = revision.number().ok_or_else(none)?;
+        self.as_it_stands(id, true, |head| match self.find(head, &head.table, number)? {
+            Found::Entry(entry) => self.checkpoint(id, head, &entry),
+            Found::Nothing => Err(none()),
+            Found::Missing(key) => Ok(Err(key)),
+        })
+    }
+
+    /// The revisions that are kept, the newest first, and those that are lost.
+    pub(super) fn history(&self, id: &SessionId) -> Result<(Vec<Entry>, Vec<Revision>)> {
+        self.as_it_stands(id, false, |head| {
+            let (mut entries, mut damaged) = (head.table.entries.clone(), Vec::new());
+            let mut packs = head.table.packs.clone();
+            while !packs.is_empty() {
+                let pack = packs.remove(0);
+                match self.pack(&pack.name, head) {
+                    Ok(Ok(table)) => {
+                        entries.extend(table.entries);
+                        packs.splice(0..0, table.packs);
+                    }
+                    Ok(Err(missing)) => return Ok(Err(missing)),
+                    Err(Error::Corrupt { .. }) => {
+                        damaged
+                            .extend((pack.oldest..=pack.newest).rev().map(Revision::from_number));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(Ok((entries, damaged)))
+        })
+    }
+
+    fn find(&self, head: &Head, table: &Table, revision: u64) -> Result<Found> {
+        if let Some(entry) = table.entries.iter().find(|entry| entry.revision == revision) {
+            return Ok(Found::Entry(entry.clone()));
+        }
+        let mut packs = table.packs.iter();
+        match packs.find(|pack| (pack.oldest..=pack.newest).contains(&revision)) {
+            None => Ok(Found::Nothing),
+            Some(pack) => match self.pack(&pack.name, head)? {
+                Ok(table) => self.find(head, &table, revision),
+                Err(missing) => Ok(Found::Missing(missing)),
+            },
+        }
+    }
+
+    pub(super) fn pack(&self, name: &str, head: &Head) -> Result<Present<Table>> {
+        let key = format!("{}/{name}", names::records(head.made));
+        let Some(object) = self.store.get(&key)? else { return Ok(Err(key)) };
+        match Table::from_pack(&object.bytes) {
+            Ok(table) => Ok(Ok(table)),
+            Err(problem) => Err(self.unreadable(&key, problem)),
+        }
+    }
+
+    /// The checkpoint of an entry, every byte checked.
+    fn checkpoint(
+        &self,
+        id: &SessionId,
+        head: &Head,
+        entry: &Entry,
+    ) -> Result<Present<Checkpoint>> {
+        let (key, data) = match (&entry.record, &entry.payload) {
+            (Some(name), _) => {
+                let key = format!("{}/{name}", names::records(head.made));
+                match self.record(&key, entry.size)? {
+                    Some(data) => (key, data),
+                    None => return Ok(Err(key)),
+                }
+            }
+            (None, payload) => (names::head(id), payload.clone().unwrap_or_default()),
+        };
+        if data.len() as u64 != entry.size || Digest::of(&data) != entry.digest() {
+            return Err(self.not_what_was_saved(&key, entry));
+        }
+        Ok(Ok(Checkpoint { info: entry.info(), data: data.into() }))
+    }
+
+    /// A record that is to be of this size; `None` if there is none.
+    fn record(&self, key: &str, size: u64) -> Result<Option<Bytes>> {
+        let Some(mut reader) = Reader::open(&self.store, key, size)? else { return Ok(None) };
+        let mut data = Vec::with_capacity(size as usize);
+        reader.read_to_end(&mut data).map_err(|source| Error::Storage {
+            step: "read",
+            place: self.store.place(key),
+            source,
+        })?;
+        Ok(Some(data.into()))
+    }
+
+    /// A checkpoint to be read in pieces.
+    pub(super) fn open_checkpoint(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+    ) -> Result<CheckpointReader> {
+        let number = revision.map(|it| it.number().unwrap_or(0));
+        let large = self.as_it_stands(id, false, |head| {
+            let newest = head.newest().ok_or_else(|| Error::NoCheckpoint { id: id.clone() });
+            let found = match number {
+                None => Found::Entry(newest?.clone()),
+                Some(number) => self.find(head, &head.table, number)?,
+            };
+            let entry = match found {
+                Found::Entry(entry) if entry.size > PIECE as u64 => entry,
+                Found::Missing(key) => return Ok(Err(key)),
+                _ => return Ok(Ok(None)),
+            };
+            let name = entry.record.clone().unwrap_or_default();
+            let key = format!("{}/{name}", names::records(head.made));
+            let Some(reader) = Reader::open(&self.store, &key, entry.size)? else {
+                return Ok(Err(key));
+            };
+            if reader.digest()? != Some(entry.digest()) {
+                return Err(self.not_what_was_saved(&key, &entry));
+            }
+            let reader = Reader::open(&self.store, &key, entry.size)?;
+            Ok(reader.map(|it| Some(CheckpointReader::new(entry.info(), it))).ok_or(key))
+        });
+        let loaded = match (large, revision) {
+            (Ok(Some(reader)), _) => return Ok(reader),
+            // With what is still good.
+            (Ok(None) | Err(Error::Corrupt { .. }), None) => self.load(id)?,
+            (Ok(None), Some(revision)) => self.load_revision(id, revision)?,
+            (Err(error), _) => return Err(error),
+        };
+        Ok(CheckpointReader::new(loaded.info, Cursor::new(loaded.data)))
+    }
+
+    /// Reads what a head names. An object that it names may go while that is read, as the history moves on:
+    /// then another head stands, and that is read. One that is gone while the same head stands is damage.
+    fn as_it_stands<T>(
+        &self,
+        id: &SessionId,
+        whole: bool,
+        read: impl Fn(&Head) -> Result<Present<T>>,
+    ) -> Result<T> {
+        let get = || if whole { self.head(id) } else { self.start_of_head(id) };
+        let (mut head, _) = get()?;
+        loop {
+            let missing = match read(&head)? {
+                Ok(it) => return Ok(it),
+                Err(missing) => missing,
+            };
+            let (now, _) = get()?;
+            if now.nonce == head.nonce {
+                return Err(self.corrupt(
+                    &missing,
+                    "it is gone, or has another length".to_owned(),
+                    None,
+                ));
+            }
+            head = now;
+        }
+    }
+
+    fn not_what_was_saved(&self, key: &str, entry: &Entry) -> Error {
+        let problem = format!("revision {} is not what was saved", entry.revision);
+        self.corrupt(key, problem, None)
+    }
+
+    pub(super) fn unreadable(&self, key: &str, problem: Unreadable) -> Error {
+        match problem {
+            Unreadable::Damaged(problem) => self.corrupt(key, problem, None),
+            Unreadable::Newer => Error::Unsupported {
+                what: "an object of a newer format",
+                place: self.store.place(key).display().to_string(),
+            },
+        }
+    }
+
+    fn corrupt(&self, key: &str, problem: String, newest_good: Option<Revision>) -> Error {
+        Error::Corrupt { place: self.store.place(key), problem, newest_good }
+    }
+}
+
+/// What was read, or the key of an object that is not there.
+type Present<T> = std::result::Result<T, String>;
+
+enum Found {
+    Entry(Entry),
+    Nothing,
+    Missing(String),
+}

@@ -1,0 +1,205 @@
+//! Payloads that do not fit into a head: objects of their own, which go in pieces if they are long.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
+use object_store::retry::{RetryContext, RetryFailure, RetryPolicy};
+use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
+
+use super::store::{PIECE, Patience, Store, Version};
+use crate::checkpoint::{Digest, Digester};
+use crate::error::Result;
+use crate::stream::input_failed;
+
+/// How many pieces are on their way at once.
+const AT_ONCE: usize = 4;
+
+/// A record as it was put.
+pub(super) struct Put {
+    pub(super) size: u64,
+    pub(super) digest: Digest,
+}
+
+/// Puts all that a source gives.
+pub(super) fn put(store: &Store, key: &str, source: &mut dyn Read) -> Result<Put> {
+    let mut digest = Digester::default();
+    let first = piece(source)?;
+    digest.add(&first);
+    if first.len() < PIECE {
+        store.put(key, first)?;
+        return Ok(Put { size: digest.size(), digest: digest.digest() });
+    }
+    let mut upload = Upload::begin(store, key)?;
+    let mut next = Ok(first);
+    loop {
+        match next {
+            Ok(piece) if piece.is_empty() => break,
+            Ok(piece) => upload.add(piece)?,
+            Err(error) => {
+                upload.abort();
+                return Err(error);
+            }
+        }
+        next = piece(source).inspect(|piece| digest.add(piece));
+    }
+    upload.finish(digest.size())?;
+    Ok(Put { size: digest.size(), digest: digest.digest() })
+}
+
+/// The next piece; a short one is the last.
+fn piece(source: &mut dyn Read) -> Result<Bytes> {
+    let mut piece = Vec::new();
+    source.take(PIECE as u64).read_to_end(&mut piece).map_err(input_failed)?;
+    Ok(piece.into())
+}
+
+/// An object that is being put in pieces. It is there when it is finished, and not before.
+struct Upload<'a> {
+    store: &'a Store,
+    key: &'a str,
+    write: Option<WriteMultipart>,
+}
+
+impl<'a> Upload<'a> {
+    fn begin(store: &'a Store, key: &'a str) -> Result<Self> {
+        let (path, patience) = (store.path(key)?, store.patience);
+        let begun = store.retry(move |store| {
+            let path = path.clone();
+            async move {
+                let options = PutMultipartOptions::default().with_retry_policy(Arc::new(patience));
+                store.put_multipart_opts(&path, options).await
+            }
+            .boxed()
+        });
+        let begun = begun.map_err(|failure| failure.at("write", store.place(key)))?;
+        let write = Some(WriteMultipart::new_with_chunk_size(begun, PIECE));
+        Ok(Self { store, key, write })
+    }
+
+    fn add(&mut self, piece: Bytes) -> Result<()> {
+        let Some(mut write) = self.write.take() else { return Ok(()) };
+        let added = self.store.attempt(|_| {
+            async move {
+                write.wait_for_capacity(AT_ONCE).await?;
+                write.put(piece);
+                Ok(write)
+            }
+            .boxed()
+        });
+        self.write =
+            Some(added.map_err(|failure| failure.at("write", self.store.place(self.key)))?);
+        Ok(())
+    }
+
+    fn finish(mut self, size: u64) -> Result<()> {
+        let Some(write) = self.write.take() else { return Ok(()) };
+        let finished = self.store.attempt(|_| async move { write.finish().await }.boxed());
+        let Err(failure) = finished else { return Ok(()) };
+        // The answer may be lost; and only a whole object is there at all.
+        match self.store.get_start(self.key, 1)? {
+            Some(object) if object.len == size => Ok(()),
+            _ => Err(failure.at("write", self.store.place(self.key))),
+        }
+    }
+
+    fn abort(mut self) {
+        if let Some(write) = self.write.take() {
+            let _ = self.store.attempt(|_| async move { write.abort().await }.boxed());
+        }
+    }
+}
+
+/// A piece is sent again where that may help: it is the same each time.
+impl RetryPolicy for Patience {
+    fn retry<'a, 'b>(
+        &'a self,
+        context: RetryContext,
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'b>>
+    where
+        'a: 'b,
+    {
+        let is_passing = match context.failure {
+            RetryFailure::Status(status) => {
+                status.is_server_error() || [408, 429].contains(&status.as_u16())
+            }
+            _ => true,
+        };
+        let again = is_passing && context.elapsed < self.retry;
+        let pause = Duration::from_millis(100) * context.attempt.min(20) as u32;
+        async move {
+            if again {
+                tokio::time::sleep(pause).await;
+            }
+            again
+        }
+        .boxed()
+    }
+}
+
+/// Reads a version of a record from its beginning to its end.
+pub(super) struct Reader {
+    store: Arc<Store>,
+    key: String,
+    version: Version,
+    size: u64,
+    at: u64,
+    piece: Bytes,
+}
+
+impl Reader {
+    /// `None` if there is no such record, or it has another size.
+    pub(super) fn open(store: &Arc<Store>, key: &str, size: u64) -> Result<Option<Self>> {
+        let Some(first) = store.get_start(key, PIECE as u64)? else { return Ok(None) };
+        if first.len != size {
+            return Ok(None);
+        }
+        let (at, piece) = (first.bytes.len() as u64, first.bytes);
+        let (store, key) = (store.clone(), key.to_owned());
+        Ok(Some(Self { store, key, version: first.version, size, at, piece }))
+    }
+
+    /// The digest of all of it; `None` if it went meanwhile.
+    pub(super) fn digest(mut self) -> Result<Option<Digest>> {
+        let mut digest = Digester::default();
+        while self.fill()? {
+            digest.add(&self.piece);
+            self.piece.clear();
+        }
+        Ok((digest.size() == self.size).then(|| digest.digest()))
+    }
+
+    /// Gets the next piece if that is needed; whether there is one.
+    fn fill(&mut self) -> Result<bool> {
+        if self.piece.is_empty() && self.at < self.size {
+            let part = self.at..self.size.min(self.at + PIECE as u64);
+            if let Some(object) = self.store.get_part(&self.key, part, Some(&self.version))? {
+                self.at += object.bytes.len() as u64;
+                self.piece = object.bytes;
+            }
+        }
+        Ok(!self.piece.is_empty())
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.fill()? {
+            return Ok(0);
+        }
+        let len = buffer.len().min(self.piece.len());
+        self.piece.copy_to_slice(&mut buffer[..len]);
+        Ok(len)
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({})", self.key)
+    }
+}

@@ -1,0 +1,108 @@
+//! What goes: whole sessions, and objects that no head names any more.
+
+use std::collections::HashSet;
+
+use super::head::{Head, Table};
+use super::nonce::Nonce;
+use super::place::Life;
+use super::swap::{Expected, Swapped};
+use super::{Inner, names};
+use crate::backend::{Removal, Unlocked};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+
+impl Inner {
+    /// Puts a tombstone in the place of the head, and then deletes what that stood for. The tombstone stays:
+    /// a delete has no condition, so that it could hit a session that was made anew under that name.
+    pub(super) fn remove(&self, id: &SessionId) -> Result<Removal> {
+        let (head, mut version) = self.free_head(id)?;
+        while !self.bury_once(id, &version, head.made)? {
+            version = match self.free_head(id) {
+                Ok((now, version)) if now.made == head.made => version,
+                // Somebody else was faster.
+                Ok(_) | Err(Error::NotFound { .. }) => break,
+                Err(error) => return Err(error),
+            };
+        }
+        let mut keys = self.objects(head.made)?;
+        keys.push(names::beat(id));
+        Ok(Removal { remains: self.store.delete(&keys) })
+    }
+
+    /// Frees the place of a writer that cannot be seen, on a person's word.
+    pub(super) fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        self.probe()?;
+        loop {
+            let (head, version) = self.head(id)?;
+            let Some(place) = &head.writer else { return Ok(Unlocked::Nothing) };
+            match place.life(&self.machine) {
+                Life::Lives => return Err(self.busy(id, place)),
+                Life::Gone => return Ok(Unlocked::Nothing),
+                Life::Elsewhere => (),
+            }
+            let next = Head { epoch: head.epoch + 1, writer: None, ..head.next() };
+            match self.swap(id, &Expected::Version(version), &next.to_bytes(), |_| false)? {
+                Swapped::Done(_) | Swapped::Since => {
+                    return Ok(Unlocked::Displaced(place.owner.clone()));
+                }
+                Swapped::Other(_) => (),
+            }
+        }
+    }
+
+    /// Deletes what a head gave up.
+    pub(super) fn delete_dropped(&self, id: &SessionId, head: &Head, dropped: &Table) {
+        let prefix = names::records(head.made);
+        let keys: Vec<_> = dropped.objects().map(|name| format!("{prefix}/{name}")).collect();
+        if !keys.is_empty() {
+            self.store.discard(&keys);
+        }
+        if !dropped.packs.is_empty() {
+            // They named records.
+            self.collect_garbage(id, head);
+        }
+    }
+
+    /// Deletes what this head does not name and no later one can: what came with a revision that it has or
+    /// had. A record that is being written, for a save that follows, has a higher one.
+    pub(super) fn collect_garbage(&self, id: &SessionId, head: &Head) {
+        let prefix = names::records(head.made);
+        let outcome = self.named(id, head).and_then(|named| {
+            let newest = head.revision().number().unwrap_or(0);
+            let is_garbage = |key: &String| {
+                let name = key.strip_prefix(&prefix).map(|it| it.trim_start_matches('/'));
+                name.is_some_and(|name| {
+                    !named.contains(name)
+                        && names::record_revision(name).is_some_and(|it| it <= newest)
+                })
+            };
+            let keys = self.objects(head.made)?.into_iter();
+            Ok(keys.filter(is_garbage).collect::<Vec<_>>())
+        });
+        match outcome {
+            Ok(keys) => self.store.discard(&keys),
+            Err(error) => tracing::debug!(%error, "could not look for what is no longer needed"),
+        }
+    }
+
+    /// The names of all objects that a head stands for, through packs as well.
+    fn named(&self, id: &SessionId, head: &Head) -> Result<HashSet<String>> {
+        let mut named: HashSet<String> = head.table.objects().cloned().collect();
+        let mut packs: Vec<_> = head.table.packs.iter().map(|pack| pack.name.clone()).collect();
+        while let Some(name) = packs.pop() {
+            let table = self.pack(&name, head)?.map_err(|_| self.not_found(id))?;
+            packs.extend(table.packs.iter().map(|pack| pack.name.clone()));
+            named.extend(table.objects().cloned());
+        }
+        Ok(named)
+    }
+
+    /// The keys of the records and packs of one life of a session.
+    pub(super) fn objects(&self, made: Nonce) -> Result<Vec<String>> {
+        let prefix = names::records(made);
+        let objects = self.store.list([prefix.clone()])?;
+        let key =
+            |it: &object_store::ObjectMeta| Some(format!("{prefix}/{}", it.location.filename()?));
+        Ok(objects.iter().filter_map(key).collect())
+    }
+}

@@ -1,0 +1,59 @@
+//! The thread on which every request runs, so that a blocking call neither needs nor disturbs a runtime
+//! of the program's own.
+
+use std::future::Future;
+use std::io;
+use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+
+/// Runs a future on that thread and waits for it. A program's own runtime is not entered, so this may be
+/// called from inside one; like any blocking call, it keeps the thread that calls it.
+pub(super) fn wait<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> io::Result<T> {
+    let (send, receive) = mpsc::sync_channel(1);
+    handle()?.spawn(async move {
+        // Whoever waits may be gone: a thread that panicked.
+        let _ = send.send(future.await);
+    });
+    receive.recv().map_err(|_| io::Error::other("the request was not carried out"))
+}
+
+/// Where futures run. There is one thread in a process; a fork makes another process, without it.
+pub(super) fn handle() -> io::Result<Handle> {
+    static RUNTIME: Mutex<Option<(u32, Handle)>> = Mutex::new(None);
+    let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*runtime {
+        Some((process, handle)) if *process == std::process::id() => Ok(handle.clone()),
+        _ => {
+            let handle = start()?;
+            *runtime = Some((std::process::id(), handle.clone()));
+            Ok(handle)
+        }
+    }
+}
+
+fn start() -> io::Result<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let work = move || runtime.block_on(std::future::pending::<()>());
+    thread::Builder::new().name("pitstop-object".to_owned()).spawn(work)?;
+    Ok(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_works_inside_a_runtime_and_what_panics_there_is_an_error_here() {
+        let outside = Builder::new_current_thread().build().unwrap();
+        let answer = outside.block_on(async { wait(async { 42 }).unwrap() });
+        assert_eq!(answer, 42);
+        assert!(wait(async { panic!("on purpose") }).is_err());
+        assert_eq!(wait(async { 43 }).unwrap(), 43);
+    }
+}

@@ -1,0 +1,113 @@
+//! Which revisions are kept, and where: in the head, in records of their own, or in packs.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use super::container::{self, Unreadable};
+use super::head::{Entry, PackRef, Table};
+use super::names;
+use super::nonce::Nonce;
+use crate::checkpoint::Retention;
+
+const PACK: &[u8; 8] = b"PITSPACK";
+
+/// So many bytes of older payloads a head may hold. It is what [`Retention::Default`] keeps at most,
+/// beside the newest, of checkpoints that fit into the head: then no pack is ever needed.
+const OLDER_INLINE: u64 = 7 * super::head::INLINE as u64;
+
+/// So many entries a head or a pack may have.
+const ENTRIES: usize = 64;
+
+/// So many packs a head may name; more are named by a pack.
+const PACKS: usize = 64;
+
+/// A pack: what is written, under which name.
+pub(super) struct Pack {
+    pub(super) name: String,
+    pub(super) bytes: Bytes,
+}
+
+impl Table {
+    /// Makes an entry the newest.
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.entries.insert(0, entry);
+    }
+
+    /// Whether some saving of this revision made it, by its nonce.
+    pub(super) fn has(&self, nonce: Nonce) -> bool {
+        self.entries.iter().any(|entry| entry.nonce == nonce)
+    }
+
+    /// Drops what the rule does not keep, and returns it.
+    pub(super) fn forget(&mut self, retention: Retention, now: SystemTime) -> Table {
+        let newest = self.entries.first().map_or(0, |entry| entry.size);
+        let (mut kept, mut bytes) = (0, 0);
+        let mut keep = |count: usize, size: u64, saved: SystemTime| {
+            let (before, within) = (kept, bytes + size);
+            (kept, bytes) = (kept + count, within);
+            let age = || now.duration_since(saved).unwrap_or_default();
+            before < 2
+                || match retention {
+                    Retention::Default => before < 16 && within <= (newest * 8).max(64 * 1024),
+                    Retention::Revisions(most) => before < most,
+                    Retention::Bytes(most) => within <= most,
+                    Retention::Age(most) => age() <= most,
+                    Retention::All => true,
+                }
+        };
+        let entries =
+            self.entries.iter().take_while(|it| keep(1, it.size, it.saved.into())).count();
+        let packs = match entries == self.entries.len() {
+            true => {
+                self.packs.iter().take_while(|it| keep(it.count, it.bytes, it.saved.into())).count()
+            }
+            false => 0,
+        };
+        Table { entries: self.entries.split_off(entries), packs: self.packs.split_off(packs) }
+    }
+
+    /// Moves what is older than the newest into a pack, if it has become too much for a head.
+    pub(super) fn spill(&mut self) -> Option<Pack> {
+        let older = self.entries.iter().skip(1);
+        let inline: u64 = older.filter(|it| it.record.is_none()).map(|it| it.size).sum();
+        if inline <= OLDER_INLINE && self.entries.len() <= ENTRIES {
+            return None;
+        }
+        let newest = self.entries.first()?.revision;
+        let entries = self.entries.split_off(1);
+        let packs = match self.packs.len() >= PACKS {
+            true => std::mem::take(&mut self.packs),
+            false => Vec::new(),
+        };
+        let (first, last) = (entries.first()?, entries.last()?);
+        let nested = |it: fn(&PackRef) -> u64| packs.iter().map(it).sum::<u64>();
+        let reference = PackRef {
+            // Named after the revision that it comes with, as every object is.
+            name: format!("{}.pack", names::record(newest, Nonce::fresh())),
+            newest: first.revision,
+            oldest: packs.last().map_or(last.revision, |it| it.oldest),
+            count: entries.len() + packs.iter().map(|it| it.count).sum::<usize>(),
+            bytes: entries.iter().map(|it| it.size).sum::<u64>() + nested(|it| it.bytes),
+            saved: first.saved,
+        };
+        let table = Table { entries, packs };
+        let bytes = container::write(PACK, &table, table.inline(), |len| len);
+        let name = reference.name.clone();
+        self.packs.insert(0, reference);
+        Some(Pack { name, bytes })
+    }
+
+    /// Reads a pack.
+    pub(super) fn from_pack(bytes: &Bytes) -> Result<Self, Unreadable> {
+        let (mut table, payloads): (Self, Bytes) = container::read(PACK, bytes)?;
+        table.attach(&payloads, payloads.len() as u64)?;
+        Ok(table)
+    }
+
+    /// The objects that it names itself.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &String> {
+        let records = self.entries.iter().filter_map(|entry| entry.record.as_ref());
+        records.chain(self.packs.iter().map(|pack| &pack.name))
+    }
+}

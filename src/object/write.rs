@@ -1,0 +1,258 @@
+//! The one writer of a session, and saving.
+
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use super::head::{Entry, Head, INLINE, Table};
+use super::nonce::Nonce;
+use super::place::Held;
+use super::store::{PIECE, Version};
+use super::swap::{Expected, Swapped};
+use super::{Inner, names, record};
+use crate::backend::BackendWriter;
+use crate::checkpoint::{CheckpointInfo, Digest, Revision, SaveOptions};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::stream::input_failed;
+
+/// Whoever may save now.
+#[derive(Debug)]
+pub(super) struct ObjectWriter {
+    inner: Arc<Inner>,
+    id: SessionId,
+    /// What this writer knows to stand.
+    head: Head,
+    version: Expected,
+    replaces: Option<SessionId>,
+    /// The place that it has; none if it came for one save alone.
+    place: Option<(Nonce, Held)>,
+    /// An outcome was indeterminate: another head than this may stand.
+    is_unsure: bool,
+    process: u32,
+}
+
+/// What is to be saved.
+enum Payload {
+    Here(Bytes),
+    /// An object that was put already.
+    Record(String, record::Put),
+}
+
+impl ObjectWriter {
+    /// Takes the place of the writer, until it is dropped.
+    pub(super) fn take(inner: &Arc<Inner>, id: &SessionId) -> Result<Self> {
+        loop {
+            let (head, version) = inner.free_head(id)?;
+            let was_left = head.writer.is_some();
+            let place = inner.new_place();
+            let next = Head { epoch: head.epoch + 1, writer: Some(place.clone()), ..head.next() };
+            let held = Held::new(&place, &inner.store, id);
+            let expected = Expected::Version(version);
+            match inner.swap(id, &expected, &next.to_bytes(), |_| false)? {
+                Swapped::Done(version) => {
+                    let writer = Self::new(inner, id, next, version, Some((place.token, held)));
+                    if was_left {
+                        // Whoever was here may have left a record that nobody names.
+                        inner.collect_garbage(id, &writer.head);
+                    }
+                    return Ok(writer);
+                }
+                Swapped::Since | Swapped::Other(_) => (),
+            }
+        }
+    }
+
+    /// Comes for one save: that changes the head at once, and needs no place.
+    pub(super) fn for_one_save(inner: &Arc<Inner>, id: &SessionId) -> Result<Self> {
+        let (head, version) = inner.free_head(id)?;
+        Ok(Self::new(inner, id, head, version, None))
+    }
+
+    fn new(
+        inner: &Arc<Inner>,
+        id: &SessionId,
+        head: Head,
+        version: Version,
+        place: Option<(Nonce, Held)>,
+    ) -> Self {
+        Self {
+            inner: inner.clone(),
+            id: id.clone(),
+            replaces: head.replaces.as_ref().and_then(|id| SessionId::new(id).ok()),
+            head,
+            version: Expected::Version(version),
+            place,
+            is_unsure: false,
+            process: std::process::id(),
+        }
+    }
+
+    /// Finds out what stands. It is a conflict if this is the writer no more.
+    fn refresh(&mut self, expected: Revision) -> Result<()> {
+        let found = match &self.place {
+            Some((token, _)) => {
+                let found = self.inner.head(&self.id);
+                match found {
+                    Ok((head, version)) if head.has_writer(*token) => Ok((head, version)),
+                    Ok((head, _)) => Err(self.conflict(expected, head.revision())),
+                    Err(Error::NotFound { .. }) => Err(self.conflict(expected, Revision::NONE)),
+                    Err(error) => Err(error),
+                }
+            }
+            None => self.inner.free_head(&self.id),
+        };
+        let (head, version) = found?;
+        (self.head, self.version) = (head, Expected::Version(version));
+        self.is_unsure = false;
+        Ok(())
+    }
+
+    fn conflict(&self, expected: Revision, found: Revision) -> Error {
+        Error::Conflict { id: self.id.clone(), expected, found }
+    }
+
+    /// Changes the head, again and again if somebody else did so who may.
+    fn change<T>(
+        &mut self,
+        mut change: impl FnMut(&Self) -> Result<(Head, T)>,
+        is_in: impl Fn(&Head, &T) -> bool,
+    ) -> Result<T> {
+        if self.process != std::process::id() {
+            let what = "writing after a fork, by the writer of its parent,";
+            return Err(Error::Unsupported { what, place: self.id.to_string() });
+        }
+        let expected = self.head.revision();
+        if self.is_unsure {
+            self.refresh(expected)?;
+        }
+        loop {
+            let (next, made) = change(self)?;
+            let bytes = next.to_bytes();
+            let is_from_ours = |there: &Head| is_in(there, &made);
+            let swapped = self.inner.swap(&self.id, &self.version, &bytes, is_from_ours);
+            self.is_unsure =
+                matches!(swapped, Err(Error::Indeterminate { .. }) | Ok(Swapped::Since));
+            match swapped? {
+                Swapped::Done(version) => {
+                    (self.head, self.version) = (next, Expected::Version(version));
+                    return Ok(made);
+                }
+                Swapped::Since => return Ok(made),
+                Swapped::Other(_) => self.refresh(expected)?,
+            }
+        }
+    }
+
+    /// Makes a payload the newest checkpoint. A longer one is put first, under a name that says with which
+    /// revision it came: whoever clears away what an older head does not name leaves newer ones alone.
+    fn save_payload(&mut self, payload: &Payload, options: &SaveOptions) -> Result<CheckpointInfo> {
+        options.check_labels()?;
+        let is_in = |there: &Head, (entry, _): &(Entry, Table)| there.table.has(entry.nonce);
+        let change = |writer: &Self| {
+            let newest = writer.head.revision();
+            if let Some(expected) = options.conflicts(newest) {
+                return Err(writer.conflict(expected, newest));
+            }
+            let number = options.number.unwrap_or(newest.number().unwrap_or(0) + 1);
+            let (size, digest) = match payload {
+                Payload::Here(data) => (data.len() as u64, Digest::of(data)),
+                Payload::Record(_, put) => (put.size, put.digest),
+            };
+            let info = CheckpointInfo {
+                revision: Revision::from_number(number),
+                saved: options.saved.unwrap_or_else(SystemTime::now),
+                size,
+                digest,
+                labels: options.labels.clone(),
+            };
+            let mut entry = Entry::new(&info, Nonce::fresh());
+            match payload {
+                Payload::Here(data) if data.len() <= INLINE => entry.payload = Some(data.clone()),
+                Payload::Here(data) => {
+                    let name = names::record(number, entry.nonce);
+                    record::put(&writer.inner.store, &writer.key(&name), &mut data.as_ref())?;
+                    entry.record = Some(name);
+                }
+                Payload::Record(name, _) => entry.record = Some(name.clone()),
+            }
+            let mut next = writer.head.next();
+            if writer.place.is_none() {
+                // Whoever had the place is gone.
+                next.writer = None;
+            }
+            next.table.push(entry.clone());
+            let dropped = next.table.forget(options.retention, SystemTime::now());
+            if let Some(pack) = next.table.spill() {
+                writer.inner.store.put(&writer.key(&pack.name), pack.bytes)?;
+            }
+            Ok((next, (entry, dropped)))
+        };
+        let (entry, dropped) = self.change(change, is_in)?;
+        self.inner.delete_dropped(&self.id, &self.head, &dropped);
+        Ok(entry.info())
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}/{name}", names::records(self.head.made))
+    }
+}
+
+impl BackendWriter for ObjectWriter {
+    fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
+        self.save_payload(&Payload::Here(Bytes::copy_from_slice(data)), options)
+    }
+
+    fn save_from(
+        &mut self,
+        source: &mut dyn Read,
+        options: &SaveOptions,
+    ) -> Result<CheckpointInfo> {
+        let mut first = Vec::new();
+        source.take(PIECE as u64).read_to_end(&mut first).map_err(input_failed)?;
+        if first.len() < PIECE {
+            return self.save_payload(&Payload::Here(first.into()), options);
+        }
+        if self.place.is_none() {
+            // A source gives its bytes once: nobody may come between.
+            *self = Self::take(&self.inner, &self.id)?;
+        }
+        let newest = self.head.revision();
+        if let Some(expected) = options.conflicts(newest) {
+            return Err(self.conflict(expected, newest));
+        }
+        let number = options.number.unwrap_or(newest.number().unwrap_or(0) + 1);
+        let name = names::record(number, Nonce::fresh());
+        let mut source = Cursor::new(first).chain(source);
+        let put = record::put(&self.inner.store, &self.key(&name), &mut source)?;
+        self.save_payload(&Payload::Record(name, put), options)
+    }
+
+    fn replaces(&self) -> Option<&SessionId> {
+        self.replaces.as_ref()
+    }
+
+    fn set_replaced(&mut self) -> Result<()> {
+        let change = |writer: &Self| Ok((Head { replaces: None, ..writer.head.next() }, ()));
+        self.change(change, |_, ()| false)?;
+        self.replaces = None;
+        Ok(())
+    }
+}
+
+impl Drop for ObjectWriter {
+    /// Gives the place back.
+    fn drop(&mut self) {
+        if self.place.is_none() || self.process != std::process::id() {
+            return;
+        }
+        let change = |writer: &Self| Ok((Head { writer: None, ..writer.head.next() }, ()));
+        // If that fails, the next one of this machine sees that this process has no such writer any
+        // more; one elsewhere, that it is silent.
+        if let Err(error) = self.change(change, |_, ()| false) {
+            tracing::debug!(session = %self.id, %error, "the writer's place could not be given back");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Which machine a process runs on, and whether it still does.
+
+use std::os::unix::fs::MetadataExt;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
+
+use super::host::{current_owner, start_time};
+
+/// What tells one system from another, so that a process of this one can be told from one elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    /// The name of the machine.
+    host: String,
+    /// Which machine it is; empty if it does not know. A hash, since the number itself is not to be shown.
+    id: String,
+    /// The kernel's id of the boot.
+    boot_id: String,
+    /// Where process ids are counted; 0 if that is not known.
+    pid_namespace: u64,
+}
+
+impl Machine {
+    pub(crate) fn current() -> Self {
+        let owner = current_owner();
+        let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        let id = match id.trim() {
+            "" => String::new(),
+            id => format!("{:016x}", XxHash3_64::oneshot(format!("pitstop {id}").as_bytes())),
+        };
+        let pid_namespace = std::fs::metadata("/proc/self/ns/pid").map_or(0, |it| it.ino());
+        Self { host: owner.host, id, boot_id: owner.boot_id, pid_namespace }
+    }
+
+    /// Whether process ids mean the same on both.
+    pub(crate) fn is_same_system(&self, other: &Self) -> bool {
+        let known = !self.boot_id.is_empty() && self.pid_namespace != 0;
+        known && (&self.boot_id, self.pid_namespace) == (&other.boot_id, other.pid_namespace)
+    }
+
+    /// Whether this is the other one before it was started anew, so that no process of it is left.
+    pub(crate) fn was_restarted(&self, other: &Self) -> bool {
+        let known = !self.id.is_empty() && !self.boot_id.is_empty() && !other.boot_id.is_empty();
+        known && (&self.host, &self.id) == (&other.host, &other.id) && self.boot_id != other.boot_id
+    }
+}
+
+/// Whether a process of this system runs, and is the one that started then.
+pub(crate) fn is_running(pid: u32, started: u64) -> bool {
+    let id = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let Some(id) = id else { return false };
+    if test_kill_process(id) == Err(Errno::SRCH) {
+        return false;
+    }
+    // What may not be looked into may be the one.
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => !is_zombie(&stat) && start_time(&stat).is_none_or(|time| time == started),
+        Err(_) => true,
+    }
+}
+
+/// Whether it has ended, and only its parent was not told yet.
+fn is_zombie(stat: &str) -> bool {
+    stat.rsplit_once(')').is_some_and(|(_, after)| after.trim_start().starts_with(['Z', 'X']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_from_one_that_is_gone() {
+        let owner = current_owner();
+        assert!(is_running(owner.pid, owner.start_time));
+        assert!(!is_running(owner.pid, owner.start_time + 1));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        assert!(!is_running(pid, owner.start_time));
+        assert!(!is_running(0, 0) && is_zombie("7 (a b) Z 1 7") && !is_zombie("7 (Z) S 1 7"));
+    }
+
+    #[test]
+    fn a_machine_is_told_from_another_and_from_itself_before_it_was_restarted() {
+        let here = Machine { id: "1".to_owned(), ..Machine::current() };
+        assert!(here.is_same_system(&here) && !here.was_restarted(&here));
+        let before = Machine { boot_id: "another".to_owned(), ..here.clone() };
+        assert!(before.was_restarted(&here) && !before.is_same_system(&here));
+        let container = Machine { pid_namespace: 1, ..here.clone() };
+        assert!(!container.is_same_system(&here) && !container.was_restarted(&here));
+        let elsewhere = Machine { host: "another".to_owned(), ..before.clone() };
+        assert!(!elsewhere.was_restarted(&here));
+        let nameless = Machine { id: String::new(), ..before };
+        assert!(!nameless.was_restarted(&here));
+    }
+}
