@@ -15,6 +15,7 @@ use crate::files::Files;
 use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::stream::CheckpointReader;
+use crate::verify::{self, Finding, Verification};
 
 /// What a repository can do. [`Repository`](crate::Repository) is written once, over this.
 ///
@@ -66,6 +67,23 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Removes a session that has no live writer. It is gone at once and whole; what of its files
     /// could not be deleted is reported.
     fn remove(&self, id: &SessionId) -> Result<Removal>;
+
+    /// Reads all that a session keeps, and says what of it can be loaded.
+    fn verify(&self, id: &SessionId) -> Result<Verification> {
+        verify::by_loading(self, id)
+    }
+
+    /// What there is in the repository beside sessions, where there is something to say.
+    fn findings(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
+    /// Moves aside what [`verify`](Self::verify) found to be in the way in a session or, for `None`,
+    /// what [`findings`](Self::findings) found beside them. Deletes nothing.
+    fn move_misplaced(&self, id: Option<&SessionId>) -> Result<()> {
+        let _ = id;
+        Ok(())
+    }
 
     /// What a session takes, whoever writes it.
     fn usage(&self, id: &SessionId) -> Result<Usage>;

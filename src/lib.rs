@@ -67,6 +67,7 @@ mod memory;
 #[cfg(feature = "object-store")]
 mod object;
 mod owner;
+mod prune;
 mod random;
 mod repository;
 mod session;
@@ -75,6 +76,7 @@ mod stream;
 mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod verify;
 
 #[cfg(feature = "archive")]
 pub use archive::Exported;
@@ -94,7 +96,9 @@ pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
 pub use object::ObjectBackend;
 pub use owner::Owner;
+pub use prune::{Gone, PruneOptions, Pruned, Spared};
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
 pub use share::SharedWriter;
 pub use stream::CheckpointReader;
+pub use verify::{Finding, Repair, RepositoryVerification, Severity, Verification, Verified};

@@ -192,6 +192,84 @@ fn records_of_other_places_are_not_taken() {
     assert_eq!(fs::read(kept).unwrap(), theirs.bytes);
 }
 
+/// Every byte that matters, flipped: what is said to load does, what is said to be lost does not, and a
+/// repair makes the newest good revision load again, with no number given twice.
+#[test]
+fn verification_tells_the_truth_and_repair_makes_it_load() {
+    let journal = journal();
+    for at in (0..journal.used()).step_by(500) {
+        let mut tampered = journal.bytes.clone();
+        tampered[at] ^= 0x10;
+        tampered[(at + 2048) % journal.used()] ^= 0x10;
+        fs::write(&journal.segment, &tampered).unwrap();
+        let what = format!("byte {at}");
+        let found = journal.session.verify().unwrap();
+        for it in &found.revisions {
+            let loads = journal.session.load_revision(it.revision).is_ok();
+            assert_eq!(loads, it.error.is_none(), "{what}: {found:?}");
+        }
+        let loaded = journal.session.load();
+        let is_last = |it: &pitstop::Checkpoint| it.data == journal.payloads[2];
+        assert!(found.is_damaged() || loaded.as_ref().is_ok_and(is_last), "{what}: {found:?}");
+        assert_eq!(fs::read(&journal.segment).unwrap(), tampered, "verifying changes nothing");
+        let repair = journal.session.repair().unwrap();
+        match (loaded, repair.renewed) {
+            (Ok(loaded), None) => assert_eq!(journal.session.load().unwrap(), loaded, "{what}"),
+            (Err(Error::Corrupt { newest_good: Some(good), .. }), Some((was, is))) => {
+                let loaded = journal.session.load().unwrap();
+                assert_eq!((good, loaded.info.revision), (was, is), "{what}");
+                let number = was.number().unwrap() as usize;
+                assert!(loaded.data == journal.payloads[number - 1], "{what}");
+                assert!(is.number() > Some(3), "{what}: {is}");
+            }
+            (Err(Error::Corrupt { newest_good: None, .. }), None) => {
+                assert_eq!(repair.now.newest_good(), None, "{what}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+        clear(journal.segment.parent().unwrap());
+    }
+}
+
+#[test]
+fn damage_is_told_by_file_record_and_revision() {
+    let journal = journal();
+    let mut tampered = journal.bytes.clone();
+    tampered[2 * 4096 + 300] ^= 1;
+    fs::write(&journal.segment, &tampered).unwrap();
+    fs::write(journal.segment.with_file_name("session.journal-1"), b"short").unwrap();
+    let found = journal.session.verify().unwrap();
+    let damage: Vec<_> = (found.findings.iter())
+        .map(|it| (it.place.file_name().unwrap().to_str().unwrap(), it.at, it.revision))
+        .collect();
+    let lost = |number| Some(Revision::from_number(number));
+    assert!(damage.contains(&("session.journal-0", Some(2 * 4096), lost(2))), "{found:?}");
+    assert!(damage.contains(&("session.journal-1", None, None)), "{found:?}");
+    // The third is a delta from the second.
+    assert_eq!(found.newest_good(), lost(1));
+    let repair = journal.session.repair().unwrap();
+    let aside = journal.segment.with_file_name("session.journal.aside-1");
+    assert_eq!(repair.moved_aside, [aside]);
+    assert_eq!(journal.session.load().unwrap().data, journal.payloads[0]);
+}
+
+#[test]
+fn what_is_no_file_is_moved_aside() {
+    for name in ["session.writer", "session.journal-7", "session.replaces"] {
+        let journal = journal();
+        let place = journal.segment.with_file_name(name);
+        let _ = fs::remove_file(&place);
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("inside"), b"kept").unwrap();
+        assert!(journal.session.verify().unwrap().is_damaged(), "{name}");
+        let repair = journal.session.repair().unwrap();
+        assert!(!repair.now.is_damaged(), "{name}: {repair:?}");
+        assert_eq!(fs::read(repair.moved_aside[0].join("inside")).unwrap(), b"kept");
+        assert_eq!(journal.session.load().unwrap().data, journal.payloads[2], "{name}");
+        journal.session.save(b"goes on").unwrap();
+    }
+}
+
 #[test]
 fn a_newer_format_is_refused_and_left_alone() {
     let journal = journal();

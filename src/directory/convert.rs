@@ -53,9 +53,9 @@ pub(super) fn finish(session: &Directory, marker: &Metadata) -> Outcome<()> {
     give_back(session, marker)?;
     // Without this file nobody could tell that the lock was ours.
     session.sync()?;
-    found(session.remove_file(names::NEW_CHECKPOINT))?;
-    session.open_file(names::NEW_CHECKPOINT, Access::CreateNew)?;
-    session.rename(names::NEW_CHECKPOINT, names::JOURNAL)?;
+    found(session.remove_file(names::NEW_SEGMENT))?;
+    session.open_file(names::NEW_SEGMENT, Access::CreateNew)?;
+    session.rename(names::NEW_SEGMENT, names::JOURNAL)?;
     session.sync()
 }
 

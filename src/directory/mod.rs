@@ -13,6 +13,7 @@ mod remove;
 mod sweep;
 mod trash;
 mod usage;
+mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use crate::files::Files;
 use crate::id::SessionId;
 use crate::stream::CheckpointReader;
 use crate::sys::{Directory, Disk, Os, Outcome, found};
+use crate::verify::{Finding, Verification};
 use journal::JournalWriter;
 use lock::WriterLock;
 use plain::{PlainWriter, leftover};
@@ -253,6 +255,25 @@ impl Backend for DirectoryBackend {
 
     fn remove(&self, id: &SessionId) -> Result<Removal> {
         remove::remove(self, id)
+    }
+
+    fn verify(&self, id: &SessionId) -> Result<Verification> {
+        verify::verify(self, id)
+    }
+
+    fn move_misplaced(&self, id: Option<&SessionId>) -> Result<()> {
+        match (id, self.repository()?) {
+            (Some(id), _) => verify::move_misplaced(self, id),
+            (None, Some(repository)) => verify::move_last(&repository),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn findings(&self) -> Result<Vec<Finding>> {
+        match self.repository()? {
+            Some(repository) => verify::place(&repository),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn usage(&self, id: &SessionId) -> Result<Usage> {

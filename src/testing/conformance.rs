@@ -18,7 +18,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::{
     Checkpoint, CheckpointInfo, CopyOptions, CreateOptions, Digest, Error, Format, MemoryBackend,
-    Repository, Retention, Revision, SaveOptions, Session, SessionId, Unlocked, WriterState,
+    PruneOptions, Pruned, Repository, Retention, Revision, SaveOptions, Session, SessionId, Spared,
+    Unlocked, WriterState,
 };
 
 /// What a backend can do beyond the common contract. What it cannot do, it must say.
@@ -53,6 +54,9 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("a session in the trash can be put back", trash_gives_back),
         ("the trash holds many of one name", trash_holds_many_of_one_name),
         ("what is deleted from the trash is gone", trash_is_emptied),
+        ("what is sound is found to be sound", sound_is_verified),
+        ("pruning takes what meets every criterion", prune_by_rules),
+        ("pruning spares who is needed", prune_spares),
         ("the last session is the one made so", last_is_the_one_made_so),
         ("the last session is replaced with the first save", last_is_replaced),
         ("only the old session is replaced", only_the_old_one_is_replaced),
@@ -443,6 +447,105 @@ fn trash_is_emptied(repository: &Subject) {
     assert!(repository.sweep(false).unwrap().leftovers.is_empty());
     assert_eq!(repository.trash().unwrap().len(), 1, "the trash is no leftover");
     assert_eq!(other.load().unwrap().data, b"other");
+}
+
+fn sound_is_verified(repository: &Subject) {
+    let session = create(repository, "job");
+    create(repository, "new");
+    let found = session.verify().unwrap();
+    assert!(!found.is_damaged() && found.revisions.is_empty() && found.newest_good().is_none());
+    let mut writer = session.writer().unwrap();
+    let infos = [b"1", b"2", b"3"].map(|data| writer.save(data).unwrap());
+    // A live writer is not disturbed, and is no damage.
+    let found = session.verify().unwrap();
+    assert!(!found.is_damaged() && found.findings.is_empty(), "{found:?}");
+    assert_eq!(found.newest_good(), Some(infos[2].revision));
+    let count = if repository.capabilities.history { 3 } else { 1 };
+    let expected: Vec<_> = infos.iter().rev().take(count).cloned().map(Some).collect();
+    assert_eq!(found.revisions.iter().map(|it| it.info.clone()).collect::<Vec<_>>(), expected);
+    let all = repository.verify().unwrap();
+    assert!(!all.is_damaged() && all.findings.is_empty() && all.problems.is_empty(), "{all:?}");
+    let names: Vec<_> = all.sessions.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(names, ["job", "new"]);
+    drop(writer);
+    let repair = session.repair().unwrap();
+    assert!(repair.renewed.is_none() && repair.moved_aside.is_empty(), "{repair:?}");
+    assert_eq!(session.load().unwrap().info, infos[2]);
+    session.remove().unwrap();
+    assert_error!(session.verify(), Error::NotFound { .. });
+    assert_error!(session.repair(), Error::NotFound { .. });
+}
+
+fn gone(pruned: &Pruned) -> Vec<&str> {
+    pruned.gone.iter().map(|it| it.summary.id.as_str()).collect()
+}
+
+fn prune_by_rules(repository: &Subject) {
+    for (n, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        let session = create(repository, id);
+        let label = SaveOptions::new().label("even", (n % 2 == 0).to_string());
+        let data = vec![7; 10_000 * (n + 1)];
+        let before = repository.list().unwrap().sessions.iter().map(|it| it.changed).max();
+        // Clocks go in steps: save until the next one.
+        loop {
+            let info = match repository.capabilities.history {
+                true => session.save_with(&data, &label).unwrap(),
+                false => session.save(&data).unwrap(),
+            };
+            if before.is_none_or(|before| info.saved > before) {
+                break;
+            }
+        }
+    }
+    let dry = |options: PruneOptions| repository.prune(&options.dry_run()).unwrap();
+    let new = PruneOptions::new;
+    assert!(gone(&dry(new())).is_empty(), "nothing goes without a criterion");
+    assert_eq!(gone(&dry(new().keep(1))), ["c", "b", "a"]);
+    assert_eq!(gone(&dry(new().keep(9))), [""; 0]);
+    assert_eq!(gone(&dry(new().older_than(Duration::ZERO))), ["d", "c", "b", "a"]);
+    assert!(gone(&dry(new().older_than(Duration::from_secs(3600)))).is_empty());
+    assert!(gone(&dry(new().keep(1).older_than(Duration::from_secs(3600)))).is_empty());
+    let taken = |id: &str| repository.get(id).unwrap().would_remove().unwrap().bytes;
+    let least = taken("a").min(taken("b"));
+    assert_eq!(gone(&dry(new().keep(2).larger_than(least - 1))), ["b", "a"]);
+    assert!(gone(&dry(new().larger_than(1 << 40))).is_empty());
+    assert_eq!(gone(&dry(new().total(taken("d") + taken("c")))), ["b", "a"]);
+    let even = dry(new().label("even", Some("true".to_owned())));
+    let labelled = if repository.capabilities.history { vec!["c", "a"] } else { Vec::new() };
+    assert_eq!(gone(&even), labelled);
+    assert_eq!(ids(repository), ["d", "c", "b", "a"], "a dry run removes nothing");
+
+    let takes = taken("a");
+    let pruned = repository.prune(&new().keep(3)).unwrap();
+    assert_eq!((gone(&pruned), pruned.usage().bytes), (vec!["a"], takes));
+    assert_eq!(ids(repository), ["d", "c", "b"]);
+    let trash = repository.trash().unwrap();
+    assert_eq!(trash.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["a"]);
+    let pruned = repository.prune(&new().keep(2).permanently()).unwrap();
+    assert_eq!(gone(&pruned), ["b"]);
+    assert_eq!(
+        (ids(repository), repository.trash().unwrap().len()),
+        (vec!["d".into(), "c".into()], 1)
+    );
+}
+
+fn prune_spares(repository: &Subject) {
+    for id in ["last", "live", "idle"] {
+        create(repository, id).save(id.as_bytes()).unwrap();
+    }
+    repository.get("last").unwrap().make_last().unwrap();
+    let mut writer = repository.get("live").unwrap().writer().unwrap();
+    for dry in [true, false] {
+        let all = PruneOptions::new().keep(0).permanently();
+        let pruned = repository.prune(&if dry { all.dry_run() } else { all }).unwrap();
+        assert_eq!(gone(&pruned), ["idle"]);
+        let mut spared: Vec<_> =
+            pruned.spared.iter().map(|(id, why)| (id.as_str(), *why)).collect();
+        spared.sort_by_key(|(id, _)| *id);
+        assert_eq!(spared, [("last", Spared::Last), ("live", Spared::InUse)]);
+    }
+    writer.save(b"goes on").unwrap();
+    assert_eq!(repository.list().unwrap().sessions.len(), 2);
 }
 
 fn last_is_the_one_made_so(repository: &Subject) {

@@ -224,6 +224,16 @@ impl Run {
             }
             Step::EmptyTrash(id) => self.repository.delete_from_trash(&self.trashed(id)?).map(drop),
             Step::Sweep => self.repository.sweep(false).map(drop),
+            Step::Verify(id) => {
+                let found = self.session(id)?.verify()?;
+                found.revisions.into_iter().find_map(|it| it.error).map_or(Ok(()), Err)
+            }
+            Step::VerifyAll => {
+                let found = self.repository.verify()?;
+                let revisions = found.sessions.into_iter().flat_map(|it| it.revisions);
+                let problems = found.problems.into_iter().map(|it| it.error);
+                problems.chain(revisions.filter_map(|it| it.error)).next().map_or(Ok(()), Err)
+            }
             Step::Unlock(id) => self.session(id)?.unlock().map(drop),
             Step::Look(id) => {
                 self.repository.list()?;

@@ -46,6 +46,10 @@ pub(crate) enum Step {
     EmptyTrash(Id),
     /// Deletes what killed processes left.
     Sweep,
+    /// Loads all that the session keeps, and sees that nothing is damaged.
+    Verify(Id),
+    /// Looks at what lies beside the sessions.
+    VerifyAll,
     Unlock(Id),
     /// Lists, loads, and asks for the last session.
     Look(Id),
@@ -276,6 +280,12 @@ fn of_both(format: Format) -> Vec<Scenario> {
             NEAR,
             &[last.as_slice(), &[OwnFiles("a"), Debris("c"), Wait(4000)]].concat(),
             &[Trash("a"), PutBack("a"), Save("a", 2), Trash("b"), EmptyTrash("b"), Sweep],
+        ),
+        scenario(
+            "verify",
+            NEAR,
+            &[last.as_slice(), &[Save("a", 6), Debris("c")]].concat(),
+            &[Verify("a"), VerifyAll],
         ),
         scenario(
             "takeover",

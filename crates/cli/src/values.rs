@@ -47,6 +47,14 @@ pub(crate) struct LabelFilter {
 }
 
 impl LabelFilter {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
     pub(crate) fn matches(&self, labels: &Labels) -> bool {
         let found = labels.get(&self.name);
         found.is_some_and(|found| self.value.as_ref().is_none_or(|value| found == value))

@@ -4,6 +4,7 @@
 
 mod cli {
     mod bad_input;
+    mod clean_up;
     mod environment;
     mod errors;
     mod history;

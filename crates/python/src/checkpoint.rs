@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use pitstop::SaveOptions;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyType};
+use pyo3::types::{PyBytes, PyMapping, PyType};
 
 use crate::json;
 
@@ -191,14 +191,25 @@ impl Retention {
     }
 }
 
+/// Labels, as any mapping of strings to strings.
+pub(crate) struct LabelsArgument(Vec<(String, String)>);
+
+impl<'py> FromPyObject<'_, 'py> for LabelsArgument {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(value.cast::<PyMapping>()?.items()?.extract()?))
+    }
+}
+
 /// The options of a save.
 pub(crate) fn save_options(
-    labels: Option<BTreeMap<String, String>>,
+    labels: Option<LabelsArgument>,
     follows: Option<RevisionArgument>,
     keep: Option<Retention>,
 ) -> SaveOptions {
     let mut options = SaveOptions::new();
-    for (name, value) in labels.unwrap_or_default() {
+    for (name, value) in labels.into_iter().flat_map(|LabelsArgument(labels)| labels) {
         options = options.label(name, value);
     }
     if let Some(RevisionArgument(revision)) = follows {

@@ -9,12 +9,18 @@ mod repository;
 mod session;
 mod status;
 mod stream;
+mod warnings;
 mod writer;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 mod _pitstop {
+    #[pymodule_init]
+    fn init() {
+        crate::warnings::log();
+    }
+
     #[pymodule_export]
     use crate::checkpoint::{Checkpoint, CheckpointInfo, History, Kept, Retention, Revision};
     #[pymodule_export]

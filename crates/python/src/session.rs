@@ -1,6 +1,5 @@
 //! A named thing that holds a program's checkpoints.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
@@ -10,7 +9,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use crate::call::{detached, payload};
 use crate::checkpoint::{
-    Checkpoint, CheckpointInfo, History, Retention, RevisionArgument, save_options,
+    Checkpoint, CheckpointInfo, History, LabelsArgument, Retention, RevisionArgument, save_options,
 };
 use crate::error::raise;
 use crate::json;
@@ -111,7 +110,7 @@ impl Session {
     fn save(
         &self,
         data: &Bound<'_, PyAny>,
-        labels: Option<BTreeMap<String, String>>,
+        labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
     ) -> PyResult<CheckpointInfo> {
@@ -122,7 +121,7 @@ impl Session {
     fn save_json(
         &self,
         state: &Bound<'_, PyAny>,
-        labels: Option<BTreeMap<String, String>>,
+        labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
     ) -> PyResult<CheckpointInfo> {
@@ -133,7 +132,7 @@ impl Session {
     fn save_from(
         &self,
         source: &Bound<'_, PyAny>,
-        labels: Option<BTreeMap<String, String>>,
+        labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
     ) -> PyResult<CheckpointInfo> {

@@ -1,6 +1,5 @@
 //! The one writer of a session.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -9,7 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::call::payload;
-use crate::checkpoint::{CheckpointInfo, Retention, RevisionArgument, save_options};
+use crate::checkpoint::{
+    CheckpointInfo, LabelsArgument, Retention, RevisionArgument, save_options,
+};
 use crate::error::raise;
 use crate::json;
 use crate::session::Session;
@@ -101,7 +102,7 @@ impl Writer {
     fn save(
         &self,
         data: &Bound<'_, PyAny>,
-        labels: Option<BTreeMap<String, String>>,
+        labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
     ) -> PyResult<CheckpointInfo> {
@@ -112,7 +113,7 @@ impl Writer {
     fn save_json(
         &self,
         state: &Bound<'_, PyAny>,
-        labels: Option<BTreeMap<String, String>>,
+        labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
     ) -> PyResult<CheckpointInfo> {
@@ -123,7 +124,7 @@ impl Writer {
     fn save_from(
         &self,
         source: &Bound<'_, PyAny>,
-        labels: Option<BTreeMap<String, String>>,
+        labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
     ) -> PyResult<CheckpointInfo> {
@@ -136,6 +137,10 @@ impl Writer {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process != std::process::id() {
+            // This child has no part in it.
+            return Ok(());
+        }
         self.with(py, |writer| drop(writer.take()))
     }
 

@@ -1,6 +1,7 @@
 """Errors say what happened, and carry what a program needs to go on."""
 
 import errno
+import os
 import pickle
 import subprocess
 import sys
@@ -100,6 +101,16 @@ def test_the_lock_of_a_plainbox_is_told_with_its_age(tmp_path: Path) -> None:
     aside = session.unlock()
     assert aside is not None and aside.read_bytes() == b"half"
     session.save(b"data")
+
+
+def test_warnings_go_to_the_log(session: Session, caplog: pytest.LogCaptureFixture) -> None:
+    session.save(b"data")
+    assert session.location is not None
+    os.mkfifo(session.location / "pipe")
+    assert session.fork("other").load().data == b"data"
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("pitstop", "WARNING")
+    assert str(session.location / "pipe") in record.getMessage()
 
 
 def test_errors_travel_between_processes_with_their_data(session: Session) -> None:

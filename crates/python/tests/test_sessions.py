@@ -8,6 +8,7 @@ import sys
 import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -47,6 +48,9 @@ def test_what_has_no_bytes_is_refused_before_anything_is_done(session: Session) 
     for data in ("text", 7, None, [1, 2]):
         with pytest.raises(TypeError):
             session.save(data)  # type: ignore[arg-type]
+    for labels in ({"a": 1}, {1: "a"}, [("a", "b")]):
+        with pytest.raises(TypeError):
+            session.save(b"", labels=labels)  # type: ignore[arg-type]
     for state in ({1, 2}, float("nan")):
         with pytest.raises((TypeError, ValueError)):
             session.save_json(state)
@@ -65,7 +69,8 @@ def test_text_of_every_kind_survives_as_json(session: Session) -> None:
 
 
 def test_revisions_labels_and_conditions(session: Session) -> None:
-    first = session.save(b"one", labels={"step": "1"}, follows=Revision.NONE)
+    labels = MappingProxyType({"step": "1"})
+    first = session.save(b"one", labels=labels, follows=Revision.NONE)
     assert (first.revision, first.labels) == (Revision(1), {"step": "1"})
     session.save(b"two", follows=1)
     with pytest.raises(pitstop.Conflict) as conflict:
@@ -227,7 +232,8 @@ def test_a_forked_child_has_no_part_in_the_writer(session: Session) -> None:
         child = os.fork()
         if child == 0:
             try:
-                writer.save(b"child")
+                with writer:
+                    writer.save(b"child")
             except RuntimeError:
                 os._exit(7)
             os._exit(0)

@@ -9,6 +9,7 @@ mod retention;
 mod segment;
 mod state;
 mod tail;
+mod verify;
 mod write;
 
 use super::names;
@@ -17,6 +18,7 @@ use crate::random;
 use crate::sys::{Access, Directory, Metadata};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
 pub(super) use read::{history, load, load_revision, newest, open, open_revision};
+pub(super) use verify::locate;
 pub(super) use write::JournalWriter;
 
 /// The first segment of a journal: small, for there may be a hundred thousand.

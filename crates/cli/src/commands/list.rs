@@ -101,8 +101,13 @@ fn summaries(repository: &Repository, listing: &Listing, args: &ListArgs) -> Vec
 
 /// Tells of what could not be read, and with which code that ends.
 pub(super) fn warn_of(listing: &Listing, context: &Context) -> Exit {
-    listing.problems.iter().for_each(|problem| context.warn(&problem.error));
-    match listing.problems.iter().any(|it| matches!(it.error, Error::Corrupt { .. })) {
+    warn_of_problems(&listing.problems, context)
+}
+
+/// Tells of what could not be read, and with which code that ends.
+pub(super) fn warn_of_problems(problems: &[pitstop::Problem], context: &Context) -> Exit {
+    problems.iter().for_each(|problem| context.warn(&problem.error));
+    match problems.iter().any(|it| matches!(it.error, Error::Corrupt { .. })) {
         true => Exit::Damaged,
         false => Exit::Ok,
     }
@@ -114,7 +119,7 @@ pub(super) fn problems(listing: &Listing) -> Vec<ProblemJson<'_>> {
 }
 
 /// The error and its causes in one line.
-fn with_causes(error: &Error) -> String {
+pub(super) fn with_causes(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

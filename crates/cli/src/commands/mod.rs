@@ -12,6 +12,7 @@ mod last;
 mod list;
 mod load;
 mod man;
+mod prune;
 mod remove;
 mod restore;
 mod run;
@@ -20,6 +21,7 @@ mod show;
 mod status;
 mod trash;
 mod unlock;
+mod verify;
 
 use clap::Subcommand;
 
@@ -35,7 +37,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         "How do I go back, or go on elsewhere?",
         &["restore", "fork", "copy", "export", "import", "convert"],
     ),
-    ("What can go?", &["remove", "trash"]),
+    ("What is damaged, and what can go?", &["verify", "remove", "prune", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
 
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
     Remove(remove::RemoveArgs),
+    Prune(prune::PruneArgs),
+    Verify(verify::VerifyArgs),
     Trash(trash::TrashArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -83,6 +87,8 @@ impl Command {
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
             Self::Remove(_) => "remove",
+            Self::Prune(_) => "prune",
+            Self::Verify(_) => "verify",
             Self::Trash(_) => "trash",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -108,6 +114,8 @@ impl Command {
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),
             Self::Remove(args) => remove::run(args, context),
+            Self::Prune(args) => prune::run(args, context),
+            Self::Verify(args) => verify::run(args, context),
             Self::Trash(args) => trash::run(args, context),
             Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args, context),

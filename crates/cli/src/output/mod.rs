@@ -8,6 +8,7 @@ mod json;
 mod progress;
 mod table;
 mod trash;
+mod verify;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -24,7 +25,8 @@ pub(crate) use human::{absolute, age, count, relative, revisions_and_files, size
 pub(crate) use json::{Time, WriterJson};
 pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
-pub(crate) use trash::trash;
+pub(crate) use trash::{pruned, trash};
+pub(crate) use verify::{severity, verified};
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.
 pub(crate) fn write(data: &[u8]) -> io::Result<()> {

@@ -22,6 +22,8 @@ through. A KeyboardInterrupt out of `save` thus means that the checkpoint was sa
 Threads: everything may be shared between threads. Input and output happen without the interpreter's
 lock; the saves of one `Writer` take turns.
 
+Warnings, about what went wrong beside an operation that succeeded, go to the logger `pitstop`.
+
 Forks: a child that is forked off while a `Writer` is open cannot save with it, and keeps the session busy
 until the `Writer` is closed, or the child ends or executes another program. `multiprocessing` with the
 start method "spawn" has no such children.

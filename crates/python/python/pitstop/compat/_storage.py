@@ -47,7 +47,10 @@ class Storage:
         return os.path.join(self.location, self._SESSION_FILE)
 
     def _session(self) -> pitstop.Session:
-        return pitstop.Session.in_directory(os.path.realpath(self.location))
+        location = os.fsdecode(self.location).rstrip("/")
+        if os.path.islink(location) or os.path.basename(location) in ("", ".", ".."):
+            location = os.path.realpath(self.location)
+        return pitstop.Session.in_directory(location)
 
     def save_checkpoint(self, data: bytes) -> None:
         """Makes `data` the checkpoint; it is on stable storage when this returns, with every directory entry

@@ -1,0 +1,138 @@
+use std::ffi::OsString;
+
+use clap::Args;
+use pitstop::{Error, Finding, Repair, Severity, Verification, Verified};
+use serde_json::{Value, json};
+
+use crate::args::JsonArg;
+use crate::commands::list;
+use crate::context::{self, Context};
+use crate::error::{Exit, Outcome};
+use crate::{input, output};
+
+/// Read all that is kept, and say what is damaged and what can still be loaded
+///
+/// Every revision is read and held against its checksum. A plain session has none: that it can be read
+/// is all that can be said. Nothing is changed, and nobody is disturbed. The exit code is 6 if
+/// something is damaged.
+///
+/// With --repair, what is damaged is moved aside, never deleted, and if the newest revision is lost,
+/// the newest good one is saved again as the newest.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  pitstop verify                    all sessions, and what lies beside them
+  pitstop verify nightly            one session
+  pitstop verify --repair nightly   make it load again")]
+pub(crate) struct VerifyArgs {
+    /// The names of the sessions [default: all]
+    #[arg(value_name = "SESSION")]
+    sessions: Vec<OsString>,
+    /// Move aside what is damaged, and make the newest good revision the newest
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
+    let repository = context.open()?;
+    let (mut sessions, mut findings, mut exit) = (Vec::new(), Vec::new(), Exit::Ok);
+    if args.sessions.is_empty() {
+        if args.repair && matches!(repository.last(), Err(Error::Corrupt { .. })) {
+            repository.repair_last()?;
+        }
+        let found = repository.verify()?;
+        (sessions, findings) = (found.sessions, found.findings);
+        exit = list::warn_of_problems(&found.problems, context);
+    }
+    for name in &args.sessions {
+        sessions.push(repository.session(input::session_id(name)?).verify()?);
+    }
+    let mut repairs = Vec::new();
+    if args.repair {
+        for session in sessions.iter_mut().filter(|it| it.is_damaged()) {
+            let Repair { moved_aside, renewed, now, .. } =
+                repository.session(session.id.clone()).repair()?;
+            *session = now;
+            repairs.push((session.id.clone(), moved_aside, renewed));
+        }
+    }
+    if args.json.json {
+        let repairs: Vec<Value> = repairs
+            .iter()
+            .map(|(id, moved, renewed)| {
+                let moved: Vec<_> = moved.iter().map(|it| it.display().to_string()).collect();
+                json!({ "id": id, "moved_aside": moved, "renewed": renewed })
+            })
+            .collect();
+        output::print_json(&json!({
+            "repository": repository.location().display().to_string(),
+            "sessions": sessions.iter().map(as_json).collect::<Vec<_>>(),
+            "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
+            "repairs": repairs,
+        }))?;
+    } else {
+        output::print(output::verified(&sessions, &findings))?;
+    }
+    for (id, moved, renewed) in &repairs {
+        for place in moved {
+            context.talk(format_args!("moved aside: {}", place.display()));
+        }
+        if let Some((was, is)) = renewed {
+            context
+                .talk(format_args!("{id}: revision {was} is the newest again, as revision {is}"));
+        }
+    }
+    let damaged: Vec<_> = sessions.iter().filter(|it| it.is_damaged()).collect();
+    if let Some(first) = damaged.first() {
+        hint(first, args, context);
+    }
+    let is_damage = |it: &Finding| it.severity == Severity::Damage;
+    match damaged.is_empty() && !findings.iter().any(is_damage) {
+        true => Ok(exit),
+        false => Ok(Exit::Damaged),
+    }
+}
+
+fn hint(damaged: &Verification, args: &VerifyArgs, context: &Context) {
+    let id = damaged.id.as_str();
+    match damaged.newest_good() {
+        None => context::warning(&format!("no revision of '{id}' can be loaded")),
+        Some(_) if args.repair => {
+            context.hint("what is lost stays listed until newer revisions take its place");
+        }
+        Some(good) => {
+            let line = context.command_line(&["verify", "--repair", id]);
+            context.hint(format_args!("revision {good} of '{id}' is good; `{line}`"));
+        }
+    }
+}
+
+fn as_json(session: &Verification) -> Value {
+    let revision = |it: &Verified| {
+        json!({
+            "revision": it.revision,
+            "good": it.error.is_none(),
+            "error": it.error.as_ref().map(list::with_causes),
+        })
+    };
+    json!({
+        "id": session.id,
+        "format": session.format,
+        "damaged": session.is_damaged(),
+        "newest_good": session.newest_good(),
+        "revisions": session.revisions.iter().map(revision).collect::<Vec<_>>(),
+        "findings": session.findings.iter().map(finding_json).collect::<Vec<_>>(),
+    })
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "severity": output::severity(finding.severity),
+        "place": finding.place.display().to_string(),
+        "at": finding.at,
+        "revision": finding.revision,
+        "what": finding.what,
+    })
+}

@@ -1,0 +1,72 @@
+//! What a verification found.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use pitstop::{Finding, Format, Severity, Verification};
+
+use super::coloured;
+use crate::context::printable;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const DAMAGED: Style = AnsiColor::Red.on_default().bold();
+
+/// A line for each session, and below it what there is to say.
+pub(crate) fn verified(sessions: &[Verification], findings: &[Finding]) -> String {
+    let (good, bad) = match coloured() {
+        true => (GOOD, DAMAGED),
+        false => (Style::new(), Style::new()),
+    };
+    let mut text = String::new();
+    for session in sessions {
+        let total = session.revisions.len();
+        let lost = session.revisions.iter().filter(|it| it.error.is_some()).count();
+        let id = printable(session.id.as_str());
+        let noun = if total == 1 { "revision" } else { "revisions" };
+        let _ = match (session.is_damaged(), session.newest_good(), session.format) {
+            (true, Some(newest), _) => writeln!(
+                text,
+                "{id}: {bad}damaged{bad:#}: {} of {total} {noun} can be loaded, the newest is {newest}",
+                total - lost,
+            ),
+            (true, None, _) => writeln!(text, "{id}: {bad}damaged{bad:#}: nothing can be loaded"),
+            (false, None, _) => writeln!(text, "{id}: {good}ok{good:#}: never saved"),
+            (false, Some(_), Format::Plain) => {
+                writeln!(text, "{id}: {good}ok{good:#}: it can be read; nothing to check it by")
+            }
+            (false, Some(_), _) => writeln!(text, "{id}: {good}ok{good:#}: {total} {noun}"),
+        };
+        let located = |it: &&pitstop::Verified| {
+            session.findings.iter().all(|found| found.revision != Some(it.revision))
+        };
+        for lost in session.revisions.iter().filter(located) {
+            if let Some(error) = &lost.error {
+                let _ = writeln!(text, "  {bad}damage{bad:#}: {}", printable(&error.to_string()));
+            }
+        }
+        session.findings.iter().for_each(|it| finding(&mut text, "  ", it, bad));
+    }
+    findings.iter().for_each(|it| finding(&mut text, "", it, bad));
+    text
+}
+
+fn finding(text: &mut String, indent: &str, it: &Finding, bad: Style) {
+    let style = if it.severity == Severity::Damage { bad } else { Style::new() };
+    let _ = write!(text, "{indent}{style}{}{style:#}: ", severity(it.severity));
+    if let Some(revision) = it.revision {
+        let _ = write!(text, "revision {revision}: ");
+    }
+    let _ = write!(text, "{}", printable(&it.place.display().to_string()));
+    if let Some(at) = it.at {
+        let _ = write!(text, ", byte {at}");
+    }
+    let _ = writeln!(text, ": {}", printable(&it.what));
+}
+
+pub(crate) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Damage => "damage",
+        Severity::Leftover => "leftover",
+        _ => "note",
+    }
+}

@@ -1,0 +1,122 @@
+//! What is damaged, and what can go.
+
+use std::fs;
+
+use super::environment::Environment;
+
+fn segment(it: &Environment, id: &str) -> std::path::PathBuf {
+    it.location().join(format!("{id}.session/session.journal-0"))
+}
+
+#[test]
+fn damage_is_told_and_repaired() {
+    let it = Environment::new();
+    it.run(["verify"]).code(0).prints("").says("");
+    for letter in [b'a', b'b', b'c'] {
+        it.feed(&[letter; 5000], ["save", "-qc", "-l", "step=7", "job"]).code(0);
+    }
+    it.feed(b"x", ["save", "-qc", "--format", "plain", "old"]).code(0);
+    it.run(["create", "new"]).code(0);
+    it.run(["verify"]).code(0).says("").prints(
+        "job: ok: 3 revisions\nnew: ok: never saved\nold: ok: it can be read; nothing to check it by\n",
+    );
+    let mut bytes = fs::read(segment(&it, "job")).unwrap();
+    let at = bytes.windows(100).position(|it| it == [b'c'; 100]).unwrap();
+    bytes[at] ^= 1;
+    fs::write(segment(&it, "job"), bytes).unwrap();
+    let ended = it.run(["verify", "job"]).code(6);
+    let expected = "job: damaged: 2 of 3 revisions can be loaded, the newest is 2\n  damage: revision 3: \
+                    $DIR/sessions/job.session/session.journal-0, byte ";
+    assert!(ended.out.starts_with(expected), "{ended}");
+    let ended = ended.says("hint: revision 2 of 'job' is good; `pitstop verify --repair job`");
+    assert_eq!(it.run(["verify"]).code(6).out.lines().count(), ended.out.lines().count() + 2);
+    let json = it.run(["verify", "--json", "job"]).code(6).json();
+    assert_eq!(
+        (&json["sessions"][0]["damaged"], &json["sessions"][0]["newest_good"]),
+        (&true.into(), &2.into())
+    );
+    let ended = it.run(["verify", "--repair"]).code(6);
+    assert!(ended.err.contains("job: revision 2 is the newest again, as revision 5\n"), "{ended}");
+    it.run(["load", "job"]).code(0).prints(&"b".repeat(5000));
+    let shown = it.run(["show", "job"]).code(0).out;
+    assert!(shown.contains("step=7"), "{shown}");
+    // Once is enough.
+    let ended = it.run(["verify", "--repair"]).code(6);
+    assert!(!ended.err.contains("again"), "{ended}");
+    it.run(["verify", "none"]).code(3);
+}
+
+#[test]
+fn what_lies_beside_the_sessions_is_told() {
+    let it = Environment::new();
+    it.run(["create", "job"]).code(0);
+    fs::create_dir(it.location().join("last-session")).unwrap();
+    fs::create_dir(it.location().join(".job.removed")).unwrap();
+    fs::write(it.location().join("notes"), "mine").unwrap();
+    let ended = it.run(["verify"]).code(6);
+    for line in [
+        "job: ok: never saved\n",
+        "damage: $DIR/sessions/last-session: ",
+        "note: $DIR/sessions/notes: a file, and no session\n",
+        "leftover: $DIR/sessions/.job.removed: a session that was being removed\n",
+    ] {
+        assert!(ended.out.contains(line), "{line}: {ended}");
+    }
+    let ended = it.run(["verify", "--repair"]).code(0);
+    let aside = "note: $DIR/sessions/.last-session.aside-1: moved aside and kept as evidence\n";
+    assert!(ended.out.contains(aside), "{ended}");
+}
+
+#[test]
+fn pruning_needs_a_rule_and_says_what_goes() {
+    let it = Environment::new();
+    for id in ["a", "b", "c"] {
+        it.feed(&[7; 5000], ["save", "-qc", "-l", "kind=test", id]).code(0);
+    }
+    let ended = it.run(["prune"]).code(2).prints("");
+    assert!(
+        ended.err.starts_with("error: what is to go? Nothing goes without a criterion\n"),
+        "{ended}"
+    );
+    it.run(["prune", "--older-than", "3m"]).code(2);
+    it.run(["last", "b"]).code(0);
+    let ended = it.run(["prune", "-n", "--label", "kind=test"]).code(0);
+    assert_eq!(ended.out.lines().count(), 3, "{ended}");
+    let ended = ended.says("b stays: it is the last session\nwould remove 2 sessions, 64 KiB");
+    assert!(ended.out.starts_with("SESSION  SAVED             TAKES\n"), "{ended}");
+    it.run(["list", "--ids"]).code(0).prints("c\nb\na\n");
+    let json = it.run(["prune", "--json", "--keep", "2"]).code(0).json();
+    assert_eq!(
+        (&json["removed"][0]["id"], &json["removed"][0]["trash"]),
+        (&"a".into(), &true.into())
+    );
+    it.run(["trash", "restore", "b"]).code(3);
+    it.run(["trash", "restore", "a"]).code(0).says("a is back");
+    it.run(["prune", "--keep", "0", "--permanently"]).code(0);
+    it.run(["list", "--ids"]).code(0).prints("b\n");
+    it.run(["trash", "list"]).code(0).prints("").says("the trash is empty");
+}
+
+#[test]
+fn the_trash_is_listed_and_emptied() {
+    let it = Environment::new();
+    for n in 0..2 {
+        it.feed(format!("{n}").as_bytes(), ["save", "-qc", "job"]).code(0);
+        it.run(["remove", "-q", "job"]).code(0);
+    }
+    let ended = it.run(["trash", "list"]).code(0);
+    assert!(ended.out.starts_with("SESSION  REMOVED        SAVED             TAKES\n"), "{ended}");
+    assert_eq!(ended.out.lines().count(), 3, "{ended}");
+    it.run(["trash", "restore", "job"]).code(0);
+    it.run(["load", "job"]).code(0).prints("1");
+    let ended = it.run(["trash", "restore", "job"]).code(1);
+    assert!(ended.err.contains("`pitstop trash restore job --as NAME`"), "{ended}");
+    it.run(["trash", "restore", "job", "--as", "older"]).code(0);
+    it.run(["load", "older"]).code(0).prints("0");
+    it.run(["remove", "-q", "job", "older"]).code(0);
+    it.run(["trash", "empty", "--older-than", "1h"]).code(0).says("deleted 0 sessions, 0 B");
+    it.run(["trash", "empty", "-n", "older"]).code(0).says("would delete 1 session, 32 KiB");
+    it.run(["trash", "empty", "older"]).code(0).says("deleted 1 session, 32 KiB");
+    it.run(["trash", "empty"]).code(0);
+    it.run(["trash", "list"]).code(0).says("the trash is empty");
+}

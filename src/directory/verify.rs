@@ -1,0 +1,148 @@
+//! What lies in a session and in a repository beside what is kept, and where damage is.
+
+use std::ffi::OsStr;
+
+use super::lock::WriterLock;
+use super::names::{self, Hidden};
+use super::{DirectoryBackend, format, journal, last, move_aside, still_there};
+use crate::backend::Format;
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::sys::{Directory, Kind, found};
+use crate::verify::{Finding, Severity, Verification, by_loading};
+
+/// Loads every revision, and says where in which file those are that cannot be loaded.
+pub(super) fn verify(backend: &DirectoryBackend, id: &SessionId) -> Result<Verification> {
+    let (repository, session) = backend.session(id)?;
+    let format = format(&session)?;
+    let mut verified = Verification { format, ..by_loading(backend, id)? };
+    verified.findings = entries(&session)?;
+    match format {
+        Format::Journal => {
+            let lost = verified.revisions.iter().filter(|it| it.error.is_some());
+            let lost: Vec<u64> = lost.filter_map(|it| it.revision.number()).collect();
+            verified.findings.extend(journal::locate(&session, &lost)?);
+        }
+        _ => verified.findings.extend(no_checksum(&session)?),
+    }
+    verified
+        .findings
+        .sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.place.cmp(&b.place)));
+    match still_there(&repository, &session, id)? {
+        true => Ok(verified),
+        false => Err(backend.not_found(id)),
+    }
+}
+
+/// What can be told of a file that nothing vouches for.
+fn no_checksum(session: &Directory) -> Result<Option<Finding>> {
+    let place = session.path().join(names::CHECKPOINT);
+    let data = match super::plain::load(session) {
+        Ok(Some(checkpoint)) => checkpoint.data,
+        Ok(None) => return Ok(None),
+        // That is an error of its one revision.
+        Err(_) => return Ok(None),
+    };
+    let what = match data.len() {
+        0 => "it is empty: saved so, or cut short; a plain session cannot tell".to_owned(),
+        len if data.iter().all(|byte| *byte == 0) => {
+            format!("all its {len} bytes are zero: likely lost, but a plain session cannot tell")
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Finding::new(Severity::Note, place, what)))
+}
+
+/// The names in a session that are Pitstop's or PlainBox's, where there is something to say.
+fn entries(session: &Directory) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (name, kind) in session.entries()? {
+        let Some(name) = name.to_str() else { continue };
+        let is_aside = |aside: &str| name.strip_prefix(aside).is_some_and(|it| it.starts_with('-'));
+        let (severity, what) = match (name, kind) {
+            (names::REPLACES, Kind::Link) => continue,
+            (names::REPLACES, _) => (Severity::Damage, "no link, where one belongs".to_owned()),
+            _ if is_regular(name) && kind != Kind::File => {
+                (Severity::Damage, format!("it is {}, where a file belongs", kind.name()))
+            }
+            (names::NEW_CHECKPOINT, _) => (Severity::Leftover, "a save that was cut short".into()),
+            (names::NEW_SEGMENT, _) => (Severity::Leftover, "a segment that was begun".to_owned()),
+            (names::PLAINBOX_LOCK, _) => {
+                (Severity::Note, "PlainBox's lock: see `status`".to_owned())
+            }
+            _ if is_aside(names::LOCK_ASIDE) || is_aside(names::SEGMENT_ASIDE) => {
+                (Severity::Note, "moved aside and kept as evidence".to_owned())
+            }
+            _ => continue,
+        };
+        findings.push(Finding::new(severity, session.path().join(name), what));
+    }
+    Ok(findings)
+}
+
+/// Whether only a file may have this name in a session.
+fn is_regular(name: &str) -> bool {
+    let files = [names::CHECKPOINT, names::WRITER, names::JOURNAL, names::NEW_CHECKPOINT];
+    files.contains(&name) || names::segment_number(name).is_some()
+}
+
+/// What is in a repository beside sessions.
+pub(super) fn place(repository: &Directory) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let at = |name: &OsStr| repository.path().join(name);
+    match last::last(repository) {
+        Err(error @ Error::Corrupt { .. }) => {
+            let place = at(OsStr::new(names::LAST));
+            findings.push(Finding::new(Severity::Damage, place, error.to_string()));
+        }
+        Err(error) => return Err(error),
+        Ok(None) if repository.metadata(names::LAST)?.is_some() => {
+            let what = "it names no session that is there";
+            findings.push(Finding::new(Severity::Note, at(OsStr::new(names::LAST)), what));
+        }
+        Ok(_) => (),
+    }
+    for (name, kind) in repository.entries()? {
+        let is_aside = name.to_str().is_some_and(|it| it.starts_with(names::LAST_ASIDE));
+        let what = match names::of_hidden(&name) {
+            _ if is_aside => "moved aside and kept as evidence".to_owned(),
+            _ if name == names::LAST => continue,
+            _ if names::is_session(&name) && kind == Kind::Directory => continue,
+            Some(Hidden::Trashed(..)) if kind == Kind::Directory => continue,
+            // Those are told by what sweeps them.
+            Some(Hidden::Removed | Hidden::Staged) if kind == Kind::Directory => continue,
+            Some(Hidden::NewLast) if kind == Kind::Link => continue,
+            _ => format!("{}, and no session", kind.name()),
+        };
+        findings.push(Finding::new(Severity::Note, at(&name), what));
+    }
+    Ok(findings)
+}
+
+/// Moves aside what keeps a session from being used: what is no file or no link where one belongs.
+pub(super) fn move_misplaced(backend: &DirectoryBackend, id: &SessionId) -> Result<()> {
+    let (repository, session) = backend.session(id)?;
+    let mut misplaced = entries(&session)?;
+    misplaced.retain(|it| it.severity == Severity::Damage);
+    // What is no file nobody has locked.
+    misplaced.sort_by_key(|it| !it.place.ends_with(names::WRITER));
+    let mut lock = None;
+    for finding in misplaced {
+        let Some(name) = finding.place.file_name().and_then(OsStr::to_str) else { continue };
+        let aside = match names::segment_number(name) {
+            Some(_) => names::SEGMENT_ASIDE,
+            None => names::LOCK_ASIDE,
+        };
+        if name != names::WRITER && lock.is_none() {
+            lock = Some(WriterLock::take(backend, &repository, &session, id)?);
+        }
+        found(move_aside(&session, name, aside))?;
+    }
+    Ok(session.sync()?)
+}
+
+/// What lies where the link to the last session belongs.
+pub(super) fn move_last(repository: &Directory) -> Result<()> {
+    last::keep_what_is_no_link(repository)?;
+    Ok(repository.sync()?)
+}

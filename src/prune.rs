@@ -1,0 +1,269 @@
+//! Removing the sessions that a rule picks.
+
+use std::time::{Duration, SystemTime};
+
+use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::repository::Repository;
+
+/// Which sessions go: those that meet every criterion. With no criterion, none does.
+///
+/// Never those that somebody writes, nor the last session, nor one that cannot be read.
+///
+/// ```
+/// # use pitstop::{MemoryBackend, PruneOptions, Repository};
+/// # fn main() -> Result<(), pitstop::Error> {
+/// # let repository = Repository::with_backend(MemoryBackend::new());
+/// # for id in ["one", "two", "three"] { repository.get_or_create(id)?.save(b"")?; }
+/// let pruned = repository.prune(&PruneOptions::new().keep(2))?;
+/// assert_eq!((pruned.gone.len(), repository.list()?.sessions.len()), (1, 2));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct PruneOptions {
+    keep: Option<usize>,
+    older_than: Option<Duration>,
+    larger_than: Option<u64>,
+    total: Option<u64>,
+    labels: Vec<(String, Option<String>)>,
+    permanently: bool,
+    dry_run: bool,
+}
+
+impl PruneOptions {
+    /// No criterion: nothing goes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All but the newest so many, of those with the [labels](Self::label) asked for.
+    pub fn keep(mut self, count: usize) -> Self {
+        self.keep = Some(count);
+        self
+    }
+
+    /// Those that did not change for so long: were not saved, or else made.
+    pub fn older_than(mut self, age: Duration) -> Self {
+        self.older_than = Some(age);
+        self
+    }
+
+    /// Those that take more than so many bytes, with all their files.
+    pub fn larger_than(mut self, bytes: u64) -> Self {
+        self.larger_than = Some(bytes);
+        self
+    }
+
+    /// The oldest, until those with the [labels](Self::label) asked for take no more than so many bytes.
+    pub fn total(mut self, bytes: u64) -> Self {
+        self.total = Some(bytes);
+        self
+    }
+
+    /// Those whose newest checkpoint has this label, of this value if one is given.
+    pub fn label(mut self, name: impl Into<String>, value: Option<String>) -> Self {
+        self.labels.push((name.into(), value));
+        self
+    }
+
+    /// Delete them at once instead of putting them into the trash: nothing brings them back.
+    pub fn permanently(mut self) -> Self {
+        self.permanently = true;
+        self
+    }
+
+    /// Only say what would go.
+    pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
+        self
+    }
+
+    /// Whether there is a criterion.
+    pub fn has_criterion(&self) -> bool {
+        let Self { keep, older_than, larger_than, total, labels, .. } = self;
+        keep.is_some()
+            || older_than.is_some()
+            || larger_than.is_some()
+            || total.is_some()
+            || !labels.is_empty()
+    }
+}
+
+/// What went, or would.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// The sessions that went, the newest first.
+    pub gone: Vec<Gone>,
+    /// Those that meet the criteria and stay, the newest first, each with the reason.
+    pub spared: Vec<(SessionId, Spared)>,
+    /// Those that could not be read, which stay, and those that could not be removed.
+    pub problems: Vec<Problem>,
+    /// What killed processes had left, and what of all that could not be deleted.
+    pub sweep: Sweep,
+}
+
+impl Pruned {
+    /// What the sessions and leftovers that went take together. Those in the trash take it still.
+    pub fn usage(&self) -> Usage {
+        let leftovers = self.sweep.leftovers.iter().map(|it| it.usage);
+        self.gone.iter().map(|it| it.usage).chain(leftovers).sum()
+    }
+}
+
+/// A session that went.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Gone {
+    /// How it stood.
+    pub summary: Summary,
+    /// What it took.
+    pub usage: Usage,
+    /// Where it is in the trash, if it went there.
+    pub trashed: Option<Trashed>,
+}
+
+/// Why a session stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Spared {
+    /// Somebody writes it, or PlainBox may.
+    InUse,
+    /// It is the last session.
+    Last,
+    /// It was saved while this was under way.
+    Changed,
+}
+
+impl Repository {
+    /// Removes the sessions that meet every criterion, and [sweeps](Self::sweep) what killed processes
+    /// left. They go to the [trash](Self::trash) unless they are to be deleted at once.
+    ///
+    /// # Durability
+    /// Each goes as by [`Session::trash`](crate::Session::trash). After a crash some are gone.
+    ///
+    /// # Errors
+    /// If the repository cannot be read. What is wrong with one session is in the result, and keeps no
+    /// other from going.
+    pub fn prune(&self, options: &PruneOptions) -> Result<Pruned> {
+        let mut pruned = Pruned::default();
+        if !options.has_criterion() {
+            return Ok(pruned);
+        }
+        let last = self.last()?.map(|session| session.id().clone());
+        for (summary, usage) in self.chosen(options, &mut pruned)? {
+            let id = summary.id.clone();
+            let outcome = match (last.as_ref() == Some(&id), options.dry_run) {
+                (true, _) => Ok(Err(Spared::Last)),
+                (false, true) => self.would_go(&summary, usage),
+                (false, false) => self.let_go(&summary, options, &mut pruned.sweep),
+            };
+            match outcome {
+                Ok(Ok(gone)) => pruned.gone.push(gone),
+                Ok(Err(spared)) => pruned.spared.push((id, spared)),
+                Err(Error::Busy { .. } | Error::Locked { .. }) => {
+                    pruned.spared.push((id, Spared::InUse));
+                }
+                // Somebody else removed it.
+                Err(Error::NotFound { .. }) => (),
+                Err(error) => {
+                    pruned.problems.push(Problem { name: id.to_string(), id: Some(id), error });
+                }
+            }
+        }
+        let swept = self.sweep(options.dry_run)?;
+        pruned.sweep.leftovers = swept.leftovers;
+        pruned.sweep.remains.extend(swept.remains);
+        Ok(pruned)
+    }
+
+    /// The sessions that meet every criterion, the newest first.
+    fn chosen(
+        &self,
+        options: &PruneOptions,
+        pruned: &mut Pruned,
+    ) -> Result<Vec<(Summary, Option<Usage>)>> {
+        let listing = self.list()?;
+        pruned.problems = listing.problems;
+        let needs_usage = options.larger_than.is_some() || options.total.is_some();
+        let (now, mut count, mut bytes) = (SystemTime::now(), 0, 0);
+        let mut chosen = Vec::new();
+        for summary in listing.sessions {
+            let looked = self.has_labels(&summary, &options.labels).and_then(|has| {
+                Ok((has, if needs_usage { Some(self.backend.usage(&summary.id)?) } else { None }))
+            });
+            let usage = match looked {
+                Ok((true, usage)) => usage,
+                Ok((false, _)) | Err(Error::NotFound { .. }) => continue,
+                Err(error) => {
+                    let (name, id) = (summary.id.to_string(), Some(summary.id));
+                    pruned.problems.push(Problem { name, id, error });
+                    continue;
+                }
+            };
+            count += 1;
+            let takes = usage.map_or(0, |it| it.bytes);
+            bytes += takes;
+            let age = now.duration_since(summary.changed).unwrap_or_default();
+            let goes = options.keep.is_none_or(|keep| count > keep)
+                && options.older_than.is_none_or(|least| age >= least)
+                && options.larger_than.is_none_or(|most| takes > most)
+                && options.total.is_none_or(|most| bytes > most);
+            if goes {
+                chosen.push((summary, usage));
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn has_labels(&self, summary: &Summary, wanted: &[(String, Option<String>)]) -> Result<bool> {
+        if wanted.is_empty() {
+            return Ok(true);
+        }
+        let history = match self.backend.history(&summary.id) {
+            // It keeps no labels.
+            Err(Error::Unsupported { .. }) => return Ok(false),
+            history => history?,
+        };
+        let Some(newest) = history.revisions.first() else { return Ok(false) };
+        Ok(wanted.iter().all(|(name, value)| {
+            let found = newest.info.labels.get(name);
+            found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
+        }))
+    }
+
+    fn would_go(
+        &self,
+        summary: &Summary,
+        usage: Option<Usage>,
+    ) -> Result<std::result::Result<Gone, Spared>> {
+        let Status { writer, .. } = self.backend.status(&summary.id)?;
+        if matches!(writer, WriterState::Live(_) | WriterState::PlainBox { stale: false, .. }) {
+            return Ok(Err(Spared::InUse));
+        }
+        let usage = usage.map_or_else(|| self.backend.usage(&summary.id), Ok)?;
+        Ok(Ok(Gone { summary: summary.clone(), usage, trashed: None }))
+    }
+
+    /// Into the trash in any case, where nobody can save in it: what it is then decides.
+    fn let_go(
+        &self,
+        summary: &Summary,
+        options: &PruneOptions,
+        sweep: &mut Sweep,
+    ) -> Result<std::result::Result<Gone, Spared>> {
+        let trashed = self.backend.trash(&summary.id)?;
+        if trashed.summary.as_ref().is_none_or(|now| now.changed > summary.changed) {
+            self.backend.restore_trashed(&trashed, &trashed.id)?;
+            return Ok(Err(Spared::Changed));
+        }
+        let (summary, usage) = (summary.clone(), trashed.usage);
+        if options.permanently {
+            sweep.remains.extend(self.backend.delete_trashed(&trashed)?.remains);
+            return Ok(Ok(Gone { summary, usage, trashed: None }));
+        }
+        Ok(Ok(Gone { summary, usage, trashed: Some(trashed) }))
+    }
+}
