@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use pitstop::{CreateOptions, Error, Repository, Result, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, Result, SessionId};
 
 use crate::traced::{self, mark};
 
@@ -19,8 +19,11 @@ fn child() {
     fs::write(Path::new(&place).join("told"), told).unwrap();
 }
 
+/// Its name says which format is kept there.
 fn open(place: &Path) -> Repository {
-    Repository::open(place.join("sessions")).unwrap()
+    let is_plain = place.as_os_str().as_encoded_bytes().ends_with(b"plain");
+    let format = if is_plain { Format::Plain } else { Format::Journal };
+    Repository::open(place.join("sessions")).unwrap().with_format(format)
 }
 
 fn create(repository: &Repository, id: &str, replace: bool) -> Result<pitstop::Session> {
@@ -73,10 +76,19 @@ fn act(repository: &Repository, what: &str) -> String {
 /// Puts `other` before each call of `act` in turn. What either tells has to be one of its words, and
 /// what is left must be whole.
 fn interleave(one: (&str, &[&str]), other: (&str, &[&str])) {
+    for format in [Format::Plain, Format::Journal] {
+        interleave_in(format, one, other);
+    }
+}
+
+fn interleave_in(format: Format, one: (&str, &[&str]), other: (&str, &[&str])) {
     let mut at = 0;
     loop {
         // Nothing here is about what lasts, and memory is fast.
-        let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let suffix = format!("-{format}");
+        let mut scratch = tempfile::Builder::new();
+        let scratch = scratch.suffix(&suffix);
+        let scratch = scratch.tempdir_in("/dev/shm").or_else(|_| scratch.tempdir()).unwrap();
         let repository = open(scratch.path());
         repository.get_or_create("other").unwrap().save(b"other").unwrap();
         if one.0 != "create" {
@@ -86,11 +98,11 @@ fn interleave(one: (&str, &[&str]), other: (&str, &[&str])) {
         let command = traced::command("interleaved::child", one.0, scratch.path());
         let reached = traced::pause(command, at, || meanwhile = act(&repository, other.0));
         let told = fs::read_to_string(scratch.path().join("told")).unwrap();
-        let when = format!("{} before call {at} of {}", other.0, one.0);
+        let when = format!("{format}: {} before call {at} of {}", other.0, one.0);
         assert!(one.1.contains(&told.as_str()), "{when}: {told}");
         if !reached {
             assert!(at > 3, "{when}");
-            return eprintln!("{} before each of {at} calls of {}", other.0, one.0);
+            return eprintln!("{format}: {} before each of {at} calls of {}", other.0, one.0);
         }
         assert!(other.1.contains(&meanwhile.as_str()), "{when}: {meanwhile}");
         assert!(told.starts_with("Ok") || meanwhile.starts_with("Ok"), "{when}: neither was done");

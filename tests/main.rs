@@ -11,9 +11,13 @@ mod formats;
 mod hostile_bytes;
 mod inspect;
 mod interleaved;
+#[cfg(target_arch = "x86_64")]
+mod interrupted;
 mod killed;
+mod locations;
 mod model;
 mod mutants;
+mod object;
 mod plainbox;
 mod power_cut;
 mod rivals;

@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use pitstop::{
-    Backend, CreateOptions, DirectoryBackend, Error, MemoryBackend, Repository, Result, Revision,
-    SaveOptions, Session, SessionId, Writer, WriterState,
+    Backend, CreateOptions, DirectoryBackend, Error, Format, MemoryBackend, Repository, Result,
+    Revision, SaveOptions, Session, SessionId, Writer, WriterState,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -299,12 +299,13 @@ fn compare(model: &mut Side, real: &mut Side, outcomes: (Outcome, Outcome), when
     }
 }
 
-fn run(steps: &[Step], place: PathBuf) {
+fn run(steps: &[Step], place: PathBuf, format: Format) {
     let memory = MemoryBackend::new();
     let backend = memory.clone();
     let mut model = Side::new(move || Repository::with_backend(memory.clone()), backend);
     let backend = DirectoryBackend::open(&place).unwrap();
-    let mut real = Side::new(move || Repository::open(&place).unwrap(), backend);
+    let reopen = move || Repository::open(&place).unwrap().with_format(format);
+    let mut real = Side::new(reopen, backend);
     for (number, step) in steps.iter().enumerate() {
         let when = format!("step {number}, {step:?}");
         let outcomes = (model.take(step), real.take(step));
@@ -317,13 +318,15 @@ fn run(steps: &[Step], place: PathBuf) {
 
 #[test]
 fn a_directory_does_what_the_model_does() {
-    let cases = std::env::var("PROPTEST_CASES").map_or(64, |cases| cases.parse().unwrap());
+    let cases = std::env::var("PROPTEST_CASES").map_or(48, |cases| cases.parse().unwrap());
     // A failure prints the shortest sequence that shows it, which then becomes a test by name.
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
         .run(&prop::collection::vec(step(), 1..40), |steps| {
             let scratch = tempfile::tempdir().unwrap();
-            run(&steps, scratch.path().join("sessions"));
+            for format in [Format::Plain, Format::Journal] {
+                run(&steps, scratch.path().join(format.to_string()), format);
+            }
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));

@@ -42,9 +42,35 @@ pub(crate) struct Trace {
 /// Runs the test `child` of this binary with a task. With `kill_at`, SIGKILL comes instead of that
 /// call between the marks, counted from 0.
 pub(crate) fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>) -> Trace {
-    follow(start(command(child, task, place)), kill_at, |process| {
+    let is_it = |calls: &[libc::c_long]| kill_at == Some(calls.len() - 1);
+    follow(start(command(child, task, place)), is_it, |process, _| {
         kill(process, Signal::SIGKILL).unwrap();
         true
+    })
+}
+
+/// Runs the test `child` with a task. Between the marks, the nth of these calls is not made: it fails
+/// with EINTR.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn interrupt(
+    child: &str,
+    task: &str,
+    place: &Path,
+    (call, nth): (libc::c_long, usize),
+) -> Trace {
+    let is_it = |calls: &[libc::c_long]| {
+        calls.ends_with(&[call]) && calls.iter().filter(|it| **it == call).count() == nth + 1
+    };
+    follow(start(command(child, task, place)), is_it, |_, thread| {
+        let mut registers = ptrace::getregs(thread).unwrap();
+        registers.orig_rax = u64::MAX;
+        ptrace::setregs(thread, registers).unwrap();
+        ptrace::syscall(thread, None).unwrap();
+        let stopped = waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap();
+        assert_eq!(stopped, WaitStatus::PtraceSyscall(thread));
+        registers.rax = -i64::from(libc::EINTR) as u64;
+        ptrace::setregs(thread, registers).unwrap();
+        false
     })
 }
 
@@ -52,10 +78,14 @@ pub(crate) fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>)
 /// after `meanwhile`. Gives whether there is such a call.
 pub(crate) fn pause(command: Command, at: usize, meanwhile: impl FnOnce()) -> bool {
     let mut meanwhile = Some(meanwhile);
-    follow(start(command), Some(at), |_| {
-        meanwhile.take().unwrap()();
-        false
-    });
+    follow(
+        start(command),
+        |calls| at == calls.len() - 1,
+        |_, _| {
+            meanwhile.take().unwrap()();
+            false
+        },
+    );
     meanwhile.is_none()
 }
 
@@ -73,8 +103,14 @@ fn start(mut command: Command) -> Pid {
     process
 }
 
-/// `act` says whether it killed the process.
-fn follow(process: Pid, at: Option<usize>, mut act: impl FnMut(Pid) -> bool) -> Trace {
+/// `is_it` is given the calls between the marks, and says whether the last of them, which is about to be
+/// made, is the one to act at. `act` is given the process and the thread, and says whether it killed
+/// them.
+fn follow(
+    process: Pid,
+    is_it: impl Fn(&[libc::c_long]) -> bool,
+    mut act: impl FnMut(Pid, Pid) -> bool,
+) -> Trace {
     let mut trace = Trace { calls: Vec::new(), killed: false };
     let mut between_marks = false;
     // Only what this thread traces: other tests have children too.
@@ -86,8 +122,8 @@ fn follow(process: Pid, at: Option<usize>, mut act: impl FnMut(Pid) -> bool) -> 
                     Some(libc::SYS_getppid) => between_marks = !between_marks,
                     Some(call) if between_marks && !trace.killed => {
                         trace.calls.push(call);
-                        if at == Some(trace.calls.len() - 1) {
-                            trace.killed = act(process);
+                        if is_it(&trace.calls) {
+                            trace.killed = act(process, thread);
                         }
                     }
                     _ => (),

@@ -35,7 +35,6 @@ use crate::backend::{
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::owner::Owner;
 use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
 use head::Head;
@@ -60,14 +59,12 @@ pub struct ObjectBackend {
 }
 
 /// What the backend and its writers share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     store: Arc<Store>,
     beat: Duration,
-    /// Who this is.
-    owner: fn() -> Owner,
     machine: Machine,
-    is_probed: OnceLock<()>,
+    is_probed: Arc<OnceLock<()>>,
 }
 
 impl ObjectBackend {
@@ -85,13 +82,18 @@ impl ObjectBackend {
     ///
     /// # Errors
     /// [`Error::InvalidLocation`] if the prefix has characters that no key may have.
+    ///
+    /// The store's own retries are to be off: one that meets what it did itself calls that a conflict.
+    /// What may be tried again is, for as long as `patience` says.
     pub fn with_store(
         location: impl Into<PathBuf>,
         store: Arc<dyn ObjectStore>,
         prefix: &str,
+        patience: Duration,
     ) -> Result<Self> {
         let prefix = prefix.trim_matches('/').to_owned();
-        let store = Store::new(location.into(), prefix, Box::new(move || Ok(store.clone())))?;
+        let mut store = Store::new(location.into(), prefix, Box::new(move || Ok(store.clone())))?;
+        store.patience.retry = patience;
         store.path(names::MARKER)?;
         Ok(Self::with(store))
     }
@@ -101,11 +103,23 @@ impl ObjectBackend {
             inner: Arc::new(Inner {
                 store: Arc::new(store),
                 beat: place::BEAT,
-                owner: sys::current_owner,
                 machine: Machine::current(),
-                is_probed: OnceLock::new(),
+                is_probed: Arc::default(),
             }),
         }
+    }
+
+    /// Its writers show that they live this often: every 20 seconds, unless this says otherwise. One that
+    /// is silent for three times as long can lose its place.
+    pub fn with_heartbeat(self, beat: Duration) -> Self {
+        Self { inner: Arc::new(Inner { beat, ..Inner::clone(&self.inner) }) }
+    }
+
+    /// As if this were another machine.
+    #[cfg(feature = "testing")]
+    pub fn on_machine(self, name: &str) -> Self {
+        let machine = Machine::called(name);
+        Self { inner: Arc::new(Inner { machine, ..Inner::clone(&self.inner) }) }
     }
 }
 
@@ -144,7 +158,7 @@ impl Inner {
     }
 
     fn new_place(&self) -> Place {
-        Place::new((self.owner)(), self.machine.clone(), self.beat)
+        Place::new(sys::current_owner(), self.machine.clone(), self.beat)
     }
 
     fn busy(&self, id: &SessionId, place: &Place) -> Error {

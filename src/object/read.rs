@@ -49,23 +49,22 @@ impl Inner {
     }
 
     pub(super) fn load(&self, id: &SessionId) -> Result<Checkpoint> {
-        self.as_it_stands(id, false, |head| {
+        let loaded = self.as_it_stands(id, false, |head| {
             let newest = head.newest().ok_or_else(|| Error::NoCheckpoint { id: id.clone() })?;
-            match self.checkpoint(id, head, newest) {
-                Err(Error::Corrupt { place, problem, .. }) => {
-                    let newest_good = self.newest_good(id, newest);
-                    Err(Error::Corrupt { place, problem, newest_good })
-                }
-                outcome => outcome,
+            self.checkpoint(id, head, newest)
+        });
+        loaded.map_err(|error| match error {
+            Error::Corrupt { place, problem, .. } => {
+                Error::Corrupt { place, problem, newest_good: self.newest_good(id) }
             }
+            other => other,
         })
     }
 
-    /// The newest revision below this one that can be loaded.
-    fn newest_good(&self, id: &SessionId, below: &Entry) -> Option<Revision> {
-        let (older, _) = self.history(id).ok()?;
-        let older = older.into_iter().filter(|entry| entry.revision < below.revision);
-        let mut revisions = older.map(|entry| Revision::from_number(entry.revision));
+    /// The newest revision that can be loaded.
+    fn newest_good(&self, id: &SessionId) -> Option<Revision> {
+        let (entries, _) = self.history(id).ok()?;
+        let mut revisions = entries.iter().map(|entry| Revision::from_number(entry.revision));
         revisions.find(|revision| self.load_revision(id, *revision).is_ok())
     }
 

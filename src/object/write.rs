@@ -28,7 +28,7 @@ pub(super) struct ObjectWriter {
     version: Expected,
     replaces: Option<SessionId>,
     /// The place that it has; none if it came for one save alone.
-    place: Option<(Nonce, Held)>,
+    place: Option<(Nonce, Option<Held>)>,
     /// An outcome was indeterminate: another head than this may stand.
     is_unsure: bool,
     process: u32,
@@ -53,7 +53,8 @@ impl ObjectWriter {
             let expected = Expected::Version(version);
             match inner.swap(id, &expected, &next.to_bytes(), |_| false)? {
                 Swapped::Done(version) => {
-                    let writer = Self::new(inner, id, next, version, Some((place.token, held)));
+                    let writer =
+                        Self::new(inner, id, next, version, Some((place.token, Some(held))));
                     if was_left {
                         // Whoever was here may have left a record that nobody names.
                         inner.collect_garbage(id, &writer.head);
@@ -76,7 +77,7 @@ impl ObjectWriter {
         id: &SessionId,
         head: Head,
         version: Version,
-        place: Option<(Nonce, Held)>,
+        place: Option<(Nonce, Option<Held>)>,
     ) -> Self {
         Self {
             inner: inner.clone(),
@@ -242,17 +243,51 @@ impl BackendWriter for ObjectWriter {
     }
 }
 
+impl ObjectWriter {
+    fn give_back(&mut self) -> Result<()> {
+        let change = |writer: &Self| Ok((Head { writer: None, ..writer.head.next() }, ()));
+        self.change(change, |_, ()| false)
+    }
+}
+
 impl Drop for ObjectWriter {
-    /// Gives the place back.
+    /// Gives the place back. If that fails, another process of this machine would see this one run, and take
+    /// it for the writer: so it is tried until it works, or somebody else has the place, or this ends.
     fn drop(&mut self) {
-        if self.place.is_none() || self.process != std::process::id() {
+        let Some((token, held)) = self.place.take() else { return };
+        if self.process != std::process::id() {
             return;
         }
-        let change = |writer: &Self| Ok((Head { writer: None, ..writer.head.next() }, ()));
-        // If that fails, the next one of this machine sees that this process has no such writer any
-        // more; one elsewhere, that it is silent.
-        if let Err(error) = self.change(change, |_, ()| false) {
-            tracing::debug!(session = %self.id, %error, "the writer's place could not be given back");
+        drop(held);
+        let mut last = Self {
+            inner: self.inner.clone(),
+            id: self.id.clone(),
+            head: self.head.clone(),
+            version: self.version.clone(),
+            replaces: None,
+            place: Some((token, None)),
+            is_unsure: self.is_unsure,
+            process: self.process,
+        };
+        if is_over(last.give_back()) {
+            last.place = None;
+            return;
         }
+        let again = move || {
+            loop {
+                std::thread::sleep(last.inner.beat);
+                last.is_unsure = true;
+                if is_over(last.give_back()) {
+                    last.place = None;
+                    return;
+                }
+            }
+        };
+        let _ = std::thread::Builder::new().name("pitstop-release".to_owned()).spawn(again);
     }
+}
+
+/// Whether there is no more to be done about a place.
+fn is_over(outcome: Result<()>) -> bool {
+    !matches!(outcome, Err(Error::Storage { .. } | Error::Indeterminate { .. }))
 }

@@ -34,6 +34,13 @@ impl Machine {
         Self { host: owner.host, id, boot_id: owner.boot_id, pid_namespace }
     }
 
+    /// One that is not this one.
+    #[cfg(feature = "testing")]
+    pub(crate) fn called(name: &str) -> Self {
+        let name = name.to_owned();
+        Self { host: name.clone(), id: name.clone(), boot_id: name, pid_namespace: 1 }
+    }
+
     /// Whether process ids mean the same on both.
     pub(crate) fn is_same_system(&self, other: &Self) -> bool {
         let known = !self.boot_id.is_empty() && self.pid_namespace != 0;

@@ -1,4 +1,8 @@
 //! The kernel's side of the seam.
+//!
+//! A call that a signal interrupted is made again where that is the same as making it once. Those that
+//! change a name are not: on a file system that can be interrupted after it did so, the second would
+//! find the name gone, or taken.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IoSlice};
@@ -58,7 +62,38 @@ impl OsDirectory {
     /// set-group-id bit together with the group's right to write.
     fn is_shared(&self) -> io::Result<bool> {
         let shared = Mode::SGID.union(Mode::RWXG);
-        Ok(Mode::from_raw_mode(fs::fstat(&self.0)?.st_mode).contains(shared))
+        Ok(Mode::from_raw_mode(retry_on_intr(|| fs::fstat(&self.0))?.st_mode).contains(shared))
+    }
+
+    fn list(&self) -> io::Result<Vec<(OsString, Kind)>> {
+        // Reading moves the place in the open directory. To open it anew for that takes three calls.
+        let _alone = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::seek(&self.0, SeekFrom::Start(0))?;
+        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+        let mut read = RawDir::new(&self.0, &mut buffer);
+        let mut entries = Vec::new();
+        while let Some(entry) = read.next() {
+            let entry = match entry {
+                // The directory itself is gone.
+                Err(Errno::NOENT) => break,
+                entry => entry?,
+            };
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems do not say in a listing, and what was listed may be gone.
+                FileType::Unknown => match self.metadata(name) {
+                    Ok(metadata) => metadata.kind,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                },
+                known => kind(known),
+            };
+            entries.push((name.to_owned(), kind));
+        }
+        Ok(entries)
     }
 }
 
@@ -92,7 +127,7 @@ impl RawDirectory for OsDirectory {
             }
             Err(errno) => return Err(errno.into()),
         };
-        let stat = fs::fstat(&fd)?;
+        let stat = retry_on_intr(|| fs::fstat(&fd))?;
         match kind(FileType::from_raw_mode(stat.st_mode)) {
             Kind::File => (),
             other => return Err(not_a_file(other)),
@@ -110,13 +145,14 @@ impl RawDirectory for OsDirectory {
         }
         fs::mkdirat(&self.0, name, mode)?;
         // A umask may have taken bits away that its owner needs; one that adds some does not exist.
-        let fd = match fs::openat(&self.0, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW;
+        let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, Mode::empty())) {
             // Somebody has removed it already.
             Err(Errno::NOENT) => return Ok(()),
             fd => fd?,
         };
-        if !Mode::from_raw_mode(fs::fstat(&fd)?.st_mode).contains(mode) {
-            fs::chmodat(&self.0, name, mode, AtFlags::empty())?;
+        if !Mode::from_raw_mode(retry_on_intr(|| fs::fstat(&fd))?.st_mode).contains(mode) {
+            retry_on_intr(|| fs::chmodat(&self.0, name, mode, AtFlags::empty()))?;
         }
         Ok(())
     }
@@ -154,7 +190,8 @@ impl RawDirectory for OsDirectory {
     }
 
     fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
-        Ok(OsString::from_vec(fs::readlinkat(&self.0, name, Vec::new())?.into_bytes()))
+        let text = retry_on_intr(|| fs::readlinkat(&self.0, name, Vec::new()))?;
+        Ok(OsString::from_vec(text.into_bytes()))
     }
 
     fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
@@ -174,34 +211,12 @@ impl RawDirectory for OsDirectory {
     }
 
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
-        // Reading moves the place in the open directory. To open it anew for that takes three calls.
-        let _alone = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        fs::seek(&self.0, SeekFrom::Start(0))?;
-        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
-        let mut read = RawDir::new(&self.0, &mut buffer);
-        let mut entries = Vec::new();
-        while let Some(entry) = read.next() {
-            let entry = match entry {
-                // The directory itself is gone.
-                Err(Errno::NOENT) => break,
-                entry => entry?,
-            };
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if name == "." || name == ".." {
-                continue;
+        loop {
+            match self.list() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                listed => return listed,
             }
-            let kind = match entry.file_type() {
-                // Some file systems do not say in a listing, and what was listed may be gone.
-                FileType::Unknown => match self.metadata(name) {
-                    Ok(metadata) => metadata.kind,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(error),
-                },
-                known => kind(known),
-            };
-            entries.push((name.to_owned(), kind));
         }
-        Ok(entries)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -228,7 +243,7 @@ impl RawDirectory for OsDirectory {
             0x786f_4256,
             0xbacb_acbc,
         ];
-        Ok(!SHARED.contains(&(fs::fstatfs(&self.0)?.f_type as u32)))
+        Ok(!SHARED.contains(&(retry_on_intr(|| fs::fstatfs(&self.0))?.f_type as u32)))
     }
 }
 
@@ -277,22 +292,25 @@ impl RawFile for OsFile {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
-            Ok(_) => Ok(true),
+        match set_lock(&self.0, libc::F_WRLCK) {
+            Ok(()) => Ok(true),
             Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
             Err(errno) => Err(errno.into()),
         }
     }
 
     fn unlock(&self) -> io::Result<()> {
-        fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)))?;
-        Ok(())
+        Ok(set_lock(&self.0, libc::F_UNLCK)?)
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        let mut lock = whole_file(libc::F_WRLCK);
-        fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut lock))?;
-        Ok(i32::from(lock.l_type) != libc::F_UNLCK)
+        loop {
+            let mut lock = whole_file(libc::F_WRLCK);
+            match fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut lock)) {
+                Err(nix::Error::EINTR) => (),
+                asked => return Ok(asked.map(|_| i32::from(lock.l_type) != libc::F_UNLCK)?),
+            }
+        }
     }
 }
 
@@ -308,10 +326,20 @@ fn whole_file(kind: i32) -> libc::flock {
     }
 }
 
+/// On a file system that other machines share, a signal may come before the answer.
+fn set_lock(fd: &OwnedFd, kind: i32) -> nix::Result<()> {
+    loop {
+        match fcntl(fd, FcntlArg::F_OFD_SETLK(&whole_file(kind))) {
+            Err(nix::Error::EINTR) => (),
+            set => return set.map(drop),
+        }
+    }
+}
+
 /// Gives a new file the bits that a umask or an access list of the directory changed.
 fn set_mode(fd: &OwnedFd, is: u32, wanted: Mode) -> io::Result<()> {
     if Mode::from_raw_mode(is) & Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO) != wanted {
-        fs::fchmod(fd, wanted)?;
+        retry_on_intr(|| fs::fchmod(fd, wanted))?;
     }
     Ok(())
 }

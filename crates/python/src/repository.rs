@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pitstop::{CreateOptions, Error, MemoryBackend, SessionId};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
@@ -86,8 +87,13 @@ impl Repository {
     }
 
     #[getter]
-    fn location(&self) -> PathBuf {
-        self.inner.location().to_owned()
+    fn location<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let location = self.inner.location();
+        match location.to_str() {
+            // A path of Python would take one of its slashes away.
+            Some(url) if url.contains("://") => url.into_bound_py_any(py),
+            _ => location.into_bound_py_any(py),
+        }
     }
 
     #[pyo3(signature = (id=None, *, prefix="", format=None, replace_last=false))]
@@ -155,12 +161,12 @@ impl Repository {
     fn __getnewargs_ex__<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<((PathBuf,), Bound<'py, PyDict>)> {
+    ) -> PyResult<((Bound<'py, PyAny>,), Bound<'py, PyDict>)> {
         if self.is_memory {
             return Err(PyTypeError::new_err("a repository in memory cannot leave its process"));
         }
         let options = PyDict::new(py);
         options.set_item("format", self.format.map(|Format(format)| format.to_string()))?;
-        Ok(((self.location(),), options))
+        Ok(((self.location(py)?,), options))
     }
 }

@@ -156,12 +156,23 @@ def test_names_are_pickled_to_other_processes(repository: Repository, session: S
         assert again.load_revision(revision).data == b"one"
     plain = Repository(repository.location, format="plain")
     assert pickle.loads(pickle.dumps(plain)).create("x").status().summary.format == "plain"
-    (repository.location / "any name").mkdir()
-    odd = Session.in_directory(repository.location / "any name")
+    (Path(repository.location) / "any name").mkdir()
+    odd = Session.in_directory(Path(repository.location) / "any name")
     assert pickle.loads(pickle.dumps(odd)) == odd
     assert odd.save(b"x").size == 1 and odd.id not in repository
     with pytest.raises(TypeError):
         pickle.dumps(Repository.in_memory())
+
+
+def test_a_repository_may_be_in_an_object_store() -> None:
+    repository = Repository("memory://bucket/sessions")
+    assert repository.location == "memory://bucket/sessions"
+    session = repository.create("job")
+    info = session.save(b"data", labels={"step": "1"})
+    assert session.load().data == b"data" and session.load().info == info
+    assert session.location is None
+    with pytest.raises(pitstop.InvalidLocation):
+        Repository("ftp://bucket")
 
 
 def test_a_repository_in_memory_is_one_too() -> None:

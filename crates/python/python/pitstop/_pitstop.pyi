@@ -41,12 +41,13 @@ class _Readable(Protocol):
 
 @final
 class Repository:
-    """A directory that holds sessions."""
+    """A place that holds sessions."""
 
     def __new__(
         cls, location: str | PathLike[str] | None = None, *, format: _Format | None = None
     ) -> Self:
-        """The repository in this directory, or in `default_location()`.
+        """The repository in this directory, or in `default_location()`. Or the one in an object store, where the
+        location is a URL: `s3://bucket/prefix`, `gs://...`, `az://...`.
 
         The directory is made when the first session is. New sessions are journals, unless `format` says
         otherwise; those that are there stay as they are.
@@ -72,8 +73,8 @@ class Repository:
         """`$XDG_CACHE_HOME/plainbox/sessions`, else `~/.cache/plainbox/sessions`."""
 
     @property
-    def location(self) -> Path:
-        """Where it is: an absolute path."""
+    def location(self) -> Path | str:
+        """Where it is: an absolute path or, in an object store, a URL."""
 
     def create(
         self,
@@ -117,7 +118,7 @@ class Repository:
         `list()` names it."""
 
     def __contains__(self, id: str, /) -> bool: ...
-    def __getnewargs_ex__(self) -> tuple[tuple[Path], dict[str, Any]]: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[Path | str], dict[str, Any]]: ...
 
 @final
 class Session:

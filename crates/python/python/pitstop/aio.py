@@ -63,7 +63,7 @@ class Repository:
         return cls(await asyncio.to_thread(pitstop.Repository, location, format=format))
 
     @property
-    def location(self) -> Path:
+    def location(self) -> Path | str:
         return self.sync.location
 
     async def create(self, id: str | None = None, **options: Unpack[_CreateOptions]) -> Session:

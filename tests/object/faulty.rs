@@ -1,0 +1,252 @@
+//! A store in memory that does not do what it is asked, when told to.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use futures_util::stream::{BoxStream, StreamExt, once};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
+};
+
+/// How a request goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The store says that it is overloaded, and did nothing.
+    Overloaded,
+    /// The connection breaks, and nothing was done.
+    Reset,
+    /// It was done, and the answer is lost.
+    LostSuccess,
+    /// It is done twice, and the second answer comes.
+    Duplicate,
+    /// Somebody else is changing it, says the store, though nobody is.
+    Conflict,
+    /// The credentials do not allow it.
+    Refused,
+    /// The store is gone from this request on.
+    Gone,
+    /// This one is done, but no answer ever comes again.
+    GoneAfter,
+}
+
+impl Fault {
+    pub(super) const ALL: &[Self] = &[
+        Self::Overloaded,
+        Self::Reset,
+        Self::LostSuccess,
+        Self::Duplicate,
+        Self::Conflict,
+        Self::Refused,
+        Self::Gone,
+        Self::GoneAfter,
+    ];
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Put,
+    Get,
+    List,
+    Delete,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Faulty {
+    inner: InMemory,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    requests: Vec<Request>,
+    bytes: usize,
+    plan: Option<(usize, Fault)>,
+    seen: usize,
+    ignores_conditions: bool,
+    is_silent: bool,
+}
+
+impl Faulty {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is to go wrong, counted from now on.
+    pub(super) fn plan(&self, plan: Option<(usize, Fault)>) {
+        let mut state = self.state.lock().unwrap();
+        (state.plan, state.seen) = (plan, 0);
+    }
+
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.state.lock().unwrap().requests.clone()
+    }
+
+    pub(super) fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
+    }
+
+    /// How many bytes were put.
+    pub(super) fn take_bytes(&self) -> usize {
+        std::mem::take(&mut self.state.lock().unwrap().bytes)
+    }
+
+    pub(super) fn ignore_conditions(&self) {
+        self.state.lock().unwrap().ignores_conditions = true;
+    }
+
+    /// Signs of life are lost.
+    pub(super) fn silence_beats(&self) {
+        self.state.lock().unwrap().is_silent = true;
+    }
+
+    /// Changes the newest object whose key has this in it, and returns it as it was.
+    pub(super) fn change(&self, key: &str, change: impl FnOnce(&mut Vec<u8>)) -> (Path, Vec<u8>) {
+        futures_util::FutureExt::now_or_never(async {
+            let mut listed: Vec<_> = self.inner.list(None).map(|it| it.unwrap()).collect().await;
+            listed.retain(|it| it.location.as_ref().contains(key));
+            let path = listed.pop().unwrap().location;
+            let before = self.inner.get(&path).await.unwrap().bytes().await.unwrap().to_vec();
+            let mut data = before.clone();
+            change(&mut data);
+            self.inner.put(&path, data.into()).await.unwrap();
+            (path, before)
+        })
+        .unwrap()
+    }
+
+    pub(super) fn restore(&self, (path, data): (Path, Vec<u8>)) {
+        futures_util::FutureExt::now_or_never(self.inner.put(&path, data.into())).unwrap().unwrap();
+    }
+
+    /// The fault of the next request, if it is to have one.
+    fn next(&self, request: Request) -> Option<Fault> {
+        let mut state = self.state.lock().unwrap();
+        state.requests.push(request);
+        let (seen, plan) = (state.seen, state.plan);
+        state.seen += 1;
+        match plan {
+            Some((at, fault)) if at == seen => Some(fault),
+            Some((at, Fault::Gone | Fault::GoneAfter)) if at < seen => Some(Fault::Gone),
+            _ => None,
+        }
+    }
+}
+
+fn before(fault: Option<Fault>) -> Result<()> {
+    match fault {
+        Some(Fault::Overloaded) => Err(answer("status code: 503 Service Unavailable")),
+        Some(Fault::Reset | Fault::Gone) => Err(answer("connection reset")),
+        Some(Fault::Conflict) => {
+            Err(Error::Precondition { path: String::new(), source: "409".into() })
+        }
+        Some(Fault::Refused) => {
+            Err(Error::PermissionDenied { path: String::new(), source: "403".into() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn after<T>(fault: Option<Fault>, done: Result<T>) -> Result<T> {
+    match fault {
+        Some(Fault::LostSuccess | Fault::GoneAfter) => Err(answer("connection reset")),
+        _ => done,
+    }
+}
+
+fn answer(text: &str) -> Error {
+    Error::Generic { store: "faulty", source: text.to_owned().into() }
+}
+
+impl fmt::Display for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Faulty")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Faulty {
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        mut options: PutOptions,
+    ) -> Result<PutResult> {
+        let is_beat = path.as_ref().contains("/w/");
+        let (ignores_conditions, is_silent) = {
+            let mut state = self.state.lock().unwrap();
+            state.bytes += payload.content_length();
+            (state.ignores_conditions, state.is_silent)
+        };
+        if is_beat && is_silent {
+            return Err(answer("connection reset"));
+        }
+        let fault = self.next(Request::Put);
+        if ignores_conditions {
+            options.mode = PutMode::Overwrite;
+        }
+        // A put without a condition meets none.
+        if !(fault == Some(Fault::Conflict) && options.mode == PutMode::Overwrite) {
+            before(fault)?;
+        }
+        let done = self.inner.put_opts(path, payload.clone(), options.clone()).await;
+        let done = match fault {
+            Some(Fault::Duplicate) => self.inner.put_opts(path, payload, options).await,
+            _ => done,
+        };
+        after(fault, done)
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        before(self.next(Request::Put))?;
+        self.inner.put_multipart_opts(path, options).await
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        let fault = self.next(Request::Get);
+        if fault != Some(Fault::Conflict) {
+            before(fault)?;
+        }
+        after(fault, self.inner.get_opts(path, options).await)
+    }
+
+    async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
+        self.inner.get_ranges(path, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let fault = self.next(Request::Delete);
+        match before(fault) {
+            Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
+            _ => self.inner.delete_stream(paths).map(move |it| after(fault, it)).boxed(),
+        }
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let fault = self.next(Request::List);
+        match before(fault) {
+            Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
+            _ => self.inner.list(prefix),
+        }
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
