@@ -48,14 +48,14 @@ pub(super) fn finish(session: &Directory, marker: &Metadata) -> Outcome<()> {
     if marker.size == 0 {
         return Ok(());
     }
-    // The same file may still be the checkpoint after a power cut: it is replaced, not emptied.
-    session.sync()?;
     give_back(session, marker)?;
     // Without this file nobody could tell that the lock was ours.
     session.sync()?;
+    // Somebody may still be reading it as the checkpoint: it is replaced, not emptied.
     found(session.remove_file(names::NEW_SEGMENT))?;
     session.open_file(names::NEW_SEGMENT, Access::CreateNew)?;
     session.rename(names::NEW_SEGMENT, names::JOURNAL)?;
+    // Before it becomes PlainBox's lock, which would be nobody's under that name alone.
     session.sync()
 }
 

@@ -263,6 +263,11 @@ impl Run {
                 self.disk.put_file(self.place(id).join(name), b"half of a checkp");
                 Ok(())
             }
+            Step::HalfConverted(id) => {
+                self.disk.put_file(self.place(id).join("session.journal"), b"half of a checkp");
+                self.disk.sync_all();
+                Ok(())
+            }
             Step::Debris(id) => {
                 let place = |name: &str| self.location.join(format!(".{id}.{name}"));
                 for name in ["session.writer", "session.journal", "own/file"] {

@@ -63,6 +63,8 @@ pub(crate) enum Step {
     Foreign(Id),
     /// A save is killed.
     Unfinished(Id),
+    /// A conversion is killed just before it counts.
+    HalfConverted(Id),
     /// A removal, a creation and a change of the last session are killed.
     Debris(Id),
     /// PlainBox is killed while it saves.
@@ -92,6 +94,7 @@ impl Step {
                 | Self::Source(_)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
+                | Self::HalfConverted(_)
                 | Self::Debris(_)
                 | Self::Leftover(_)
                 | Self::LeftLink(_)
@@ -422,6 +425,11 @@ fn of_journals() -> Vec<Scenario> {
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
         scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
+        scenario(
+            "convert-again",
+            &all([&made, &[HalfConverted("a")]]),
+            &[Convert("a", Format::Plain), Save("a", 2)],
+        ),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
         scenario(
             "outgrown",
