@@ -231,6 +231,28 @@ fn verification_tells_the_truth_and_repair_makes_it_load() {
     }
 }
 
+/// A writer that comes and goes without saving, or is killed before it does, leaves the evidence where
+/// it tells that something newer may be lost.
+#[test]
+fn a_writer_that_does_not_save_hides_no_damage() {
+    let journal = journal();
+    let noise = large(1);
+    journal.session.save(&noise).unwrap();
+    let newest = journal.segment.with_file_name("session.journal-1");
+    flip(&newest, 16);
+    flip(&newest, 2048 + 16);
+    for _ in 0..2 {
+        let lost = journal.session.load().unwrap_err();
+        let Error::Corrupt { newest_good, .. } = lost else { panic!("{lost:?}") };
+        assert_eq!(newest_good, Some(Revision::from_number(3)));
+        drop(journal.session.writer().unwrap());
+    }
+    let saved = journal.session.save(b"newer").unwrap();
+    assert!(saved.revision.number() > Some(4), "{}", saved.revision);
+    assert_eq!(journal.session.load().unwrap().data, b"newer");
+    assert!(!newest.exists() && newest.with_file_name("session.journal.aside-1").exists());
+}
+
 #[test]
 fn damage_is_told_by_file_record_and_revision() {
     let journal = journal();

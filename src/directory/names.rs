@@ -162,7 +162,7 @@ mod tests {
         let id = SessionId::new("my.trash-1 job.removed").unwrap();
         let when = UNIX_EPOCH + Duration::new(1_795_449_301, 120_456_000);
         let name = trashed(&id, when);
-        assert_eq!(name, ".my.trash-1 job.removed.trash-2026-11-23T15.15.01.120456");
+        assert_eq!(name, ".my.trash-1 job.removed.trash-2026-11-23T15.55.01.120456");
         let what = |name: &str| of_hidden(OsStr::new(name));
         assert_eq!(what(&name), Some(Hidden::Trashed(id.clone(), when)));
         assert_eq!(what(&staged(&id)), Some(Hidden::Staged));

@@ -35,11 +35,21 @@ pub(super) fn discard(repository: &Directory, name: &str, id: &SessionId) -> Res
     repository.rename(name, &removed)?;
     if let Err(failure) = repository.sync() {
         // Not one file may go before that lasts. Whole it was, and whole it stays.
-        let _ = repository.rename_new(&removed, name);
+        let _ = put_back(repository, &removed, name);
         return Err(failure.indeterminate());
     }
     delete(repository, &removed, &mut removal);
     Ok(removal)
+}
+
+/// Undoes a rename that could not be flushed. Nor can this one be, so the way to the session is not
+/// durable any more: without the writer's file the next writer flushes it (see
+/// [`create::mark_durable`]).
+pub(super) fn put_back(repository: &Directory, from: &str, name: &str) -> Outcome<()> {
+    if let Some(session) = found(repository.open_directory(from))? {
+        found(session.remove_file(names::WRITER))?;
+    }
+    repository.rename_new(from, name)
 }
 
 /// Deletes a directory with all in it, goes on past what cannot be deleted and notes it. No link is

@@ -37,7 +37,7 @@ fn move_in(repository: &Directory, mut trashed: Trashed) -> Result<Trashed> {
             Err(failure) => return Err(failure.into()),
             Ok(()) => {
                 if let Err(failure) = repository.sync() {
-                    let _ = repository.rename_new(&hidden, &name);
+                    let _ = remove::put_back(repository, &hidden, &name);
                     return Err(failure.indeterminate());
                 }
                 return Ok(trashed);

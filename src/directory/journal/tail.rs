@@ -30,22 +30,20 @@ pub(super) struct Tail {
     kept: u64,
     window: Window,
     pub deltas: Deltas,
+    /// Files of segments whose headers are lost. They stay where they are until something newer is
+    /// saved: without them nobody could tell that the newest may be lost.
+    damaged: Vec<String>,
 }
 
 impl Tail {
     /// Finds out what stands, and makes it durable if the last writer did not end in order.
     pub(super) fn open(session: &Directory) -> Result<Self> {
-        let mut journal = Journal::open(session, Access::Write)?;
+        let journal = Journal::open(session, Access::Write)?;
         if journal.is_unfinished {
             session.remove_file(names::NEW_SEGMENT)?;
         }
-        let mut skipped = 0;
-        for (name, capacity) in journal.damaged.drain(..) {
-            // It may have held the newest revisions. Their numbers are not given again.
-            skipped += capacity / BLOCK + 1;
-            let place = move_aside(session, &name, names::SEGMENT_ASIDE)?;
-            tracing::warn!(kept = %place.display(), "a segment of the journal is damaged");
-        }
+        // They may have held the newest revisions. Their numbers are not given again.
+        let skipped: u64 = journal.damaged.iter().map(|(_, capacity)| capacity / BLOCK + 1).sum();
         let newest = journal.newest_good(Journal::payload)?;
         let seen = journal.places().next().map_or(0, |it| journal.record(it).header.revision);
         let good = newest.as_ref().map_or(0, |(it, _)| journal.record(*it).header.revision);
@@ -58,6 +56,7 @@ impl Tail {
             window: Window::default(),
             next: seen.max(proven) + 1 + skipped,
             deltas: Deltas::default(),
+            damaged: journal.damaged.into_iter().map(|(name, _)| name).collect(),
         };
         let good_records = tail.segments.iter().flat_map(|segment| &segment.records);
         let good_records = good_records.filter(|record| record.header.revision <= good);
@@ -102,6 +101,19 @@ impl Tail {
                 segment.end = segment.newest().map_or(BLOCK, |it| it.at + it.len);
             }
         }
+    }
+
+    /// Moves damaged segments aside, once something newer than what they may have held is saved.
+    pub(super) fn move_damaged_aside(&mut self, session: &Directory) -> Outcome<()> {
+        if self.damaged.is_empty() {
+            return Ok(());
+        }
+        while let Some(name) = self.damaged.last() {
+            let place = move_aside(session, name, names::SEGMENT_ASIDE)?;
+            tracing::warn!(kept = %place.display(), "a segment of the journal is damaged");
+            self.damaged.pop();
+        }
+        session.sync()
     }
 
     /// The header of the segment that is written next.

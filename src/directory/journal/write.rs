@@ -84,6 +84,10 @@ impl JournalWriter {
         }
         // Where this fails, what is in memory is forgotten, and the next save looks what stands.
         let info = save(self, &mut tail)?;
+        // The checkpoint is saved; what goes wrong here is done again after the next one.
+        if let Err(Failure { source, .. }) = tail.move_damaged_aside(&self.session) {
+            tracing::warn!(error = %source, "a damaged segment could not be moved aside");
+        }
         self.tail = Some(tail);
         Ok(info)
     }
