@@ -219,6 +219,18 @@ pub struct Summary {
     pub format: Format,
     /// Whether a writer lives.
     pub live: bool,
+    /// What an object store calls this state of it, whose clock is not that of those who save.
+    pub(crate) version: Option<String>,
+}
+
+impl Summary {
+    /// Whether it was changed between this look at it and a later one.
+    pub(crate) fn was_changed(&self, later: &Self) -> bool {
+        match (&self.version, &later.version) {
+            (Some(version), Some(later)) => version != later,
+            _ => later.changed > self.changed,
+        }
+    }
 }
 
 /// The revisions of a session.

@@ -271,6 +271,7 @@ fn summary(id: &SessionId, slot: &Slot) -> Summary {
         changed: newest.map_or(slot.made, |info| info.saved),
         format: Format::Memory,
         live: slot.writer.is_some(),
+        version: None,
     }
 }
 

@@ -255,7 +255,7 @@ impl Repository {
         sweep: &mut Sweep,
     ) -> Result<std::result::Result<Gone, Spared>> {
         let trashed = self.backend.trash(&summary.id)?;
-        if trashed.summary.as_ref().is_none_or(|now| now.changed > summary.changed) {
+        if trashed.summary.as_ref().is_none_or(|now| summary.was_changed(now)) {
             self.backend.restore_trashed(&trashed, &trashed.id)?;
             return Ok(Err(Spared::Changed));
         }

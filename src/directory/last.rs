@@ -82,7 +82,7 @@ pub(super) fn set_last(repository: &Directory, id: &SessionId) -> Result<()> {
 }
 
 /// Evidence is kept, also when others do this at the same time and put their link in place.
-pub(super) fn keep_what_is_no_link(repository: &Directory) -> Outcome<()> {
+fn keep_what_is_no_link(repository: &Directory) -> Outcome<()> {
     match repository.metadata(names::LAST)? {
         None => return Ok(()),
         Some(there) if there.kind == Kind::Link => return Ok(()),

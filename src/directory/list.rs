@@ -89,6 +89,7 @@ fn plain(id: &SessionId, checkpoint: &Metadata, live: bool) -> Summary {
         changed: checkpoint.modified,
         format: Format::Plain,
         live,
+        version: None,
     }
 }
 
@@ -107,6 +108,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             },
             format: Format::Journal,
             live: lock::is_live(session)?,
+            version: None,
         });
     }
     let live = lock::is_live(session)?;
@@ -127,6 +129,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             changed: session.own_metadata()?.modified,
             format: Format::Plain,
             live,
+            version: None,
         }),
     }
 }

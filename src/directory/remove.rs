@@ -18,11 +18,16 @@ pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Remov
     let (repository, session) = backend.session(id)?;
     let _lock = WriterLock::take(backend, &repository, &session, id)?;
     leftover::check(&session, id, &*backend.disk)?;
-    discard(&repository, &names::session(id), id)
+    discard(&repository, &names::session(id), id, Some(&session))
 }
 
-/// Deletes a directory that holds the session of this name, or held it once.
-pub(super) fn discard(repository: &Directory, name: &str, id: &SessionId) -> Result<Removal> {
+/// Deletes a directory that holds the session of this name, or held it once. `session` if it does.
+pub(super) fn discard(
+    repository: &Directory,
+    name: &str,
+    id: &SessionId,
+    session: Option<&Directory>,
+) -> Result<Removal> {
     let removed = names::removed(id);
     let mut removal = Removal::default();
     if repository.metadata(&removed)?.is_some() {
@@ -35,7 +40,7 @@ pub(super) fn discard(repository: &Directory, name: &str, id: &SessionId) -> Res
     repository.rename(name, &removed)?;
     if let Err(failure) = repository.sync() {
         // Not one file may go before that lasts. Whole it was, and whole it stays.
-        let _ = put_back(repository, &removed, name);
+        let _ = put_back(repository, &removed, name, session);
         return Err(failure.indeterminate());
     }
     delete(repository, &removed, &mut removal);
@@ -45,8 +50,13 @@ pub(super) fn discard(repository: &Directory, name: &str, id: &SessionId) -> Res
 /// Undoes a rename that could not be flushed. Nor can this one be, so the way to the session is not
 /// durable any more: without the writer's file the next writer flushes it (see
 /// [`create::mark_durable`]).
-pub(super) fn put_back(repository: &Directory, from: &str, name: &str) -> Outcome<()> {
-    if let Some(session) = found(repository.open_directory(from))? {
+pub(super) fn put_back(
+    repository: &Directory,
+    from: &str,
+    name: &str,
+    session: Option<&Directory>,
+) -> Outcome<()> {
+    if let Some(session) = session {
         found(session.remove_file(names::WRITER))?;
     }
     repository.rename_new(from, name)

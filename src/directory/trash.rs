@@ -22,11 +22,11 @@ pub(super) fn trash(backend: &DirectoryBackend, id: &SessionId) -> Result<Trashe
     leftover::check(&session, id, &*backend.disk)?;
     let removed = names::to_stamp(backend.disk.now());
     let summary = summary(&session, id)?;
-    move_in(&repository, Trashed { id: id.clone(), removed, summary, usage })
+    move_in(&repository, &session, Trashed { id: id.clone(), removed, summary, usage })
 }
 
 /// Of two that go there at the same moment one is a little later.
-fn move_in(repository: &Directory, mut trashed: Trashed) -> Result<Trashed> {
+fn move_in(repository: &Directory, session: &Directory, mut trashed: Trashed) -> Result<Trashed> {
     let name = names::session(&trashed.id);
     loop {
         let hidden = names::trashed(&trashed.id, trashed.removed);
@@ -37,7 +37,7 @@ fn move_in(repository: &Directory, mut trashed: Trashed) -> Result<Trashed> {
             Err(failure) => return Err(failure.into()),
             Ok(()) => {
                 if let Err(failure) = repository.sync() {
-                    let _ = remove::put_back(repository, &hidden, &name);
+                    let _ = remove::put_back(repository, &hidden, &name, Some(session));
                     return Err(failure.indeterminate());
                 }
                 return Ok(trashed);
@@ -107,7 +107,7 @@ pub(super) fn delete(repository: &Directory, trashed: &Trashed) -> Result<Remova
     let name = names::trashed(&trashed.id, trashed.removed);
     match repository.metadata(&name)? {
         Some(there) if there.kind == Kind::Directory => {
-            remove::discard(repository, &name, &trashed.id)
+            remove::discard(repository, &name, &trashed.id, None)
         }
         // A link was never put there by us.
         _ => Err(not_found(repository, &trashed.id)),

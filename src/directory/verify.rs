@@ -143,6 +143,13 @@ pub(super) fn move_misplaced(backend: &DirectoryBackend, id: &SessionId) -> Resu
 
 /// What lies where the link to the last session belongs.
 pub(super) fn move_last(repository: &Directory) -> Result<()> {
-    last::keep_what_is_no_link(repository)?;
+    if repository.metadata(names::LAST)?.is_some_and(|it| it.kind != Kind::Link)
+        && let Some(aside) = found(move_aside(repository, names::LAST, names::LAST_ASIDE))?
+        && let Some(name) = aside.file_name()
+        && repository.metadata(name)?.is_some_and(|it| it.kind == Kind::Link)
+    {
+        // Somebody had put a link there meanwhile. Where there is a newer one, that stays.
+        let _ = repository.rename_new(name, names::LAST);
+    }
     Ok(repository.sync()?)
 }

@@ -15,7 +15,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) kind: Kind,
-    text: String,
+    pub(super) text: String,
 }
 
 /// What follows from it.
@@ -25,6 +25,8 @@ pub(super) enum Kind {
     NotFound,
     /// The condition of the request does not hold, or somebody is changing the object.
     Condition,
+    /// There is no such bucket, so that nothing is there and nothing can be.
+    NoBucket,
     /// The store will not do it, now or later.
     Refused,
     /// Nobody listens there: nothing was sent.
@@ -38,8 +40,7 @@ impl Failure {
         use object_store::Error as E;
         let answer = Answer::of(error);
         let kind = match error {
-            // Without its bucket nothing is there, and nothing can be.
-            E::NotFound { .. } if answer.is_about_the_bucket() => Kind::Refused,
+            _ if answer.is_about_the_bucket() => Kind::NoBucket,
             E::NotFound { .. } => Kind::NotFound,
             E::AlreadyExists { .. } | E::Precondition { .. } | E::NotModified { .. } => {
                 Kind::Condition
@@ -67,7 +68,7 @@ impl Failure {
 
     pub(super) fn into_io(self) -> io::Error {
         let kind = match self.kind {
-            Kind::NotFound => io::ErrorKind::NotFound,
+            Kind::NotFound | Kind::NoBucket => io::ErrorKind::NotFound,
             Kind::Refused => io::ErrorKind::PermissionDenied,
             Kind::Unreachable => io::ErrorKind::NotConnected,
             Kind::Condition => io::ErrorKind::ResourceBusy,
@@ -250,6 +251,6 @@ mod tests {
             source: source.to_owned().into(),
         };
         assert_eq!(Failure::of(&gone("x")).kind, Kind::NotFound);
-        assert_eq!(Failure::of(&gone("<Code>NoSuchBucket</Code>")).kind, Kind::Refused);
+        assert_eq!(Failure::of(&gone("<Code>NoSuchBucket</Code>")).kind, Kind::NoBucket);
     }
 }

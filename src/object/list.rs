@@ -31,6 +31,11 @@ pub(super) fn list(store: &Store) -> Result<Listing> {
     Ok(listing)
 }
 
+/// An ETag as a listing and an answer both have it: Azure's listing leaves its quotation marks away.
+pub(super) fn plain_tag(tag: &str) -> String {
+    tag.trim_matches('"').to_owned()
+}
+
 /// `None` for a session that was removed; the name, if that is none.
 fn summarize(object: &ObjectMeta) -> Result<Option<Summary>, String> {
     let Some(glimpse) = Glimpse::of(object.size) else { return Ok(None) };
@@ -45,5 +50,6 @@ fn summarize(object: &ObjectMeta) -> Result<Option<Summary>, String> {
         changed,
         format: Format::Object,
         live: glimpse.live,
+        version: object.e_tag.as_deref().map(plain_tag),
     }))
 }

@@ -39,7 +39,7 @@ use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
 use head::Head;
 use place::{Life, Place};
-use store::{Store, Version};
+use store::{Patience, Store, Version};
 use swap::{Expected, Swapped};
 use write::ObjectWriter;
 
@@ -93,7 +93,8 @@ impl ObjectBackend {
     ) -> Result<Self> {
         let prefix = prefix.trim_matches('/').to_owned();
         let mut store = Store::new(location.into(), prefix, Box::new(move || Ok(store.clone())))?;
-        store.patience.retry = patience;
+        let connect = patience.min(store.patience.connect);
+        store.patience = Patience { retry: patience, connect };
         store.path(names::MARKER)?;
         Ok(Self::with(store))
     }
@@ -318,5 +319,6 @@ fn summary(id: &SessionId, head: &Head, live: bool) -> Summary {
         changed: saved.unwrap_or(head.created.into()),
         format: Format::Object,
         live,
+        version: None,
     }
 }

@@ -142,7 +142,14 @@ impl Store {
             let (path, bytes) = (path.clone(), bytes.clone());
             async move { store.put(&path, bytes.into()).await.map(drop) }.boxed()
         };
-        self.retry(put).map_err(|failure| failure.at("write", self.place(key)))
+        // It has no condition, so that a conflict is the store's own, and passes.
+        let attempt = || {
+            self.attempt(put).map_err(|failure| match failure.kind {
+                Kind::Condition => Failure { kind: Kind::Unknown, ..failure },
+                _ => failure,
+            })
+        };
+        self.retrying(attempt).map_err(|failure| failure.at("write", self.place(key)))
     }
 
     /// Puts an object once, if it stands as expected.

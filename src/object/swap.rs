@@ -83,7 +83,9 @@ impl Store {
             may_have_counted |= failure.kind == Kind::Unknown;
             if !may_have_counted {
                 match failure.kind {
-                    Kind::Refused => return Err(failure.at("write", self.place(key))),
+                    Kind::Refused | Kind::NoBucket => {
+                        return Err(failure.at("write", self.place(key)));
+                    }
                     Kind::Unreachable if pause.wait(failure.kind) => continue,
                     Kind::Unreachable => return Err(failure.at("write", self.place(key))),
                     _ => (),

@@ -15,7 +15,7 @@ use super::head::{Head, Time, Tombstone};
 use super::nonce::Nonce;
 use super::store::Version;
 use super::swap::{Expected, Swapped};
-use super::{Inner, names, summary};
+use super::{Inner, list, names, summary};
 use crate::backend::{Removal, Trashed, Usage};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -71,7 +71,7 @@ impl Item {
 impl Inner {
     pub(super) fn trash(&self, id: &SessionId) -> Result<Trashed> {
         let mut last: Option<String> = None;
-        let (item, head) = loop {
+        let (item, head, version) = loop {
             let (head, version) = self.free_head(id)?;
             let usage = self.usage(id)?;
             let item = Item {
@@ -90,12 +90,16 @@ impl Inner {
                 self.store.discard(&[last]);
             }
             match outcome? {
-                true => break (item, head),
+                true => break (item, head, version),
                 false => continue,
             }
         };
         self.store.discard(&[names::beat(id)]);
-        item.trashed(&head)
+        let mut trashed = item.trashed(&head)?;
+        if let Some(summary) = &mut trashed.summary {
+            summary.version = version.e_tag.as_deref().map(list::plain_tag);
+        }
+        Ok(trashed)
     }
 
     /// Puts a tombstone in the place of a head; whether it still was the one.

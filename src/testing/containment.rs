@@ -30,7 +30,7 @@ const fn trap(name: &'static str, is_writable: bool, lay: fn(&SimulatedDisk)) ->
 
 const TRAPS: &[Trap] = &[
     trap("the session is a link", false, |disk| {
-        for name in ["session", "session.writer"] {
+        for name in ["session", "session.writer", "session.journal", "session.journal-0"] {
             disk.delete(at("a.session/") + name);
         }
         disk.delete_directory(at("a.session"));
@@ -94,6 +94,25 @@ const TRAPS: &[Trap] = &[
     }),
 ];
 
+/// For journals alone.
+const JOURNAL_TRAPS: &[Trap] = &[
+    trap("the mark of a journal is a link", true, |disk| link(disk, "session.journal", "file")),
+    trap("the first segment is a link", false, |disk| link(disk, "session.journal-0", "file")),
+    trap("a segment is a link", false, |disk| link(disk, "session.journal-1", "file")),
+    trap("a segment is a dangling link", false, |disk| {
+        link(disk, "session.journal-1", "nothing");
+    }),
+    trap("the new segment is a link", true, |disk| link(disk, "session.journal.new", "file")),
+    trap("the new segment is a dangling link", true, |disk| {
+        link(disk, "session.journal.new", "nothing");
+    }),
+    trap("a segment is damaged, and what is aside a link", true, |disk| {
+        disk.put_file(at("a.session/session.journal-0"), b"lost");
+        link(disk, "session.journal.aside-1", "file");
+        link(disk, "session.journal.aside-2", "nothing");
+    }),
+];
+
 fn at(name: &str) -> String {
     format!("{LOCATION}/{name}")
 }
@@ -107,14 +126,18 @@ fn link(disk: &SimulatedDisk, name: &str, target: &str) {
 /// Does everything with each of these repositories: what is outside must not even be looked at. Says
 /// how many there are.
 pub(crate) fn containment(wrap: &Wrap) -> std::result::Result<usize, String> {
-    for trap in TRAPS {
-        let wrong = |text| format!("{}: {text}", trap.name);
-        check(trap, false, wrap).map_err(wrong)?;
-        check(trap, true, wrap).map_err(wrong)?;
+    let of = |traps: &'static [Trap], format| traps.iter().map(move |trap| (trap, format));
+    let all = of(TRAPS, Format::Plain).chain(of(TRAPS, Format::Journal));
+    let mut count = 0;
+    for (trap, format) in all.chain(of(JOURNAL_TRAPS, Format::Journal)) {
+        let wrong = |text| format!("{format}, {}: {text}", trap.name);
+        check(trap, format, false, wrap).map_err(wrong)?;
+        check(trap, format, true, wrap).map_err(wrong)?;
         let unwritable = Trap { is_writable: false, ..*trap };
-        check(&unwritable, false, &without_renames(wrap)).map_err(wrong)?;
+        check(&unwritable, format, false, &without_renames(wrap)).map_err(wrong)?;
+        count += 1;
     }
-    Ok(TRAPS.len())
+    Ok(count)
 }
 
 /// No new checkpoint can be put in place.
@@ -122,7 +145,11 @@ fn without_renames(wrap: &Wrap) -> Wrap {
     let inner = wrap.clone();
     Arc::new(move |disk| {
         Arc::new(HookedDisk::new(inner(disk), |call| match call.operation {
-            Operation::Rename if call.name.is_some_and(|name| name == "session.new") => {
+            Operation::Rename
+                if call
+                    .name
+                    .is_some_and(|name| name == "session.new" || name == "session.journal.new") =>
+            {
                 Action::Fail(std::io::ErrorKind::StorageFull.into())
             }
             _ => Action::Pass,
@@ -130,12 +157,17 @@ fn without_renames(wrap: &Wrap) -> Wrap {
     })
 }
 
-fn check(trap: &Trap, removes_first: bool, wrap: &Wrap) -> std::result::Result<(), String> {
+fn check(
+    trap: &Trap,
+    format: Format,
+    removes_first: bool,
+    wrap: &Wrap,
+) -> std::result::Result<(), String> {
     let disk = SimulatedDisk::new();
     disk.put_file(format!("{OUTSIDE}/a.session/session"), b"outside");
     disk.put_directory(format!("{OUTSIDE}/other.session"));
     disk.put_file(format!("{OUTSIDE}/file"), b"outside");
-    prepare(&disk).map_err(|error| format!("{error:?}"))?;
+    prepare(&disk, format).map_err(|error| format!("{error:?}"))?;
     (trap.lay)(&disk);
     disk.advance(Duration::from_secs(100));
     let outside = disk.digest_without(Path::new(LOCATION));
@@ -181,7 +213,12 @@ fn check(trap: &Trap, removes_first: bool, wrap: &Wrap) -> std::result::Result<(
 }
 
 /// Links that keep their places, those in the session until that is removed.
-const ASIDE_IN_SESSION: [&str; 2] = ["a.session/session.aside-1", "a.session/session.aside-2"];
+const ASIDE_IN_SESSION: [&str; 4] = [
+    "a.session/session.aside-1",
+    "a.session/session.aside-2",
+    "a.session/session.journal.aside-1",
+    "a.session/session.journal.aside-2",
+];
 const ASIDE: [&str; 4] =
     [".a.removed-1", ".a.removed-2", ".last-session.aside-1", ".last-session.aside-2"];
 
@@ -269,8 +306,8 @@ pub(crate) fn plainbox_is_kept_out(wrap: &Wrap) -> std::result::Result<(), Strin
     Ok(())
 }
 
-fn prepare(disk: &SimulatedDisk) -> Result<()> {
-    let repository = disk.repository(LOCATION)?;
+fn prepare(disk: &SimulatedDisk, format: Format) -> Result<()> {
+    let repository = disk.repository(LOCATION)?.with_format(format);
     repository.get_or_create("a")?.save(&payload(2))?;
     repository.get_or_create("good")?.save(&payload(3))?;
     Ok(())

@@ -318,6 +318,9 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
         steps.extend(found.sessions.keys().map(|id| Step::Unlock(id)));
     }
     let is_there = |id: Id| found.is_present(id);
+    if scenario.name == "repair" {
+        steps.push(Step::Repair("a"));
+    }
     match in_flight {
         Some(Step::Trash(id) | Step::PutBack(id) | Step::EmptyTrash(id)) => {
             if is_there(id) && in_flight == Some(Step::Trash(id)) {
@@ -339,7 +342,7 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
         Some(step @ Step::Fork(_, id)) if !is_there(id) => {
             steps.extend([step, Step::Save(id, 10)]);
         }
-        Some(Step::MakeLast(id)) => steps.push(Step::MakeLast(id)),
+        Some(step @ (Step::MakeLast(_) | Step::RepairLast)) => steps.push(step),
         Some(
             Step::Create(id)
             | Step::Replace(id)

@@ -322,6 +322,16 @@ fn attempt(
                 crash(scenario, &trial.run, &later, seen)
                     .map_err(|why| format!("{text}; {why}"))?;
                 trial.run.world = later;
+                if let Step::Remove(id) | Step::Trash(id) = *step
+                    && found.is_present(id)
+                {
+                    // It was taken back, and is used as if nothing had been.
+                    let text = format!("{text}; then a save");
+                    trial.run.world = found;
+                    trial.run.step(Step::Save(id, 14)).map_err(|it| format!("{text}: {it:?}"))?;
+                    crash(scenario, &trial.run, &trial.run.world, seen)
+                        .map_err(|why| format!("{text}; {why}"))?;
+                }
                 trial.run.step(*step).map_err(|error| format!("{text}; again: {error:?}"))?;
             }
             Ok(()) if lock(&trial.injector).has_failed && !failed_before => {
@@ -381,9 +391,16 @@ fn attempt_two(
 fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
     match error {
         Error::Storage { place, .. } if place.ends_with("..") => true,
-        // Names of the program's own files.
+        // Names of the program's own files, and of what is no file of Pitstop's.
         Error::Storage { step: "flush", .. }
-            if matches!(step, Step::Copy(_) | Step::Import(_) | Step::Fork(..)) =>
+            if matches!(
+                step,
+                Step::Copy(_)
+                    | Step::Import(_)
+                    | Step::Fork(..)
+                    | Step::Repair(_)
+                    | Step::RepairLast
+            ) =>
         {
             true
         }

@@ -16,7 +16,7 @@ use super::scenario::{
     payload,
 };
 use super::world::{Expected, NO_LINK, Presence, World};
-use crate::backend::{Format, Status, Summary, Trashed};
+use crate::backend::{Format, History, Problem, Status, Summary, Trashed};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::copy::{Copied, CopyOptions};
 use crate::directory::DirectoryBackend;
@@ -234,6 +234,8 @@ impl Run {
                 let problems = found.problems.into_iter().map(|it| it.error);
                 problems.chain(revisions.filter_map(|it| it.error)).next().map_or(Ok(()), Err)
             }
+            Step::Repair(id) => self.session(id)?.repair().map(drop),
+            Step::RepairLast => self.repository.repair_last(),
             Step::Unlock(id) => self.session(id)?.unlock().map(drop),
             Step::Look(id) => {
                 self.repository.list()?;
@@ -249,6 +251,19 @@ impl Run {
             }
             Step::UnflushedFile(id) => {
                 self.disk.put_file(self.place(id).join(OWN_FILE), b"own");
+                Ok(())
+            }
+            Step::Misplace(id) => {
+                self.disk.put_file(self.place(id).join("session.replaces"), b"evidence");
+                self.disk.sync_all();
+                Ok(())
+            }
+            Step::Damage(id) => {
+                let segment = self.place(id).join("session.journal-0");
+                let mut bytes = self.disk.read(&segment).unwrap_or_default();
+                bytes.iter_mut().take(4096).for_each(|byte| *byte = 0);
+                self.disk.put_file(segment, &bytes);
+                self.disk.sync_all();
                 Ok(())
             }
             Step::Foreign(id) => {
@@ -322,7 +337,11 @@ impl Run {
     pub(crate) fn observe(&self) -> Result<World, String> {
         let wrong = |what: &str, error: Error| format!("{what}: {error:?}");
         let listing = self.repository.list().map_err(|error| wrong("list", error))?;
-        if let Some(problem) = listing.problems.first() {
+        let is_damaged = |it: &&Problem| {
+            let expected = it.id.as_ref().and_then(|id| self.world.sessions.get(id.as_str()));
+            expected.is_some_and(|it| it.is_damaged)
+        };
+        if let Some(problem) = listing.problems.iter().find(|it| !is_damaged(it)) {
             return Err(format!("list reports {problem:?}"));
         }
         let listed: Vec<&str> = listing.sessions.iter().map(|it| it.id.as_str()).collect();
@@ -368,6 +387,13 @@ impl Run {
         summary: Option<&Summary>,
         found: &mut Expected,
     ) -> Result<(), String> {
+        if found.is_damaged {
+            let session = self.session(id).map_err(|error| format!("{error:?}"))?;
+            return match session.history() {
+                Ok(history) => observe_revisions(id, &session, &history, found),
+                Err(_) => Ok(()),
+            };
+        }
         let listed = summary.is_some();
         match (found.presence, listed) {
             (Presence::Sure, false) => return Err(format!("{id} is not listed")),
@@ -445,8 +471,7 @@ impl Run {
         Ok(())
     }
 
-    /// The history begins with what loads. Every revision that is listed is there, and is what it was
-    /// when its number was given.
+    /// The history begins with what loads.
     fn observe_history(
         &self,
         id: Id,
@@ -464,35 +489,7 @@ impl Run {
                 "the history of {id} begins with {newest:?}, and {loaded:?} loads"
             ));
         }
-        for kept in &history.revisions {
-            let revision = kept.info.revision;
-            let wrong = |what: &str| format!("revision {revision} of {id} {what}");
-            let loaded = session
-                .load_revision(revision)
-                .map_err(|error| wrong(&format!("does not load: {error:?}")))?;
-            let number = revision.number().unwrap_or_default();
-            let is_it = |payload_number: &u32| *payload(*payload_number) == *loaded.data;
-            match found.given.get(&number) {
-                Some(given) if is_it(given) => (),
-                Some(_) if number <= found.told => return Err(wrong("is not what it was")),
-                _ => match found.payloads.iter().flatten().copied().find(is_it) {
-                    Some(in_flight) => drop(found.given.insert(number, in_flight)),
-                    None => return Err(wrong("was never saved")),
-                },
-            }
-            if loaded.info != kept.info {
-                return Err(wrong("is listed as something else"));
-            }
-            let mut pieces = Vec::new();
-            let opened = session.open_revision(revision).map_err(std::io::Error::from);
-            match opened.and_then(|mut reader| reader.read_to_end(&mut pieces)) {
-                Ok(_) if pieces == loaded.data => (),
-                other => return Err(wrong(&format!("is not read in pieces: {other:?}"))),
-            }
-        }
-        let newest = history.revisions.first().and_then(|kept| kept.info.revision.number());
-        found.told = newest.unwrap_or(0).max(found.told);
-        Ok(())
+        observe_revisions(id, &session, &history, found)
     }
 
     /// Nothing of a removed session is left, since nobody else is there.
@@ -526,9 +523,11 @@ impl Run {
             }
             let is_known = match is_journal {
                 true => is_segment || name == "session.journal",
-                false => name == "session" || name.starts_with("session.aside-"),
+                false => name == "session",
             };
-            if !is_known && !KNOWN.contains(&&**name) {
+            let is_evidence =
+                name.starts_with("session.aside-") || name.starts_with("session.journal.aside-");
+            if !is_known && !is_evidence && !KNOWN.contains(&&**name) {
                 return Err(format!("{name} is left in {id}"));
             }
         }
@@ -537,6 +536,44 @@ impl Run {
             _ => Err(format!("{segments} segments are in {id}")),
         }
     }
+}
+
+/// Every revision that is listed is there, and is what it was when its number was given.
+fn observe_revisions(
+    id: Id,
+    session: &Session,
+    history: &History,
+    found: &mut Expected,
+) -> Result<(), String> {
+    for kept in &history.revisions {
+        let revision = kept.info.revision;
+        let wrong = |what: &str| format!("revision {revision} of {id} {what}");
+        let loaded = session
+            .load_revision(revision)
+            .map_err(|error| wrong(&format!("does not load: {error:?}")))?;
+        let number = revision.number().unwrap_or_default();
+        let is_it = |payload_number: &u32| *payload(*payload_number) == *loaded.data;
+        match found.given.get(&number) {
+            Some(given) if is_it(given) => (),
+            Some(_) if number <= found.told => return Err(wrong("is not what it was")),
+            _ => match found.payloads.iter().flatten().copied().find(is_it) {
+                Some(in_flight) => drop(found.given.insert(number, in_flight)),
+                None => return Err(wrong("was never saved")),
+            },
+        }
+        if loaded.info != kept.info {
+            return Err(wrong("is listed as something else"));
+        }
+        let mut pieces = Vec::new();
+        let opened = session.open_revision(revision).map_err(std::io::Error::from);
+        match opened.and_then(|mut reader| reader.read_to_end(&mut pieces)) {
+            Ok(_) if pieces == loaded.data => (),
+            other => return Err(wrong(&format!("is not read in pieces: {other:?}"))),
+        }
+    }
+    let newest = history.revisions.first().and_then(|kept| kept.info.revision.number());
+    found.told = newest.unwrap_or(0).max(found.told);
+    Ok(())
 }
 
 /// A session is in the trash, or where it was, or gone, as was promised.

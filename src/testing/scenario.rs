@@ -50,6 +50,10 @@ pub(crate) enum Step {
     Verify(Id),
     /// Looks at what lies beside the sessions.
     VerifyAll,
+    /// Makes it one that can be used again.
+    Repair(Id),
+    /// The same, of the link to the last session.
+    RepairLast,
     Unlock(Id),
     /// Lists, loads, and asks for the last session.
     Look(Id),
@@ -59,6 +63,10 @@ pub(crate) enum Step {
     UnflushedFile(Id),
     /// A program keeps a session in [`SOURCE`], with files of its own.
     Source(Id),
+    /// Somebody puts a file where a link of the session belongs.
+    Misplace(Id),
+    /// The header of the journal's first segment is lost, and all in it.
+    Damage(Id),
     /// PlainBox makes a session.
     Foreign(Id),
     /// A save is killed.
@@ -92,6 +100,8 @@ impl Step {
             Self::OwnFiles(_)
                 | Self::UnflushedFile(_)
                 | Self::Source(_)
+                | Self::Misplace(_)
+                | Self::Damage(_)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
                 | Self::HalfConverted(_)
@@ -287,8 +297,15 @@ fn of_both(format: Format) -> Vec<Scenario> {
         scenario(
             "verify",
             NEAR,
-            &[last.as_slice(), &[Save("a", 6), Debris("c")]].concat(),
+            &[last.as_slice(), &[Save("a", 6), Debris("c"), MakeLast("b"), Remove("b")]].concat(),
             &[Verify("a"), VerifyAll],
+        ),
+        scenario("repair", NEAR, &[&saved[..], &[Misplace("a")]].concat(), &[Repair("a")]),
+        scenario(
+            "repair-last",
+            NEAR,
+            &[&saved[..], &[LastIsDirectory]].concat(),
+            &[RepairLast, LastIsFile, RepairLast],
         ),
         scenario(
             "takeover",
@@ -381,6 +398,16 @@ pub(crate) fn for_faults_alone() -> Vec<Scenario> {
             },
         ),
         scenario(
+            "last-is-made-in-a-repair",
+            &[SAVED.as_slice(), &[MakeLast("b"), LastIsFile]].concat(),
+            &[RepairLast],
+            (Operation::Rename, "last-session", 0),
+            |disk| {
+                disk.delete(format!("{NEAR}/last-session"));
+                disk.put_link(format!("{NEAR}/last-session"), format!("{NEAR}/b.session"));
+            },
+        ),
+        scenario(
             "plainbox-is-faster",
             &[SAVED.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
             &[Contend("a", 2)],
@@ -429,6 +456,11 @@ fn of_journals() -> Vec<Scenario> {
             "convert-again",
             &all([&made, &[HalfConverted("a")]]),
             &[Convert("a", Format::Plain), Save("a", 2)],
+        ),
+        scenario(
+            "damaged-segment",
+            &all([&made, &[Save("a", 2), Damage("a")]]),
+            &[Save("a", 7), Save("a", 6)],
         ),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
         scenario(

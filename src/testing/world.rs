@@ -41,6 +41,8 @@ pub(crate) struct Expected {
     pub in_trash: Presence,
     /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
     pub is_complete: bool,
+    /// Whether it may not be usable before it is repaired, or saved again.
+    pub is_damaged: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
@@ -98,6 +100,7 @@ impl World {
             presence: Presence::Gone,
             in_trash: Presence::Gone,
             is_complete: false,
+            is_damaged: false,
             payloads: vec![None],
             has_own_files: false,
             converted: None,
@@ -211,6 +214,8 @@ impl World {
             Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
             Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
+            Step::Misplace(id) | Step::Damage(id) => self.session(id).is_damaged = true,
+            Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
             // It is nothing to go on from, so that it is kept or moved away.
             Step::LastIsFile | Step::LastIsDirectory => {
                 self.last.extend([None, Some(NO_LINK)]);
@@ -229,6 +234,12 @@ impl World {
             ) if self.replaces.contains_key(id) => {
                 self.in_flight = None;
                 self.session(id).payloads = vec![Some(payload)];
+            }
+            Some(Step::Save(id, _)) => {
+                // Nor may what is damaged be out of the way before the next one.
+                let is_damaged = self.session(id).is_damaged;
+                self.acknowledge();
+                self.session(id).is_damaged = is_damaged;
             }
             _ => self.acknowledge(),
         }
@@ -308,6 +319,10 @@ impl World {
 
     fn begin_last(&mut self, id: Id) {
         self.resumable &= self.has_checkpoint(id);
+        if self.last.contains(&Some(NO_LINK)) {
+            // No call puts a link in the place of a directory.
+            self.last.push(None);
+        }
         self.last.push(Some(id));
     }
 
@@ -352,6 +367,7 @@ impl World {
             | Step::Restore(id, payload) => {
                 let session = self.session(id);
                 session.presence = Presence::Sure;
+                session.is_damaged = false;
                 session.payloads = vec![Some(payload)];
                 if let Some(Replaced { old, sure: true }) = self.replaces.get(id).copied() {
                     self.replaces.remove(id);
@@ -382,6 +398,8 @@ impl World {
                 }
             }
             Step::EmptyTrash(id) => self.session(id).in_trash = Presence::Gone,
+            Step::Repair(id) => self.session(id).is_damaged = false,
+            Step::RepairLast => self.last.retain(|last| *last != Some(NO_LINK)),
             Step::Remove(id) | Step::Trash(id) => {
                 let session = self.session(id);
                 session.presence = Presence::Gone;

@@ -36,6 +36,11 @@ impl Exit {
         (Self::Damaged, "what lies there is damaged"),
     ];
 
+    /// The first failure, where one thing is done after another.
+    pub(crate) fn or(self, later: Self) -> Self {
+        if self == Self::Ok { later } else { self }
+    }
+
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Ok => 0,

@@ -79,6 +79,14 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Unsupported { .. } => {
             vec![format!("{} tells of what kind a session is", line(&["show", "SESSION"]))]
         }
+        Error::Storage { source, place, .. }
+            if source.kind() == io::ErrorKind::NotFound && place.to_string_lossy().contains("://") =>
+        {
+            vec![
+                "make the bucket with the tools of its store, or name another with --repository"
+                    .to_owned(),
+            ]
+        }
         Error::Storage { source, .. } => of_storage(source, saving),
         _ => vec![format!("{} tells how it is used", line(&[context.command, "--help"]))],
     }

@@ -56,10 +56,7 @@ pub(super) fn run(args: &CopyArgs, context: &Context) -> Outcome {
     drop(bar);
     let mut end = exit;
     for one in &copied {
-        let ended = tell(one, &destination, context);
-        if end == Exit::Ok {
-            end = ended;
-        }
+        end = end.or(tell(one, &destination, context));
     }
     if args.all && copied.is_empty() && exit == Exit::Ok {
         context.talk(format_args!("no sessions in {}", source.location().display()));
@@ -94,7 +91,7 @@ fn copy_all(
             Err(_) => error.into(),
         };
         context.report(&error);
-        exit = if exit == Exit::Ok { error.exit } else { exit };
+        exit = exit.or(error.exit);
     }
     Ok((all.copied, exit))
 }
@@ -130,7 +127,7 @@ fn copy_some(
             Ok(one) => copied.push(one),
             Err(error) => {
                 context.report(&error);
-                exit = if exit == Exit::Ok { error.exit } else { exit };
+                exit = exit.or(error.exit);
             }
         }
     }

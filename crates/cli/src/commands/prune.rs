@@ -106,14 +106,13 @@ fn tell(args: &PruneArgs, pruned: &Pruned, context: &Context) {
         context.talk(format_args!("{id} stays: {why}"));
     }
     let (sessions, leftovers) = (pruned.gone.len(), pruned.sweep.leftovers.len());
-    let noun = if sessions == 1 { "session" } else { "sessions" };
     let bytes = output::size(pruned.usage().bytes);
     let verb = if args.dry_run { "would remove" } else { "removed" };
     let left = match leftovers {
         0 => String::new(),
         many => format!(" and {many} left by killed processes"),
     };
-    context.talk(format_args!("{verb} {sessions} {noun}{left}, {bytes}"));
+    context.talk(format_args!("{verb} {}{left}, {bytes}", output::count(sessions, "session")));
     if sessions > 0 && !args.dry_run && !args.permanently {
         let line = context.command_line(&["trash", "empty"]);
         context.hint(format_args!("they take their space until `{line}`"));

@@ -44,7 +44,7 @@ pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
             (false, true) => remove(&repository, name, context),
             (false, false) => trash(&repository, name, context),
         };
-        let ended = match outcome {
+        exit = exit.or(match outcome {
             Ok((ended, what)) => {
                 done.push(what);
                 ended
@@ -53,10 +53,7 @@ pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
                 context.report(&error);
                 error.exit
             }
-        };
-        if exit == Exit::Ok {
-            exit = ended;
-        }
+        });
     }
     let trashed = done.iter().rev().find(|it| it["trash"] == true);
     if let Some(id) = trashed.and_then(|it| it["id"].as_str()) {

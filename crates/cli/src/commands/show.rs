@@ -225,9 +225,8 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
         None => line("saved", &"never"),
     }
     if let Some(history) = known.history.as_ref().filter(|it| !it.revisions.is_empty()) {
-        let (count, all) = (history.revisions.len(), output::size(stored(history)));
-        let noun = if count == 1 { "revision" } else { "revisions" };
-        line("kept", &format_args!("{count} {noun}, {all}"));
+        let revisions = output::count(history.revisions.len(), "revision");
+        line("kept", &format_args!("{revisions}, {}", output::size(stored(history))));
         if !history.damaged.is_empty() {
             line("damaged", &format_args!("{} more", history.damaged.len()));
         }

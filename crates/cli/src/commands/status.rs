@@ -81,10 +81,7 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
         output::print(as_text(&noted, listing.sessions.len()))?;
         comfort(noted.iter().map(|(_, status)| &status.writer), context);
     }
-    match list::warn_of(&listing, context) {
-        Exit::Ok => Ok(failed),
-        exit => Ok(exit),
-    }
+    Ok(list::warn_of(&listing, context).or(failed))
 }
 
 fn as_text(noted: &[(&SessionId, Status)], count: usize) -> String {
@@ -96,8 +93,8 @@ fn as_text(noted: &[(&SessionId, Status)], count: usize) -> String {
     let states = || noted.iter().map(|(_, it)| WriterJson::from(&it.writer).state);
     let of = |state: &str| states().filter(|it| *it == state).count();
     let (live, interrupted, locked) = (of("live"), of("interrupted"), of("plainbox"));
-    let sessions = if count == 1 { "session" } else { "sessions" };
-    let _ = write!(text, "{count} {sessions}: {live} live, {interrupted} interrupted");
+    let sessions = output::count(count, "session");
+    let _ = write!(text, "{sessions}: {live} live, {interrupted} interrupted");
     let _ = match locked {
         0 => writeln!(text),
         _ => writeln!(text, ", {locked} with a lock of PlainBox"),

@@ -108,8 +108,7 @@ pub(super) fn as_json(trashed: &Trashed) -> Value {
 
 /// `3 sessions, 1.2 MiB`.
 pub(super) fn total(usage: &Usage, count: usize) -> String {
-    let noun = if count == 1 { "session" } else { "sessions" };
-    format!("{count} {noun}, {}", output::size(usage.bytes))
+    format!("{}, {}", output::count(count, "session"), output::size(usage.bytes))
 }
 
 fn restore(repository: &Repository, args: &RestoreArgs, context: &Context) -> Outcome {

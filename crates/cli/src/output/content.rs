@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use pitstop::inspect::{Content, Json, TestRun};
 
-use super::{absolute, relative};
+use super::{absolute, count, relative};
 use crate::context::printable;
 
 /// On a terminal no more lines than this are shown of one checkpoint.
@@ -91,12 +91,10 @@ fn test_run(text: &mut String, run: &TestRun, missing: Option<&[String]>) {
         line("outcomes", &outcomes.join(", "));
     }
     if run.retried > 0 {
-        let jobs = if run.retried == 1 { "job" } else { "jobs" };
-        line("retried", &format_args!("{} {jobs}", run.retried));
+        line("retried", &count(run.retried, "job"));
     }
     if run.rejected > 0 {
-        let jobs = if run.rejected == 1 { "job" } else { "jobs" };
-        line("rejected", &format_args!("{} {jobs}", run.rejected));
+        line("rejected", &count(run.rejected, "job"));
     }
     match missing {
         Some([]) if !run.logs.is_empty() => line("logs", &format_args!("all {}", run.logs.len())),

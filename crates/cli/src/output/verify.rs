@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use pitstop::{Finding, Format, Severity, Verification};
 
-use super::coloured;
+use super::{coloured, count};
 use crate::context::printable;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -20,13 +20,13 @@ pub(crate) fn verified(sessions: &[Verification], findings: &[Finding]) -> Strin
     let mut text = String::new();
     for session in sessions {
         let total = session.revisions.len();
+        let revisions = count(total, "revision");
         let lost = session.revisions.iter().filter(|it| it.error.is_some()).count();
         let id = printable(session.id.as_str());
-        let noun = if total == 1 { "revision" } else { "revisions" };
         let _ = match (session.is_damaged(), session.newest_good(), session.format) {
             (true, Some(newest), _) => writeln!(
                 text,
-                "{id}: {bad}damaged{bad:#}: {} of {total} {noun} can be loaded, the newest is {newest}",
+                "{id}: {bad}damaged{bad:#}: {} of {revisions} can be loaded, the newest is {newest}",
                 total - lost,
             ),
             (true, None, _) => writeln!(text, "{id}: {bad}damaged{bad:#}: nothing can be loaded"),
@@ -34,7 +34,7 @@ pub(crate) fn verified(sessions: &[Verification], findings: &[Finding]) -> Strin
             (false, Some(_), Format::Plain) => {
                 writeln!(text, "{id}: {good}ok{good:#}: it can be read; nothing to check it by")
             }
-            (false, Some(_), _) => writeln!(text, "{id}: {good}ok{good:#}: {total} {noun}"),
+            (false, Some(_), _) => writeln!(text, "{id}: {good}ok{good:#}: {revisions}"),
         };
         let located = |it: &&pitstop::Verified| {
             session.findings.iter().all(|found| found.revision != Some(it.revision))

@@ -1,0 +1,80 @@
+//! Making sessions, listing them, and their one writer.
+
+use std::collections::HashSet;
+
+use super::{Subject, assert_error, change_last_of_all, create, ids};
+use crate::{Error, Unlocked, WriterState};
+
+pub(super) fn new_session_has_no_checkpoint(repository: &Subject) {
+    assert!(ids(repository).is_empty());
+    assert!(repository.last().unwrap().is_none());
+    assert_error!(repository.get("job"), Error::NotFound { .. });
+    let session = create(repository, "job");
+    assert_error!(session.load(), Error::NoCheckpoint { .. });
+    let summary = session.status().unwrap().summary;
+    assert_eq!((summary.saved, summary.size, summary.live), (None, None, false));
+    assert_eq!(ids(repository), ["job"]);
+    // Saving nothing is saving.
+    session.save(b"").unwrap();
+    assert_eq!(session.load().unwrap().data, b"");
+    assert_eq!(session.status().unwrap().summary.size, Some(0));
+}
+
+pub(super) fn name_is_given_once(repository: &Subject) {
+    let session = create(repository, "my job (größer)");
+    session.save(b"kept").unwrap();
+    let again = repository.options().id(session.id().clone());
+    assert_error!(repository.create(&again), Error::AlreadyExists { .. });
+    let same = repository.get_or_create("my job (größer)").unwrap();
+    assert_eq!(same.load().unwrap().data, b"kept");
+}
+
+pub(super) fn made_up_names_differ(repository: &Subject) {
+    let options = repository.options().prefix("run of / the day");
+    let made: HashSet<String> =
+        (0..20).map(|_| repository.create(&options).unwrap().id().to_string()).collect();
+    assert_eq!(made.len(), 20);
+    assert!(made.iter().all(|id| id.starts_with("run-of---the-day-")), "{made:?}");
+    assert_eq!(ids(repository).into_iter().collect::<HashSet<_>>(), made);
+}
+
+pub(super) fn there_is_one_writer(repository: &Subject) {
+    let session = create(repository, "job");
+    assert_eq!(session.status().unwrap().writer, WriterState::Idle);
+    let mut writer = session.writer().unwrap();
+    match session.writer() {
+        Err(Error::Busy { owner: Some(owner), .. }) => assert_eq!(owner.pid, std::process::id()),
+        other => panic!("expected Busy with an owner, got {other:?}"),
+    }
+    assert_error!(session.save(b"displaced"), Error::Busy { .. });
+    let status = session.status().unwrap();
+    assert!(matches!(status.writer, WriterState::Live(Some(_))) && status.summary.live);
+    writer.save(b"mine").unwrap();
+    assert_eq!(session.load().unwrap().data, b"mine");
+    // Looking does not disturb it, and other sessions have writers of their own.
+    create(repository, "other").save(b"other").unwrap();
+    drop(writer);
+    assert_eq!(session.status().unwrap().writer, WriterState::Idle);
+    session.save(b"next").unwrap();
+    assert_eq!(session.load().unwrap().data, b"next");
+}
+
+pub(super) fn listing_has_newest_first(repository: &Subject) {
+    for id in ["b", "a", "c"] {
+        create(repository, id);
+    }
+    for id in ["c", "b", "a", "c"] {
+        let session = repository.get(id).unwrap();
+        change_last_of_all(repository, || session.save(id.as_bytes()).unwrap());
+        assert_eq!(ids(repository)[0], id);
+    }
+    assert_eq!(ids(repository), ["c", "a", "b"]);
+}
+
+pub(super) fn unlock_disturbs_nobody(repository: &Subject) {
+    let session = create(repository, "job");
+    assert_eq!(session.unlock().unwrap(), Unlocked::Nothing);
+    let mut writer = session.writer().unwrap();
+    assert_error!(session.unlock(), Error::Busy { .. });
+    writer.save(b"state").unwrap();
+}
