@@ -267,7 +267,7 @@ fn summary(id: &SessionId, slot: &Slot) -> Summary {
         id: id.clone(),
         saved: newest.map(|info| info.saved),
         size: newest.map(|info| info.size),
-        labels: newest.map(|info| info.labels.clone()).unwrap_or_default(),
+        labels: Some(newest.map(|info| info.labels.clone()).unwrap_or_default()),
         changed: newest.map_or(slot.made, |info| info.saved),
         format: Format::Memory,
         live: slot.writer.is_some(),
