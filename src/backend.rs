@@ -33,6 +33,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// [`Problem`] and hides nothing else.
     fn list(&self) -> Result<Listing>;
 
+    /// The same, and of each session all that a [`Summary`] has, for which a backend may have to look into
+    /// each.
+    fn list_in_full(&self) -> Result<Listing> {
+        self.list()
+    }
+
     /// How a session stands, without reading its payload.
     fn status(&self, id: &SessionId) -> Result<Status>;
 
@@ -117,6 +123,18 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// The directory in which a session may keep files of its own, where there is one.
     fn directory(&self, id: &SessionId) -> Option<PathBuf>;
 
+    /// Makes a session keep its checkpoints in another format, if there is one, while it has no writer.
+    fn convert(&self, id: &SessionId, to: Format, lose_history: bool) -> Result<()> {
+        let _ = lose_history;
+        match self.status(id)?.summary.format == to {
+            true => Ok(()),
+            false => Err(Error::Unsupported {
+                what: "another format",
+                place: self.location().display().to_string(),
+            }),
+        }
+    }
+
     /// The program's own files in that directory, to be copied; `None` where there is none.
     fn files(&self, id: &SessionId) -> Result<Option<Files>> {
         let _ = id;
@@ -152,7 +170,7 @@ pub trait BackendWriter: fmt::Debug + Send {
 }
 
 /// How a session keeps its checkpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Format {
@@ -194,13 +212,12 @@ pub struct Summary {
     /// Its name.
     pub id: SessionId,
     /// When its newest checkpoint was saved; `None` if never. In the listing of an object store it is by
-    /// the clock of the store.
+    /// the clock of the store, unless the listing is [in full](crate::ListOptions::in_full).
     pub saved: Option<SystemTime>,
-    /// The size of its newest checkpoint in bytes; `None` if never saved, or in the listing of an object
-    /// store, which does not look into the sessions.
+    /// The size of its newest checkpoint in bytes; `None` if never saved, or [not known](Self::is_in_full).
     pub size: Option<u64>,
-    /// The labels of its newest checkpoint; none in the listing of an object store.
-    pub labels: Labels,
+    /// The labels of its newest checkpoint; `None` if [not known](Self::is_in_full).
+    pub labels: Option<Labels>,
     /// When it last changed: when it was saved, or else when it was made.
     pub changed: SystemTime,
     /// How it keeps its checkpoints.
@@ -212,6 +229,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Whether size and labels are known. The listing of an object store does not tell them, unless it is
+    /// [in full](crate::ListOptions::in_full).
+    pub fn is_in_full(&self) -> bool {
+        self.labels.is_some()
+    }
+
     /// Whether it was changed between this look at it and a later one.
     pub(crate) fn was_changed(&self, later: &Self) -> bool {
         match (&self.version, &later.version) {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::listing::ListOptions;
 use crate::repository::Repository;
 
 /// Which sessions go: those that meet every criterion. With no criterion, none does.
@@ -27,7 +28,7 @@ pub struct PruneOptions {
     older_than: Option<Duration>,
     larger_than: Option<u64>,
     total: Option<u64>,
-    labels: Vec<(String, Option<String>)>,
+    listing: ListOptions,
     permanently: bool,
     dry_run: bool,
 }
@@ -64,7 +65,7 @@ impl PruneOptions {
 
     /// Those whose newest checkpoint has this label, of this value if one is given.
     pub fn label(mut self, name: impl Into<String>, value: Option<String>) -> Self {
-        self.labels.push((name.into(), value));
+        self.listing = self.listing.label(name, value);
         self
     }
 
@@ -82,12 +83,12 @@ impl PruneOptions {
 
     /// Whether there is a criterion.
     pub fn has_criterion(&self) -> bool {
-        let Self { keep, older_than, larger_than, total, labels, .. } = self;
+        let Self { keep, older_than, larger_than, total, listing, .. } = self;
         keep.is_some()
             || older_than.is_some()
             || larger_than.is_some()
             || total.is_some()
-            || !labels.is_empty()
+            || listing.has_labels()
     }
 }
 
@@ -185,18 +186,15 @@ impl Repository {
         options: &PruneOptions,
         pruned: &mut Pruned,
     ) -> Result<Vec<(Summary, Option<Usage>)>> {
-        let listing = self.list()?;
+        let listing = self.list_with(&options.listing)?;
         pruned.problems = listing.problems;
         let needs_usage = options.larger_than.is_some() || options.total.is_some();
         let (now, mut count, mut bytes) = (SystemTime::now(), 0, 0);
         let mut chosen = Vec::new();
         for summary in listing.sessions {
-            let looked = self.has_labels(&summary, &options.labels).and_then(|has| {
-                Ok((has, if needs_usage { Some(self.backend.usage(&summary.id)?) } else { None }))
-            });
-            let usage = match looked {
-                Ok((true, usage)) => usage,
-                Ok((false, _)) | Err(Error::NotFound { .. }) => continue,
+            let usage = match needs_usage.then(|| self.backend.usage(&summary.id)).transpose() {
+                Ok(usage) => usage,
+                Err(Error::NotFound { .. }) => continue,
                 Err(error) => {
                     let (name, id) = (summary.id.to_string(), Some(summary.id));
                     pruned.problems.push(Problem { name, id, error });
@@ -216,22 +214,6 @@ impl Repository {
             }
         }
         Ok(chosen)
-    }
-
-    fn has_labels(&self, summary: &Summary, wanted: &[(String, Option<String>)]) -> Result<bool> {
-        if wanted.is_empty() {
-            return Ok(true);
-        }
-        let history = match self.backend.history(&summary.id) {
-            // It keeps no labels.
-            Err(Error::Unsupported { .. }) => return Ok(false),
-            history => history?,
-        };
-        let Some(newest) = history.revisions.first() else { return Ok(false) };
-        Ok(wanted.iter().all(|(name, value)| {
-            let found = newest.info.labels.get(name);
-            found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
-        }))
     }
 
     fn would_go(

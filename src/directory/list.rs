@@ -85,7 +85,7 @@ fn plain(id: &SessionId, checkpoint: &Metadata, live: bool) -> Summary {
         id: id.clone(),
         saved: Some(checkpoint.modified),
         size: Some(checkpoint.size),
-        labels: Labels::new(),
+        labels: Some(Labels::new()),
         changed: checkpoint.modified,
         format: Format::Plain,
         live,
@@ -101,7 +101,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             id: id.clone(),
             saved: newest.as_ref().map(|it| it.info.saved),
             size: newest.as_ref().map(|it| it.info.size),
-            labels: newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default(),
+            labels: Some(newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default()),
             changed: match newest {
                 Some(newest) => newest.info.saved,
                 None => session.own_metadata()?.modified,
@@ -119,11 +119,13 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             problem: format!("it is {}, where a file belongs", there.kind.name()),
             newest_good: None,
         }),
+        // It became a journal just now.
+        None if journal::is_there(session)? => summarize(session, id),
         None => Ok(Summary {
             id: id.clone(),
             saved: None,
             size: None,
-            labels: Labels::new(),
+            labels: Some(Labels::new()),
             changed: session.own_metadata()?.modified,
             format: Format::Plain,
             live,

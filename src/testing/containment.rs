@@ -246,6 +246,7 @@ fn race(scenario: &Scenario, wrap: &Wrap, number: usize) -> std::result::Result<
                 Operation::OpenDirectory
                     | Operation::OpenFile
                     | Operation::CreateFile
+                    | Operation::Link
                     | Operation::Metadata
             );
             if looks
@@ -290,7 +291,8 @@ pub(crate) fn plainbox_is_kept_out(wrap: &Wrap) -> std::result::Result<(), Strin
     Ok(())
 }
 
-/// PlainBox saves before the call of this number, if its lock is free. Says whether there is one.
+/// PlainBox saves before the call of this number, if its lock is free. Says whether there is one. They
+/// are counted from where the save begins: what is to be followed was read before.
 fn plainbox_comes(
     scenario: &Scenario,
     wrap: &Wrap,
@@ -306,8 +308,10 @@ fn plainbox_comes(
     let wrap: Wrap = Arc::new(move |disk| {
         let (theirs, place) = (disk.clone(), place.clone());
         let (count, armed, noted) = (count.clone(), armed.clone(), noted.clone());
-        Arc::new(HookedDisk::new(inner(disk), move |_| {
+        Arc::new(HookedDisk::new(inner(disk), move |call| {
+            let begins = call.name.is_some_and(|name| name == "session.new");
             if armed.load(Ordering::Relaxed)
+                && (begins || count.load(Ordering::Relaxed) > 0)
                 && count.fetch_add(1, Ordering::Relaxed) == number
                 && !theirs.names(&place).contains(&"session.next".into())
             {

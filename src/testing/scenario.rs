@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Fork(Id, Id),
     /// Copies the session of this name from [`SOURCE`].
     Copy(Id),
+    /// Makes it keep its checkpoints in the other format.
+    Convert(Id, Format),
     /// Writes it into an archive.
     Export(Id),
     /// Makes the session of an archive of what is in [`SOURCE`].
@@ -69,13 +71,15 @@ pub(crate) enum Step {
     Foreign(Id),
     /// A save is killed.
     Unfinished(Id),
+    /// A conversion is killed just before it counts.
+    HalfConverted(Id),
     /// A removal, a creation and a change of the last session are killed.
     Debris(Id),
     /// PlainBox is killed while it saves.
     Leftover(Id),
     /// Saves, and is told that PlainBox may be saving.
     Locked(Id, u32),
-    /// Saves, unless PlainBox is faster.
+    /// Saves what follows what is there, unless PlainBox is faster.
     Contend(Id, u32),
     /// One that made this the last session was killed, and the repository was moved since.
     LeftLink(Id),
@@ -100,6 +104,7 @@ impl Step {
                 | Self::Damage(_)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
+                | Self::HalfConverted(_)
                 | Self::Debris(_)
                 | Self::Leftover(_)
                 | Self::LeftLink(_)
@@ -323,10 +328,28 @@ fn moving(format: Format) -> Vec<Scenario> {
             &[Source("a"), Create("a"), UnflushedFile("a")],
             &[Copy("a")],
         ),
+        scenario(
+            "convert",
+            NEAR,
+            &[&SAVED[..], &[Create("e")]].concat(),
+            &[
+                Convert("a", other(format)),
+                Save("a", 7),
+                Convert("e", other(format)),
+                Convert("e", other(format)),
+            ],
+        ),
         scenario("export", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Export("a")]),
         scenario("import", FAR, &[Source("a")], &[Import("a"), Save("a", 7)]),
         scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
     ]
+}
+
+fn other(format: Format) -> Format {
+    match format {
+        Format::Plain => Format::Journal,
+        _ => Format::Plain,
+    }
 }
 
 /// What PlainBox does, and what only a plain session has.
@@ -339,6 +362,7 @@ fn of_plain() -> Vec<Scenario> {
     vec![
         scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
         scenario("leftover", NEAR, &left, &[Save("a", 2), Save("a", 7)]),
+        scenario("leftover-followed", NEAR, &left, &[Follow("a", 2), Save("a", 7)]),
         scenario(
             "leftover-held",
             NEAR,
@@ -348,7 +372,7 @@ fn of_plain() -> Vec<Scenario> {
         scenario("unlock", NEAR, &left, &[Unlock("a"), Save("a", 2)]),
         Scenario {
             traits: Traits { hard_links: false, ..Traits::ALL },
-            ..scenario("no-hard-links", NEAR, &saved, &[Save("a", 2), Save("a", 7)])
+            ..scenario("no-hard-links", NEAR, &saved, &[Follow("a", 2), Save("a", 7)])
         },
         Scenario {
             traits: Traits { is_local: false, ..Traits::ALL },
@@ -393,8 +417,8 @@ pub(crate) fn for_faults_alone() -> Vec<Scenario> {
             "plainbox-is-faster",
             &[SAVED.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
             &[Contend("a", 2)],
-            // The fourth: two saves were made before, and the third finds what is left over.
-            (Operation::Link, "session.new", 3),
+            // The second: the first finds what is left over.
+            (Operation::Link, "session.new", 1),
             |disk| disk.put_file(format!("{NEAR}/a.session/session.next"), b"half"),
         ),
         self::scenario(
@@ -434,6 +458,11 @@ fn of_journals() -> Vec<Scenario> {
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
         scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
+        scenario(
+            "convert-again",
+            &all([&made, &[HalfConverted("a")]]),
+            &[Convert("a", Format::Plain), Save("a", 2)],
+        ),
         scenario(
             "damaged-segment",
             &all([&made, &[Save("a", 2), Damage("a")]]),
