@@ -285,7 +285,7 @@ struct MemoryWriter {
 
 impl BackendWriter for MemoryWriter {
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        options.check_labels()?;
+        options.check()?;
         self.backend.with(&self.id, |slot| {
             let newest = slot.checkpoints.last();
             let found = newest.map_or(Revision::NONE, |checkpoint| checkpoint.info.revision);

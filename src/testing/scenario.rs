@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Fork(Id, Id),
     /// Copies the session of this name from [`SOURCE`].
     Copy(Id),
+    /// Makes it keep its checkpoints in the other format.
+    Convert(Id, Format),
     /// Writes it into an archive.
     Export(Id),
     /// Makes the session of an archive of what is in [`SOURCE`].
@@ -69,6 +71,8 @@ pub(crate) enum Step {
     Foreign(Id),
     /// A save is killed.
     Unfinished(Id),
+    /// A conversion is killed just before it counts.
+    HalfConverted(Id),
     /// A removal, a creation and a change of the last session are killed.
     Debris(Id),
     /// PlainBox is killed while it saves.
@@ -100,6 +104,7 @@ impl Step {
                 | Self::Damage(_)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
+                | Self::HalfConverted(_)
                 | Self::Debris(_)
                 | Self::Leftover(_)
                 | Self::LeftLink(_)
@@ -323,10 +328,28 @@ fn moving(format: Format) -> Vec<Scenario> {
             &[Source("a"), Create("a"), UnflushedFile("a")],
             &[Copy("a")],
         ),
+        scenario(
+            "convert",
+            NEAR,
+            &[&SAVED[..], &[Create("e")]].concat(),
+            &[
+                Convert("a", other(format)),
+                Save("a", 7),
+                Convert("e", other(format)),
+                Convert("e", other(format)),
+            ],
+        ),
         scenario("export", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Export("a")]),
         scenario("import", FAR, &[Source("a")], &[Import("a"), Save("a", 7)]),
         scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
     ]
+}
+
+fn other(format: Format) -> Format {
+    match format {
+        Format::Plain => Format::Journal,
+        _ => Format::Plain,
+    }
 }
 
 /// What PlainBox does, and what only a plain session has.
@@ -434,6 +457,11 @@ fn of_journals() -> Vec<Scenario> {
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
         scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
+        scenario(
+            "convert-again",
+            &all([&made, &[HalfConverted("a")]]),
+            &[Convert("a", Format::Plain), Save("a", 2)],
+        ),
         scenario(
             "damaged-segment",
             &all([&made, &[Save("a", 2), Damage("a")]]),
