@@ -117,7 +117,7 @@ impl Conversion {
                 (before, now) => before.is_none() && now.is_none(),
             };
             // A PlainBox was faster.
-            if same { Ok(()) } else { Err(leftover::taken(session, &self.id, &*self.disk)?) }
+            if same { Ok(()) } else { Err(leftover::taken(session, &self.id)) }
         })?;
         if let Err(failure) = finish(session, &marker) {
             tracing::debug!(error = %failure.source, "the next writer will clear up");
@@ -191,7 +191,7 @@ impl Conversion {
         let session = &self.session;
         leftover::lock_out(session, &self.id, &*self.disk, from)?;
         let Some(file) = session.metadata(from)? else {
-            return Err(leftover::taken(session, &self.id, &*self.disk)?);
+            return Err(leftover::taken(session, &self.id));
         };
         let renamed = session
             .metadata(names::CHECKPOINT)
