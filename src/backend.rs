@@ -123,6 +123,18 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// The directory in which a session may keep files of its own, where there is one.
     fn directory(&self, id: &SessionId) -> Option<PathBuf>;
 
+    /// Makes a session keep its checkpoints in another format, if there is one, while it has no writer.
+    fn convert(&self, id: &SessionId, to: Format, lose_history: bool) -> Result<()> {
+        let _ = lose_history;
+        match self.status(id)?.summary.format == to {
+            true => Ok(()),
+            false => Err(Error::Unsupported {
+                what: "another format",
+                place: self.location().display().to_string(),
+            }),
+        }
+    }
+
     /// The program's own files in that directory, to be copied; `None` where there is none.
     fn files(&self, id: &SessionId) -> Result<Option<Files>> {
         let _ = id;
@@ -158,7 +170,7 @@ pub trait BackendWriter: fmt::Debug + Send {
 }
 
 /// How a session keeps its checkpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Format {

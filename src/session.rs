@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::{
-    Backend, BackendWriter, History, Removal, Status, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, History, Removal, Status, Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
 use crate::directory::DirectoryBackend;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
 use crate::share::{self, SharedWriter};
-use crate::stream::{CheckpointReader, Input};
+use crate::stream::{CheckpointReader, Input, of_input};
 
 /// A named thing in a repository that holds a program's checkpoints.
 ///
@@ -243,6 +243,22 @@ impl Session {
         self.backend.trash(&self.id)
     }
 
+    /// Makes it keep its checkpoints in another format, where it is. On the way from plain to journal the
+    /// checkpoint becomes revision 1, with its time. On the way back only the newest checkpoint stays, and
+    /// that has to be allowed by `lose_history` where there is more, or where it has labels.
+    ///
+    /// # Durability
+    /// `Ok` means: it is converted, durably. At every moment, and after a crash at any, it is the one or
+    /// the other, and whole. What a killed conversion leaves in its directory the next one clears away.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if history would be lost, or this repository has no such format;
+    /// [`Error::Busy`] and [`Error::Locked`] while it has a writer; [`Error::Corrupt`] if its newest
+    /// checkpoint is damaged. After these it is as it was. [`Error::Indeterminate`]: it is converted now.
+    pub fn convert(&self, to: Format, lose_history: bool) -> Result<()> {
+        self.backend.convert(&self.id, to, lose_history)
+    }
+
     /// Removes the session and every file in its directory, unless a writer lives. It is out of the
     /// listing, durably, before the first file goes; what cannot be deleted is in the result. Nothing
     /// brings it back: see [`trash`](Self::trash).
@@ -372,12 +388,7 @@ impl Writer {
         source: impl Read,
         options: &SaveOptions,
     ) -> Result<CheckpointInfo> {
-        self.save_from(source, options).map_err(|error| match error {
-            Error::Input { source } => {
-                source.downcast().unwrap_or_else(|source| Error::Input { source })
-            }
-            error => error,
-        })
+        self.save_from(source, options).map_err(of_input)
     }
 
     /// The link first, and only then the old session: at every moment there is one to resume.

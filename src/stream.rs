@@ -30,6 +30,16 @@ impl<R: Read> Input<R> {
     }
 }
 
+/// The error of a checkpoint that was the input is one of its own.
+pub(crate) fn of_input(error: Error) -> Error {
+    match error {
+        Error::Input { source } => {
+            source.downcast().unwrap_or_else(|source| Error::Input { source })
+        }
+        error => error,
+    }
+}
+
 pub(crate) fn input_failed(source: io::Error) -> Error {
     Error::Input { source }
 }

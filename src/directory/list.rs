@@ -119,6 +119,8 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             problem: format!("it is {}, where a file belongs", there.kind.name()),
             newest_good: None,
         }),
+        // It became a journal just now.
+        None if journal::is_there(session)? => summarize(session, id),
         None => Ok(Summary {
             id: id.clone(),
             saved: None,

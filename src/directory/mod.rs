@@ -1,5 +1,6 @@
 //! A repository that is a directory, and sessions that are directories in it.
 
+mod convert;
 mod create;
 mod journal;
 mod last;
@@ -181,20 +182,20 @@ impl Backend for DirectoryBackend {
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {
         let (repository, session) = self.session(id)?;
-        let loaded = match format(&session)? {
+        let loaded = in_its_format(&session, |format| match format {
             Format::Journal => journal::load(&session),
             _ => plain::load(&session),
-        };
+        });
         let loaded = self.unless_gone(&repository, &session, id, loaded)?;
         loaded.ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
     }
 
     fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
         let (repository, session) = self.session(id)?;
-        let loaded = match format(&session)? {
+        let loaded = in_its_format(&session, |format| match format {
             Format::Journal => journal::load_revision(&session, revision),
-            _ => return Err(plain::unsupported("an older revision", id)),
-        };
+            _ => Err(plain::unsupported("an older revision", id)),
+        });
         let loaded = self.unless_gone(&repository, &session, id, loaded)?;
         loaded.ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
     }
@@ -205,12 +206,12 @@ impl Backend for DirectoryBackend {
         revision: Option<Revision>,
     ) -> Result<CheckpointReader> {
         let (repository, session) = self.session(id)?;
-        let opened = match (format(&session)?, revision) {
+        let opened = in_its_format(&session, |format| match (format, revision) {
             (Format::Journal, None) => journal::open(&session),
             (Format::Journal, Some(revision)) => journal::open_revision(&session, revision),
             (_, None) => plain::open(&session),
-            (_, Some(_)) => return Err(plain::unsupported("an older revision", id)),
-        };
+            (_, Some(_)) => Err(plain::unsupported("an older revision", id)),
+        });
         let opened = self.unless_gone(&repository, &session, id, opened)?;
         opened.ok_or_else(|| match revision {
             Some(revision) => Error::NoRevision { id: id.clone(), revision },
@@ -220,19 +221,26 @@ impl Backend for DirectoryBackend {
 
     fn history(&self, id: &SessionId) -> Result<History> {
         let (_, session) = self.session(id)?;
-        match format(&session)? {
-            Format::Journal => journal::history(&session),
+        let history = in_its_format(&session, |format| match format {
+            Format::Journal => {
+                let is_empty = |it: &History| it.revisions.is_empty() && it.damaged.is_empty();
+                journal::history(&session).map(|it| (!is_empty(&it)).then_some(it))
+            }
             _ => Err(plain::unsupported("a history", id)),
-        }
+        })?;
+        Ok(history.unwrap_or_default())
     }
 
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
         let (repository, session) = self.session(id)?;
         let lock = WriterLock::take(self, &repository, &session, id)?;
         let (here, disk) = (session.clone(), self.disk.clone());
-        let writer = match format(&session)? {
-            Format::Journal => FormatWriter::Journal(JournalWriter::open(here, id.clone(), disk)?),
-            _ => {
+        let writer = match journal::marker(&session)? {
+            Some(marker) => {
+                convert::finish(&session, &marker)?;
+                FormatWriter::Journal(JournalWriter::open(here, id.clone(), disk)?)
+            }
+            None => {
                 leftover::clear(&session, id, &*self.disk)?;
                 FormatWriter::Plain(PlainWriter::new(here, id.clone(), disk))
             }
@@ -322,6 +330,10 @@ impl Backend for DirectoryBackend {
         Some(self.location.join(names::session(id)))
     }
 
+    fn convert(&self, id: &SessionId, to: Format, lose_history: bool) -> Result<()> {
+        convert::convert(self, id, to, lose_history)
+    }
+
     fn files(&self, id: &SessionId) -> Result<Option<Files>> {
         let (_, session) = self.session(id)?;
         Ok(Some(Files::new(session)))
@@ -331,6 +343,21 @@ impl Backend for DirectoryBackend {
 /// How a session keeps its checkpoints, by what is in its directory.
 fn format(session: &Directory) -> Result<Format> {
     Ok(if journal::is_there(session)? { Format::Journal } else { Format::Plain })
+}
+
+/// Looks again if the session was converted while it seemed to be empty or damaged.
+fn in_its_format<T>(
+    session: &Directory,
+    look: impl Fn(Format) -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    loop {
+        let now = format(session)?;
+        let outcome = look(now);
+        let is_suspicious = matches!(outcome, Ok(None) | Err(Error::Corrupt { .. }));
+        if !is_suspicious || format(session)? == now {
+            return outcome;
+        }
+    }
 }
 
 /// Renames something that does not belong where it is to the first free name made of `name` and a

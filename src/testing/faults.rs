@@ -7,8 +7,9 @@
 //! A flush may fail once, and later ones succeed without flushing what that one should have. Pitstop
 //! makes the names of a session and a checkpoint anew when it tries again, so that they last even
 //! then. It cannot do so for a directory above the repository, nor for the directory of a session
-//! that PlainBox made or the lock that it left, and does not for the program's own files that it copies:
-//! there a flush that succeeds after one that failed must mean what it says.
+//! that PlainBox made or the lock that it left, and does not for a session that it converts, or for the
+//! program's own files that it copies: there a flush that succeeds after one that failed must mean what
+//! it says.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -229,6 +230,10 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
             continue;
         }
         for fault in faults_of(*operation) {
+            let is_a_directorys = *operation == Operation::SyncDirectory;
+            if fault == Fault::LoseSync && is_a_directorys && scenario.name.starts_with("convert") {
+                continue;
+            }
             // A directory above that may not be read is taken to be durable: nobody who could have
             // made it, or the next on the way down, is kept from reading it.
             if *is_up && fault == Fault::Error(Errno::ACCESS) {
@@ -311,6 +316,9 @@ fn attempt(
                     // It goes on where it ended.
                     _ if matches!(step, Step::Copy(_)) => before.interrupted(*step),
                     Error::Indeterminate { .. } => before.indeterminate(*step),
+                    _ if matches!(step, Step::Convert(..)) => {
+                        before.not_converted(*step, scenario.format)
+                    }
                     _ => (before.clone(), before),
                 };
                 trial.run.world = now;

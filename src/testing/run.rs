@@ -197,6 +197,7 @@ impl Run {
                 let copied = source.get(id)?.copy_to(&self.repository, options)?;
                 self.copied(id, &copied)
             }
+            Step::Convert(id, to) => self.session(id)?.convert(to, true),
             Step::Export(id) => self.session(id)?.export(io::sink(), |_| ()).map(drop),
             Step::Import(id) => {
                 let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;
@@ -288,6 +289,11 @@ impl Run {
                     _ => "session.new",
                 };
                 self.disk.put_file(self.place(id).join(name), b"half of a checkp");
+                Ok(())
+            }
+            Step::HalfConverted(id) => {
+                self.disk.put_file(self.place(id).join("session.journal"), b"half of a checkp");
+                self.disk.sync_all();
                 Ok(())
             }
             Step::Debris(id) => {
@@ -433,8 +439,14 @@ impl Run {
             (Presence::Gone, true) => return Err(format!("{id} is listed, and was removed")),
             _ => (),
         }
+        let format = match found.converted {
+            None => Some(self.format),
+            Some((format, is_sure)) => Some(format).filter(|_| is_sure),
+        };
         match summary.filter(|_| found.is_complete) {
-            Some(it) if it.format != self.format => return Err(format!("{id} is {}", it.format)),
+            Some(it) if format.is_some_and(|format| it.format != format) => {
+                return Err(format!("{id} is {}", it.format));
+            }
             _ => (),
         }
         found.presence = if listed { Presence::Sure } else { Presence::Gone };
@@ -538,10 +550,16 @@ impl Run {
         let names = self.disk.names(self.place(id));
         let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
         let is_journal = names.iter().any(|name| name == "session.journal");
+        let is_converted = self.world.sessions.get(id).is_some_and(|it| it.converted.is_some());
         let mut segments = 0;
         for name in &names {
             let is_segment = name.starts_with("session.journal-");
             segments += usize::from(is_segment);
+            // What a conversion left that was killed, or what PlainBox's lock was then.
+            let is_left = is_segment || name.starts_with("session.aside-");
+            if is_converted && is_left {
+                continue;
+            }
             let is_known = match is_journal {
                 true => is_segment || name == "session.journal",
                 false => name == "session",

@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Fork(Id, Id),
     /// Copies the session of this name from [`SOURCE`].
     Copy(Id),
+    /// Makes it keep its checkpoints in the other format.
+    Convert(Id, Format),
     /// Writes it into an archive.
     Export(Id),
     /// Makes the session of an archive of what is in [`SOURCE`].
@@ -69,6 +71,8 @@ pub(crate) enum Step {
     Foreign(Id),
     /// A save is killed.
     Unfinished(Id),
+    /// A conversion is killed just before it counts.
+    HalfConverted(Id),
     /// A removal, a creation and a change of the last session are killed.
     Debris(Id),
     /// PlainBox is killed while it saves.
@@ -104,6 +108,7 @@ impl Step {
                 | Self::Damage(_)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
+                | Self::HalfConverted(_)
                 | Self::Debris(_)
                 | Self::Leftover(_)
                 | Self::OldLeftover(_)
@@ -341,10 +346,28 @@ fn moving(format: Format) -> Vec<Scenario> {
             &[Source("a"), Create("a"), UnflushedFile("a")],
             &[Copy("a")],
         ),
+        scenario(
+            "convert",
+            NEAR,
+            &[&SAVED[..], &[Create("e")]].concat(),
+            &[
+                Convert("a", other(format)),
+                Save("a", 7),
+                Convert("e", other(format)),
+                Convert("e", other(format)),
+            ],
+        ),
         scenario("export", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Export("a")]),
         scenario("import", FAR, &[Source("a")], &[Import("a"), Save("a", 7)]),
         scenario("fork", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Fork("a", "f")]),
     ]
+}
+
+fn other(format: Format) -> Format {
+    match format {
+        Format::Plain => Format::Journal,
+        _ => Format::Plain,
+    }
 }
 
 /// What PlainBox does, and what only a plain session has.
@@ -355,6 +378,22 @@ fn of_plain() -> Vec<Scenario> {
     let saved = SAVED;
     let left = [saved.as_slice(), &[Leftover("a"), Wait(100)]].concat();
     vec![
+        Scenario {
+            meanwhile: Some(Meanwhile {
+                // The fourth: two saves were made before, and the third finds what is left over.
+                before: (Operation::Link, "session.new", 3),
+                act: |disk| {
+                    let lock = format!("{NEAR}/a.session/session.next");
+                    disk.put_link(lock, format!("{OUTSIDE}/file"));
+                },
+            }),
+            ..scenario(
+                "plainbox-is-faster",
+                NEAR,
+                &[saved.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
+                &[Contend("a", 2), Release("a"), Unlock("a"), Contend("a", 7)],
+            )
+        },
         scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
         scenario("leftover", NEAR, &left, &[Save("a", 2), Save("a", 7)]),
         scenario(
@@ -407,14 +446,6 @@ pub(crate) fn for_faults_alone() -> Vec<Scenario> {
             (Operation::Link, "last-session", 0),
             make_last_by_others,
         ),
-        scenario(
-            "plainbox-is-faster",
-            &[SAVED.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
-            &[Contend("a", 2)],
-            // The fourth: two saves were made before, and the third finds what is left over.
-            (Operation::Link, "session.new", 3),
-            |disk| disk.put_file(format!("{NEAR}/a.session/session.next"), b"half"),
-        ),
         self::scenario(
             Format::Journal,
             "huge",
@@ -452,6 +483,11 @@ fn of_journals() -> Vec<Scenario> {
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
         scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
+        scenario(
+            "convert-again",
+            &all([&made, &[HalfConverted("a")]]),
+            &[Convert("a", Format::Plain), Save("a", 2)],
+        ),
         scenario(
             "damaged-segment",
             &all([&made, &[Save("a", 2), Damage("a")]]),

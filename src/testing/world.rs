@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use twox_hash::XxHash3_64;
 
 use super::scenario::{COPIED, Id, Step};
+use crate::backend::Format;
 use crate::checkpoint::Revision;
 
 /// Stands for what is no link, where the link to the last session belongs.
@@ -49,6 +50,8 @@ pub(crate) struct Expected {
     pub payloads: Vec<Option<u32>>,
     /// Whether the program keeps files of its own in it.
     pub has_own_files: bool,
+    /// The format that it is converted to, and whether it is for certain.
+    pub converted: Option<(Format, bool)>,
     /// The payload that is not there without them.
     pub own_files_come_with: Option<u32>,
     /// The payload of each number that was ever given, as far as anybody was told or saw it.
@@ -104,6 +107,7 @@ impl World {
             is_damaged: false,
             payloads: vec![None],
             has_own_files: false,
+            converted: None,
             own_files_come_with: None,
             given: BTreeMap::new(),
             told: 0,
@@ -223,6 +227,7 @@ impl World {
             }
             Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
+            Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
             Step::Misplace(id) | Step::Damage(id) => self.session(id).is_damaged = true,
             Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
             Step::LastIs(id) => self.last = vec![Some(id)],
@@ -281,9 +286,21 @@ impl World {
             Step::Replace(id) => {
                 (now.removed_last, later.removed_last) = (Some(id), Some(id));
             }
+            Step::Convert(id, to) => {
+                now.session(id).converted = Some((to, true));
+                later.begin(step);
+            }
             _ => (),
         }
         (now, later)
+    }
+
+    /// It is of the format that it was, and what is left of the attempt is cleared away by the next.
+    pub(crate) fn not_converted(mut self, step: Step, format: Format) -> (Self, Self) {
+        if let Step::Convert(id, _) = step {
+            self.session(id).converted.get_or_insert((format, true));
+        }
+        (self.clone(), self)
     }
 
     /// The step was done in part.
@@ -374,6 +391,16 @@ impl World {
                     self.last = vec![Some(id)];
                 }
                 self.resumable |= self.last == [Some(id)];
+            }
+            Step::Convert(id, to) => {
+                let session = self.session(id);
+                session.converted = Some((to, true));
+                // A journal begins with what there is.
+                let newest = session.payloads.iter().flatten().next().copied();
+                if let Some(payload) = newest.filter(|_| to == Format::Journal) {
+                    session.given.insert(1, payload);
+                    session.told = 1;
+                }
             }
             Step::MakeLast(id) => {
                 self.last = vec![Some(id)];

@@ -15,7 +15,7 @@ mod write;
 use super::names;
 use crate::error::Result;
 use crate::random;
-use crate::sys::{Access, Directory};
+use crate::sys::{Access, Directory, Metadata};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
 pub(super) use read::{history, load, load_revision, newest, open, open_revision};
 pub(super) use verify::locate;
@@ -26,20 +26,30 @@ const FIRST_SEGMENT: u64 = 32 * 1024;
 
 /// Whether a session keeps a journal.
 pub(super) fn is_there(session: &Directory) -> Result<bool> {
-    Ok(session.metadata(names::JOURNAL)?.is_some())
+    Ok(marker(session)?.is_some())
+}
+
+/// What says that a session keeps a journal: a file of that name, whatever is in it.
+pub(super) fn marker(session: &Directory) -> Result<Option<Metadata>> {
+    Ok(session.metadata(names::JOURNAL)?)
 }
 
 /// Makes an empty journal; its names are durable once the session's directory is flushed.
 pub(super) fn create(session: &Directory) -> Result<()> {
+    begin(session)?;
+    session.open_file(names::JOURNAL, Access::CreateNew)?;
+    Ok(())
+}
+
+/// Makes the first segment of a journal, which is none without [`marker`].
+pub(super) fn begin(session: &Directory) -> Result<()> {
     let header = SegmentHeader { sequence: 1, salt: number(), journal: number() };
     let mut bytes = header.encode();
     bytes.extend(close_record(0, header.salt));
     bytes.resize(FIRST_SEGMENT as usize, 0);
     let file = session.open_file(names::segment(0), Access::CreateNew)?;
     file.write_all(&bytes)?;
-    file.sync()?;
-    session.open_file(names::JOURNAL, Access::CreateNew)?;
-    Ok(())
+    Ok(file.sync()?)
 }
 
 /// Says that the writer ended in order after this revision.

@@ -1,5 +1,6 @@
 //! `session.next`: PlainBox's lock, and what is left of it when its holder dies.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,9 +25,9 @@ fn foreign(session: &Directory) -> Outcome<Option<Metadata>> {
     }
 }
 
-/// Ours is a second name of a checkpoint.
+/// Ours is a second name of a checkpoint, or of what is about to be one or was one.
 fn is_ours(session: &Directory, next: &Metadata) -> Outcome<bool> {
-    for ours in [names::NEW_CHECKPOINT, names::CHECKPOINT] {
+    for ours in [names::NEW_CHECKPOINT, names::CHECKPOINT, names::JOURNAL] {
         if session.metadata(ours)?.is_some_and(|it| it.is_same_file(next)) {
             return Ok(true);
         }
@@ -121,6 +122,39 @@ fn move_away(
     match found(aside(session, names::PLAINBOX_LOCK, names::LOCK_ASIDE))? {
         Some(place) => Ok(Unlocked::MovedAside(place)),
         None => Ok(Unlocked::Nothing),
+    }
+}
+
+/// Takes PlainBox's lock. It is a second name of a file that is complete and flushed: whatever a
+/// PlainBox that was stopped half-way through its own save does with the name, it never puts anything but
+/// a whole checkpoint in place.
+pub(in crate::directory) fn lock_out(
+    session: &Directory,
+    id: &SessionId,
+    disk: &dyn Disk,
+    file: &str,
+) -> Result<()> {
+    match session.link(file, names::PLAINBOX_LOCK) {
+        Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
+            clear(session, id, disk)?;
+            match session.link(file, names::PLAINBOX_LOCK) {
+                // A PlainBox was faster.
+                Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
+                    Err(taken(session, id, disk)?)
+                }
+                outcome => Ok(outcome?),
+            }
+        }
+        // A file system without hard links: the lock can be looked at, not taken.
+        Err(failure)
+            if matches!(
+                failure.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::TooManyLinks
+            ) =>
+        {
+            clear(session, id, disk)
+        }
+        outcome => Ok(outcome?),
     }
 }
 

@@ -112,32 +112,8 @@ impl PlainWriter {
         Ok((metadata, digest))
     }
 
-    /// Takes PlainBox's lock. It is a second name of the new checkpoint, which is complete and
-    /// flushed: whatever a PlainBox that was stopped half-way through its own save does with the
-    /// name, it never puts anything but a whole checkpoint in place.
     fn lock_out_plainbox(&self) -> Result<()> {
-        match self.session.link(names::NEW_CHECKPOINT, names::PLAINBOX_LOCK) {
-            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
-                leftover::clear(&self.session, &self.id, &*self.disk)?;
-                match self.session.link(names::NEW_CHECKPOINT, names::PLAINBOX_LOCK) {
-                    // A PlainBox was faster.
-                    Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
-                        Err(leftover::taken(&self.session, &self.id, &*self.disk)?)
-                    }
-                    outcome => Ok(outcome?),
-                }
-            }
-            // A file system without hard links: the lock can be looked at, not taken.
-            Err(failure)
-                if matches!(
-                    failure.kind(),
-                    ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::TooManyLinks
-                ) =>
-            {
-                leftover::clear(&self.session, &self.id, &*self.disk)
-            }
-            outcome => Ok(outcome?),
-        }
+        leftover::lock_out(&self.session, &self.id, &*self.disk, names::NEW_CHECKPOINT)
     }
 
     /// Puts the new checkpoint in place. From here on a failure may leave it visible.

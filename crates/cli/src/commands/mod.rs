@@ -1,6 +1,7 @@
 //! The commands, one in each file.
 
 mod completions;
+mod convert;
 mod copy;
 mod create;
 mod export;
@@ -32,7 +33,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create", "run"]),
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
-    ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy", "export", "import"]),
+    (
+        "How do I go back, or go on elsewhere?",
+        &["restore", "fork", "copy", "export", "import", "convert"],
+    ),
     ("What is damaged, and what can go?", &["verify", "remove", "prune", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
@@ -51,6 +55,7 @@ pub(crate) enum Command {
     Copy(copy::CopyArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Convert(convert::ConvertArgs),
     Last(last::LastArgs),
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
@@ -77,6 +82,7 @@ impl Command {
             Self::Copy(_) => "copy",
             Self::Export(_) => "export",
             Self::Import(_) => "import",
+            Self::Convert(_) => "convert",
             Self::Last(_) => "last",
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
@@ -103,6 +109,7 @@ impl Command {
             Self::Copy(args) => copy::run(args, context),
             Self::Export(args) => export::run(args, context),
             Self::Import(args) => import::run(args, context),
+            Self::Convert(args) => convert::run(args, context),
             Self::Last(args) => last::run(args, context),
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),

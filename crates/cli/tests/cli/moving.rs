@@ -192,6 +192,46 @@ fn a_session_goes_on_on_another_machine() {
 }
 
 #[test]
+fn a_session_is_converted_where_it_is() {
+    let it = three_steps();
+    it.run(["convert", "job", "--to", "plain"]).code(1).says(
+        "error: a history, or a label, is not supported by the format 'plain'
+         hint: it was left as it is; --lose-history keeps the newest checkpoint alone, and \
+         `pitstop copy --format plain` leaves this one as it is",
+    );
+    let saved = it.run(["show", "--json", "job"]).code(0).json()["saved"].clone();
+    it.run(["convert", "job", "--to", "plain", "--lose-history"])
+        .code(0)
+        .says("job was journal, and is plain now");
+    let directory = it.location().join("job.session");
+    assert_eq!(fs::read(directory.join("session")).unwrap(), b"3");
+    let names = || it.shell("ls sessions/job.session").code(0).out;
+    assert_eq!(names(), "session\nsession.writer\n");
+    assert_eq!(it.run(["show", "--json", "job"]).code(0).json()["saved"], saved);
+    it.run(["convert", "job", "--to", "plain"]).code(0).says("job is plain already");
+    // PlainBox may be saving, and a live writer is not disturbed.
+    fs::write(directory.join("session.next"), "half").unwrap();
+    it.run(["convert", "job", "--to", "journal"]).code(4);
+    fs::remove_file(directory.join("session.next")).unwrap();
+    let writer = it.repository().get("job").unwrap().writer().unwrap();
+    it.run(["convert", "job", "--to", "journal"]).code(4);
+    drop(writer);
+    let json = it.run(["convert", "--json", "job", "--to", "journal"]).code(0).json();
+    assert_eq!(json, serde_json::json!({ "id": "job", "format": "journal", "was": "plain" }));
+    assert_eq!(names(), "session.journal\nsession.journal-0\nsession.writer\n");
+    let history = it.run(["history", "--json", "job"]).code(0).json();
+    assert_eq!(history["revisions"][0]["saved"], saved);
+    it.feed(b"4", ["save", "job"]).code(0).says("saved 1 B in job as revision 2");
+    // One that was never saved.
+    it.run(["create", "-q", "--format", "plain", "new"]).code(0);
+    for to in ["journal", "plain", "journal"] {
+        it.run(["convert", "-q", "new", "--to", to]).code(0);
+        it.run(["load", "new"]).code(3);
+    }
+    it.feed(b"1", ["save", "new"]).code(0).says("saved 1 B in new as revision 1");
+}
+
+#[test]
 fn no_link_leads_out_of_a_copy() {
     let it = three_steps();
     let directory = it.location().join("job.session");

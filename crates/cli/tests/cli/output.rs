@@ -129,7 +129,7 @@ fn help_names_every_command_and_exit_code() {
     for word in ["create", "completions", "Examples:", "Exit codes:", "  6  "] {
         assert!(help.contains(word), "{word}: {help}");
     }
-    assert!(it.run(["-h"]).code(0).out.lines().count() <= 50);
+    assert!(it.run(["-h"]).code(0).out.lines().count() <= 52);
     for shell in ["bash", "zsh", "fish"] {
         assert!(it.run(["completions", shell]).code(0).out.contains("pitstop"));
     }

@@ -1,0 +1,225 @@
+//! Turning a plain session into a journal, and back, where it is.
+//!
+//! What says that a session keeps a journal is the name `session.journal`, whatever is in that file. So
+//! the checkpoint of a plain session becomes that file, or the file that checkpoint, by one rename: at
+//! every moment the session is the one or the other, and whole.
+
+use std::sync::Arc;
+
+use super::journal::JournalWriter;
+use super::lock::WriterLock;
+use super::plain::{self, leftover};
+use super::{DirectoryBackend, journal, move_aside, names, pieces};
+use crate::backend::{Format, History};
+use crate::checkpoint::SaveOptions;
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::stream::{CheckpointReader, Input, of_input};
+use crate::sys::{Access, Directory, Disk, Failure, Metadata, Outcome, found};
+
+pub(super) fn convert(
+    backend: &DirectoryBackend,
+    id: &SessionId,
+    to: Format,
+    lose_history: bool,
+) -> Result<()> {
+    let (repository, session) = backend.session(id)?;
+    let _lock = WriterLock::take(backend, &repository, &session, id)?;
+    let conversion = Conversion { session, id: id.clone(), disk: backend.disk.clone() };
+    match (journal::marker(&conversion.session)?, to) {
+        (Some(marker), Format::Journal) => Ok(finish(&conversion.session, &marker)?),
+        (None, Format::Journal) => conversion.to_journal(),
+        (Some(marker), Format::Plain) => conversion.to_plain(&marker, lose_history),
+        (None, Format::Plain) => {
+            // The one before may not have come to it.
+            conversion.session.sync()?;
+            Ok(conversion.clear_segments()?)
+        }
+        _ => Err(Error::Unsupported {
+            what: "such a format",
+            place: format!("{}, a directory", backend.location.display()),
+        }),
+    }
+}
+
+/// Makes an end to a conversion that was killed: nothing but its name says that there is a journal. The
+/// caller is the writer.
+pub(super) fn finish(session: &Directory, marker: &Metadata) -> Outcome<()> {
+    if marker.size == 0 {
+        return Ok(());
+    }
+    give_back(session, marker)?;
+    // Without this file nobody could tell that the lock was ours.
+    session.sync()?;
+    // Somebody may still be reading it as the checkpoint: it is replaced, not emptied.
+    found(session.remove_file(names::NEW_SEGMENT))?;
+    session.open_file(names::NEW_SEGMENT, Access::CreateNew)?;
+    session.rename(names::NEW_SEGMENT, names::JOURNAL)?;
+    // Before it becomes PlainBox's lock, which would be nobody's under that name alone.
+    session.sync()
+}
+
+/// Gives PlainBox's lock back, if it is a second name of this file.
+fn give_back(session: &Directory, file: &Metadata) -> Outcome<()> {
+    match session.metadata(names::PLAINBOX_LOCK)? {
+        Some(lock) if lock.is_same_file(file) => {
+            found(session.remove_file(names::PLAINBOX_LOCK)).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Conversion {
+    session: Directory,
+    id: SessionId,
+    disk: Arc<dyn Disk>,
+}
+
+impl Conversion {
+    fn to_journal(&self) -> Result<()> {
+        let session = &self.session;
+        leftover::clear(session, &self.id, &*self.disk)?;
+        self.clear_segments()?;
+        let before = session.metadata(names::CHECKPOINT)?;
+        let made = self.make_journal(before.is_some());
+        let outcome = made.and_then(|from| self.become_a_journal(from, before.as_ref()));
+        // A rename that failed may have done it all the same.
+        if outcome.is_err() && matches!(journal::marker(session), Ok(None)) {
+            let _ = self.clear_segments();
+        }
+        outcome
+    }
+
+    /// Makes the segments, and gives the file that becomes what says that they count.
+    fn make_journal(&self, is_saved: bool) -> Result<&'static str> {
+        let session = &self.session;
+        journal::begin(session)?;
+        if let Some(checkpoint) = plain::open(session)? {
+            self.save(checkpoint)?;
+        }
+        if !is_saved {
+            found(session.remove_file(names::NEW_CHECKPOINT))?;
+            let file = session.open_file(names::NEW_CHECKPOINT, Access::CreateNew)?;
+            file.write_all(b"\n")?;
+            file.sync()?;
+        }
+        session.sync()?;
+        Ok(if is_saved { names::CHECKPOINT } else { names::NEW_CHECKPOINT })
+    }
+
+    fn become_a_journal(&self, from: &str, before: Option<&Metadata>) -> Result<()> {
+        let session = &self.session;
+        let marker = self.put_in_place(from, names::JOURNAL, |now| {
+            let same = match (before, now) {
+                (Some(before), Some(now)) => {
+                    before.is_same_file(&now) && before.modified == now.modified
+                }
+                (before, now) => before.is_none() && now.is_none(),
+            };
+            // A PlainBox was faster.
+            if same { Ok(()) } else { Err(leftover::taken(session, &self.id, &*self.disk)?) }
+        })?;
+        if let Err(failure) = finish(session, &marker) {
+            tracing::debug!(error = %failure.source, "the next writer will clear up");
+        }
+        Ok(())
+    }
+
+    fn to_plain(&self, marker: &Metadata, lose_history: bool) -> Result<()> {
+        let session = &self.session;
+        finish(session, marker)?;
+        leftover::clear(session, &self.id, &*self.disk)?;
+        if !lose_history && has_more_than_a_checkpoint(&journal::history(session)?) {
+            return Err(Error::Unsupported {
+                what: "a history, or a label,",
+                place: "the format 'plain'".to_owned(),
+            });
+        }
+        let newest = journal::open(session)?;
+        if session.metadata(names::CHECKPOINT)?.is_some() {
+            // PlainBox took it for a session of its own.
+            move_aside(session, names::CHECKPOINT, names::LOCK_ASIDE)?;
+        }
+        match newest {
+            Some(mut checkpoint) => {
+                let saved = checkpoint.info().saved;
+                let file = session.open_file(names::JOURNAL, Access::Write)?;
+                pieces::copy(&mut checkpoint, &file, 0).map_err(of_input)?;
+                file.set_modified(saved)?;
+                file.sync()?;
+                let file = self.put_in_place(names::JOURNAL, names::CHECKPOINT, |_| Ok(()))?;
+                if let Err(failure) = give_back(session, &file) {
+                    tracing::debug!(error = %failure.source, "the next writer will clear up");
+                }
+            }
+            None => {
+                session.remove_file(names::JOURNAL)?;
+                session.sync().map_err(Failure::indeterminate)?;
+            }
+        }
+        if let Err(failure) = self.clear_segments() {
+            tracing::debug!(error = %failure.source, "the next conversion will clear up");
+        }
+        Ok(())
+    }
+
+    /// The first checkpoint of the journal, at the time when it was saved.
+    fn save(&self, checkpoint: CheckpointReader) -> Result<()> {
+        let saved = Some(checkpoint.info().saved);
+        let options = SaveOptions { saved, ..SaveOptions::new() };
+        let mut writer =
+            JournalWriter::open(self.session.clone(), self.id.clone(), self.disk.clone())?;
+        let outcome = match Input::begin(checkpoint).map_err(of_input)? {
+            Input::Small(data) => writer.save(&data, &options),
+            Input::Large(mut source) => writer.save_from(&mut source, &options),
+        };
+        outcome.map(drop).map_err(|error| match of_input(error) {
+            // It does not count yet.
+            Error::Indeterminate { step, place, source } => Error::Storage { step, place, source },
+            error => error,
+        })
+    }
+
+    /// The moment at which it is converted, with PlainBox locked out. `check` is asked before it about
+    /// the checkpoint that is there. Gives the file that got the name.
+    fn put_in_place(
+        &self,
+        from: &str,
+        to: &str,
+        check: impl FnOnce(Option<Metadata>) -> Result<()>,
+    ) -> Result<Metadata> {
+        let session = &self.session;
+        leftover::lock_out(session, &self.id, &*self.disk, from)?;
+        let Some(file) = session.metadata(from)? else {
+            return Err(leftover::taken(session, &self.id, &*self.disk)?);
+        };
+        let renamed = session
+            .metadata(names::CHECKPOINT)
+            .map_err(Error::from)
+            .and_then(check)
+            .and_then(|()| Ok(session.rename(from, to)?));
+        if let Err(error) = renamed {
+            let _ = give_back(session, &file);
+            return Err(error);
+        }
+        session.sync().map_err(Failure::indeterminate)?;
+        Ok(file)
+    }
+
+    /// Deletes the segments of a journal that is none, or not any more.
+    fn clear_segments(&self) -> Outcome<()> {
+        for (name, _) in self.session.entries()? {
+            let is_segment = name.to_str().is_some_and(|it| names::segment_number(it).is_some());
+            if is_segment || name == names::NEW_SEGMENT {
+                found(self.session.remove_file(&name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_more_than_a_checkpoint(history: &History) -> bool {
+    history.revisions.len() > 1
+        || !history.damaged.is_empty()
+        || history.revisions.iter().any(|it| !it.info.labels.is_empty())
+}
