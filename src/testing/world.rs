@@ -49,6 +49,8 @@ pub(crate) struct Expected {
     pub has_own_files: bool,
     /// The format that it is converted to, and whether it is for certain.
     pub converted: Option<(Format, bool)>,
+    /// The payload of the oldest revision that was not given up, and whether older ones are gone for certain.
+    pub oldest: Option<(u32, bool)>,
     /// The payload that is not there without them.
     pub own_files_come_with: Option<u32>,
     /// The payload of each number that was ever given, as far as anybody was told or saw it.
@@ -104,6 +106,7 @@ impl World {
             payloads: vec![None],
             has_own_files: false,
             converted: None,
+            oldest: None,
             own_files_come_with: None,
             given: BTreeMap::new(),
             told: 0,
@@ -214,6 +217,7 @@ impl World {
             Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
             Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
+            Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, false)),
             Step::Misplace(id) | Step::Damage(id) => self.session(id).is_damaged = true,
             Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
             // It is nothing to go on from, so that it is kept or moved away.
@@ -273,6 +277,10 @@ impl World {
             }
             Step::Convert(id, to) => {
                 now.session(id).converted = Some((to, true));
+                later.begin(step);
+            }
+            Step::GiveUp(id, oldest) => {
+                now.session(id).oldest = Some((oldest, true));
                 later.begin(step);
             }
             _ => (),
@@ -386,6 +394,7 @@ impl World {
                     session.told = 1;
                 }
             }
+            Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, true)),
             Step::MakeLast(id) => {
                 self.last = vec![Some(id)];
                 self.resumable = self.has_checkpoint(id);

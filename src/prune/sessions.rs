@@ -1,95 +1,8 @@
-//! Removing the sessions that a rule picks.
-
-use std::time::{Duration, SystemTime};
-
+use super::{Criteria, PruneOptions};
 use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
-
-/// Which sessions go: those that meet every criterion. With no criterion, none does.
-///
-/// Never those that somebody writes, nor the last session, nor one that cannot be read.
-///
-/// ```
-/// # use pitstop::{MemoryBackend, PruneOptions, Repository};
-/// # fn main() -> Result<(), pitstop::Error> {
-/// # let repository = Repository::with_backend(MemoryBackend::new());
-/// # for id in ["one", "two", "three"] { repository.get_or_create(id)?.save(b"")?; }
-/// let pruned = repository.prune(&PruneOptions::new().keep(2))?;
-/// assert_eq!((pruned.gone.len(), repository.list()?.sessions.len()), (1, 2));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct PruneOptions {
-    keep: Option<usize>,
-    older_than: Option<Duration>,
-    larger_than: Option<u64>,
-    total: Option<u64>,
-    labels: Vec<(String, Option<String>)>,
-    permanently: bool,
-    dry_run: bool,
-}
-
-impl PruneOptions {
-    /// No criterion: nothing goes.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// All but the newest so many, of those with the [labels](Self::label) asked for.
-    pub fn keep(mut self, count: usize) -> Self {
-        self.keep = Some(count);
-        self
-    }
-
-    /// Those that did not change for so long: were not saved, or else made.
-    pub fn older_than(mut self, age: Duration) -> Self {
-        self.older_than = Some(age);
-        self
-    }
-
-    /// Those that take more than so many bytes, with all their files.
-    pub fn larger_than(mut self, bytes: u64) -> Self {
-        self.larger_than = Some(bytes);
-        self
-    }
-
-    /// The oldest, until those with the [labels](Self::label) asked for take no more than so many bytes.
-    pub fn total(mut self, bytes: u64) -> Self {
-        self.total = Some(bytes);
-        self
-    }
-
-    /// Those whose newest checkpoint has this label, of this value if one is given.
-    pub fn label(mut self, name: impl Into<String>, value: Option<String>) -> Self {
-        self.labels.push((name.into(), value));
-        self
-    }
-
-    /// Delete them at once instead of putting them into the trash: nothing brings them back.
-    pub fn permanently(mut self) -> Self {
-        self.permanently = true;
-        self
-    }
-
-    /// Only say what would go.
-    pub fn dry_run(mut self) -> Self {
-        self.dry_run = true;
-        self
-    }
-
-    /// Whether there is a criterion.
-    pub fn has_criterion(&self) -> bool {
-        let Self { keep, older_than, larger_than, total, labels, .. } = self;
-        keep.is_some()
-            || older_than.is_some()
-            || larger_than.is_some()
-            || total.is_some()
-            || !labels.is_empty()
-    }
-}
 
 /// What went, or would.
 #[derive(Debug, Default)]
@@ -138,8 +51,9 @@ pub enum Spared {
 }
 
 impl Repository {
-    /// Removes the sessions that meet every criterion, and [sweeps](Self::sweep) what killed processes
-    /// left. They go to the [trash](Self::trash) unless they are to be deleted at once.
+    /// Removes the sessions that meet every criterion, and [sweeps](Self::sweep) what killed processes left.
+    /// Never one that somebody writes, nor the last session, nor one that cannot be read. They go to the
+    /// [trash](Self::trash) unless they are to be deleted at once.
     ///
     /// # Durability
     /// Each goes as by [`Session::trash`](crate::Session::trash). After a crash some are gone.
@@ -188,10 +102,10 @@ impl Repository {
         let listing = self.list()?;
         pruned.problems = listing.problems;
         let needs_usage = options.larger_than.is_some() || options.total.is_some();
-        let (now, mut count, mut bytes) = (SystemTime::now(), 0, 0);
+        let mut criteria = Criteria::new(options);
         let mut chosen = Vec::new();
         for summary in listing.sessions {
-            let looked = self.has_labels(&summary, &options.labels).and_then(|has| {
+            let looked = self.has_labels(&summary, options).and_then(|has| {
                 Ok((has, if needs_usage { Some(self.backend.usage(&summary.id)?) } else { None }))
             });
             let usage = match looked {
@@ -203,23 +117,15 @@ impl Repository {
                     continue;
                 }
             };
-            count += 1;
-            let takes = usage.map_or(0, |it| it.bytes);
-            bytes += takes;
-            let age = now.duration_since(summary.changed).unwrap_or_default();
-            let goes = options.keep.is_none_or(|keep| count > keep)
-                && options.older_than.is_none_or(|least| age >= least)
-                && options.larger_than.is_none_or(|most| takes > most)
-                && options.total.is_none_or(|most| bytes > most);
-            if goes {
+            if criteria.pick(summary.changed, usage.map_or(0, |it| it.bytes)) {
                 chosen.push((summary, usage));
             }
         }
         Ok(chosen)
     }
 
-    fn has_labels(&self, summary: &Summary, wanted: &[(String, Option<String>)]) -> Result<bool> {
-        if wanted.is_empty() {
+    fn has_labels(&self, summary: &Summary, options: &PruneOptions) -> Result<bool> {
+        if options.labels.is_empty() {
             return Ok(true);
         }
         let history = match self.backend.history(&summary.id) {
@@ -227,11 +133,8 @@ impl Repository {
             Err(Error::Unsupported { .. }) => return Ok(false),
             history => history?,
         };
-        let Some(newest) = history.revisions.first() else { return Ok(false) };
-        Ok(wanted.iter().all(|(name, value)| {
-            let found = newest.info.labels.get(name);
-            found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
-        }))
+        let newest = history.revisions.first();
+        Ok(newest.is_some_and(|newest| options.are_met_by(&newest.info.labels)))
     }
 
     fn would_go(
