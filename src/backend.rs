@@ -33,6 +33,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// [`Problem`] and hides nothing else.
     fn list(&self) -> Result<Listing>;
 
+    /// The same, and of each session all that a [`Summary`] has, for which a backend may have to look into
+    /// each.
+    fn list_in_full(&self) -> Result<Listing> {
+        self.list()
+    }
+
     /// How a session stands, without reading its payload.
     fn status(&self, id: &SessionId) -> Result<Status>;
 
@@ -210,13 +216,12 @@ pub struct Summary {
     /// Its name.
     pub id: SessionId,
     /// When its newest checkpoint was saved; `None` if never. In the listing of an object store it is by
-    /// the clock of the store.
+    /// the clock of the store, unless the listing is [in full](crate::ListOptions::in_full).
     pub saved: Option<SystemTime>,
-    /// The size of its newest checkpoint in bytes; `None` if never saved, or in the listing of an object
-    /// store, which does not look into the sessions.
+    /// The size of its newest checkpoint in bytes; `None` if never saved, or [not known](Self::is_in_full).
     pub size: Option<u64>,
-    /// The labels of its newest checkpoint; none in the listing of an object store.
-    pub labels: Labels,
+    /// The labels of its newest checkpoint; `None` if [not known](Self::is_in_full).
+    pub labels: Option<Labels>,
     /// When it last changed: when it was saved, or else when it was made.
     pub changed: SystemTime,
     /// How it keeps its checkpoints.
@@ -228,6 +233,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Whether size and labels are known. The listing of an object store does not tell them, unless it is
+    /// [in full](crate::ListOptions::in_full).
+    pub fn is_in_full(&self) -> bool {
+        self.labels.is_some()
+    }
+
     /// Whether it was changed between this look at it and a later one.
     pub(crate) fn was_changed(&self, later: &Self) -> bool {
         match (&self.version, &later.version) {

@@ -101,6 +101,10 @@ impl Digester {
     }
 }
 
+/// No number is higher: far beyond what anybody saves, and far enough from the end to count on from it.
+pub(crate) const HIGHEST: u64 = u64::MAX >> 1;
+pub(crate) const TOO_HIGH: &str = "a revision of so high a number";
+
 /// Which checkpoint of its session one is. Two are equal if nobody saved between them.
 ///
 /// Sessions that keep numbers count 1, 2, 3 ...; a plain session keeps none, so its revision is
@@ -263,9 +267,13 @@ impl SaveOptions {
         self
     }
 
-    /// For whoever keeps labels: they must fit into a block with what else is known of a checkpoint.
-    pub(crate) fn check_labels(&self) -> Result<()> {
+    /// For whoever keeps labels and numbers: labels must fit into a block with what else is known of a
+    /// checkpoint, and numbers can be counted on from.
+    pub(crate) fn check(&self) -> Result<()> {
         const MOST: usize = 3000;
+        if self.number.is_some_and(|number| number > HIGHEST) {
+            return Err(Error::Unsupported { what: TOO_HIGH, place: "this Pitstop".to_owned() });
+        }
         match self.labels.iter().map(|(name, value)| 4 + name.len() + value.len()).sum() {
             0..=MOST => Ok(()),
             size => Err(Error::LabelsTooLong { size, most: MOST }),

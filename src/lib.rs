@@ -63,6 +63,7 @@ mod files;
 mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
+mod listing;
 mod memory;
 #[cfg(feature = "object-store")]
 mod object;
@@ -92,6 +93,7 @@ pub use directory::DirectoryBackend;
 pub use error::{Error, Result};
 pub use files::{Files, PassedOver};
 pub use id::SessionId;
+pub use listing::ListOptions;
 pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
 pub use object::ObjectBackend;

@@ -288,7 +288,7 @@ fn summary(id: &SessionId, slot: &Slot) -> Summary {
         id: id.clone(),
         saved: newest.map(|info| info.saved),
         size: newest.map(|info| info.size),
-        labels: newest.map(|info| info.labels.clone()).unwrap_or_default(),
+        labels: Some(newest.map(|info| info.labels.clone()).unwrap_or_default()),
         changed: newest.map_or(slot.made, |info| info.saved),
         format: Format::Memory,
         live: slot.writer.is_some(),
@@ -306,7 +306,7 @@ struct MemoryWriter {
 
 impl BackendWriter for MemoryWriter {
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        options.check_labels()?;
+        options.check()?;
         self.backend.with(&self.id, |slot| {
             let newest = slot.checkpoints.last();
             let found = newest.map_or(Revision::NONE, |checkpoint| checkpoint.info.revision);

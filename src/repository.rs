@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::backend::{Backend, Format, Listing, NewSession, Removal, Sweep, Trashed};
+use crate::backend::{Backend, Format, NewSession, Removal, Sweep, Trashed};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -180,18 +180,6 @@ impl Repository {
             },
             outcome => outcome,
         }
-    }
-
-    /// All sessions, those that changed last first, and what could not be read as one.
-    /// A repository that does not exist yet holds none.
-    ///
-    /// # Errors
-    /// Only if the repository itself cannot be read.
-    pub fn list(&self) -> Result<Listing> {
-        let mut listing = self.backend.list()?;
-        listing.sessions.sort_by(|a, b| b.changed.cmp(&a.changed).then_with(|| a.id.cmp(&b.id)));
-        listing.problems.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(listing)
     }
 
     /// The sessions in the trash, those that went there last first.

@@ -1,6 +1,7 @@
 //! Sessions in an object store, where requests fail, get lost and come twice.
 
 mod faulty;
+mod listing;
 mod seaweed;
 
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! What reads what lies on disk, given any bytes. The fuzzer runs these functions for long, and the
 //! library's own tests for a moment.
 
+mod journals;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -8,6 +10,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use pitstop::{Digest, Error, Format, Repository, Revision, Session, SessionId, WriterState};
+
+pub use journals::journals;
 
 /// A repository with two sessions, and beside it something that only looks like a session.
 struct Scene {

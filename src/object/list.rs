@@ -1,55 +1,119 @@
 //! All sessions, by listing alone. What a listing says of an object is its key, its length and when it was
-//! changed by the store's clock; the length of a head is made to tell more. See [`Glimpse`].
+//! changed by the store's clock; the length of a head is made to tell more. See [`Glimpse`]. A listing in full
+//! reads the beginnings of heads as well, of those that are not in the [cache](super::cache).
 
 use std::time::SystemTime;
 
 use object_store::ObjectMeta;
 
+use super::cache::Cache;
 use super::head::Glimpse;
-use super::names;
+use super::seen::Seen;
 use super::store::Store;
+use super::{Inner, names};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
+use crate::id::SessionId;
+
+/// How much of a head a listing in full reads: all but the payloads, unless labels are many and long.
+const BEGINNING: u64 = 16 * 1024;
+
+/// So many are read before the next ones are asked for; a store that is overloaded is asked for these again.
+const READ_AT_ONCE: usize = 256;
 
 pub(super) fn list(store: &Store) -> Result<Listing> {
-    let mut listing = Listing::default();
+    let (heads, problems) = heads(store)?;
+    let sessions = heads.into_iter().map(|Listed { id, glimpse, object }| {
+        let changed = SystemTime::from(object.last_modified);
+        Summary {
+            id,
+            saved: glimpse.saved.then_some(changed),
+            size: None,
+            labels: (!glimpse.saved).then(Labels::new),
+            changed,
+            format: Format::Object,
+            live: glimpse.live,
+            version: object.e_tag.as_deref().map(plain_tag),
+        }
+    });
+    Ok(Listing { sessions: sessions.collect(), problems })
+}
+
+pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
+    let (heads, problems) = heads(&inner.store)?;
+    let mut listing = Listing { sessions: Vec::with_capacity(heads.len()), problems };
+    let location = inner.store.location().to_string_lossy();
+    let mut cache = inner.cache.clone().map(|directory| Cache::read(directory, &location));
+    let summary = |id: &SessionId, seen: &Seen, tag: Option<&str>| Summary {
+        version: tag.map(plain_tag),
+        ..seen.summary(id, seen.is_live(&inner.machine))
+    };
+    let mut unknown = Vec::new();
+    for Listed { id, object, .. } in heads {
+        match cache.as_mut().and_then(|cache| cache.get(&id, &object)) {
+            Some(seen) => listing.sessions.push(summary(&id, seen, object.e_tag.as_deref())),
+            None => unknown.push((id, object)),
+        }
+    }
+    for some in unknown.chunks(READ_AT_ONCE) {
+        let keys: Vec<_> = some.iter().map(|(id, _)| names::head(id)).collect();
+        let read = inner.store.get_starts(&keys, BEGINNING)?;
+        for ((id, object), read) in some.iter().zip(read) {
+            match inner.beginning_of_head(id, read) {
+                Ok((head, version)) => {
+                    let seen = Seen::of(&head);
+                    listing.sessions.push(summary(id, &seen, version.e_tag.as_deref()));
+                    if let Some(cache) = &mut cache {
+                        cache.put(id, object, &version, seen);
+                    }
+                }
+                // It was removed meanwhile.
+                Err(Error::NotFound { .. }) => (),
+                Err(error @ (Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+                    let (name, id) = (id.to_string(), Some(id.clone()));
+                    listing.problems.push(Problem { name, id, error });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    if let Some(cache) = cache {
+        cache.write();
+    }
+    Ok(listing)
+}
+
+/// A head, as it is listed.
+struct Listed {
+    id: SessionId,
+    glimpse: Glimpse,
+    object: ObjectMeta,
+}
+
+/// The heads there are, and what lies among them.
+fn heads(store: &Store) -> Result<(Vec<Listed>, Vec<Problem>)> {
+    let (mut heads, mut problems) = (Vec::new(), Vec::new());
     for object in store.list((0..names::SHARDS).map(names::heads))? {
-        match summarize(&object) {
-            Ok(summary) => listing.sessions.extend(summary),
-            Err(name) => listing.problems.push(Problem {
+        let Some(glimpse) = Glimpse::of(object.size) else { continue };
+        let name = object.location.filename().unwrap_or_default();
+        match names::id(name) {
+            Some(id) => heads.push(Listed { id, glimpse, object }),
+            None => problems.push(Problem {
+                name: name.to_owned(),
                 id: None,
                 error: Error::Corrupt {
                     place: store.location().join(object.location.as_ref()),
                     problem: "its name is none that a session has".to_owned(),
                     newest_good: None,
                 },
-                name,
             }),
         }
     }
-    Ok(listing)
+    Ok((heads, problems))
 }
 
 /// An ETag as a listing and an answer both have it: Azure's listing leaves its quotation marks away.
 pub(super) fn plain_tag(tag: &str) -> String {
     tag.trim_matches('"').to_owned()
-}
-
-/// `None` for a session that was removed; the name, if that is none.
-fn summarize(object: &ObjectMeta) -> Result<Option<Summary>, String> {
-    let Some(glimpse) = Glimpse::of(object.size) else { return Ok(None) };
-    let name = object.location.filename().unwrap_or_default();
-    let id = names::id(name).ok_or_else(|| name.to_owned())?;
-    let changed = SystemTime::from(object.last_modified);
-    Ok(Some(Summary {
-        id,
-        saved: glimpse.saved.then_some(changed),
-        size: None,
-        labels: Labels::new(),
-        changed,
-        format: Format::Object,
-        live: glimpse.live,
-        version: object.e_tag.as_deref().map(plain_tag),
-    }))
 }

@@ -1,6 +1,7 @@
 //! A repository in an object store: sessions that outlive the machine. docs/object-store.md has the layout
 //! and the reasons.
 
+mod cache;
 mod container;
 mod failure;
 mod give_up;
@@ -16,6 +17,7 @@ mod read;
 mod record;
 mod remove;
 mod runtime;
+mod seen;
 mod store;
 mod swap;
 mod table;
@@ -31,7 +33,7 @@ use object_store::ObjectStore;
 
 use crate::backend::{
     Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
-    Summary, Trashed, Unlocked, Usage, WriterState,
+    Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -40,6 +42,7 @@ use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
 use head::Head;
 use place::{Life, Place};
+use seen::Seen;
 use store::{Patience, Store, Version};
 use swap::{Expected, Swapped};
 use write::ObjectWriter;
@@ -65,18 +68,26 @@ struct Inner {
     store: Arc<Store>,
     beat: Duration,
     machine: Machine,
+    /// Where what was seen of sessions is kept for the next listing.
+    cache: Option<PathBuf>,
     is_probed: Arc<OnceLock<()>>,
 }
 
 impl ObjectBackend {
     /// The repository at a URL: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, or
-    /// `memory://name`, which is in the memory of this process. Nothing is asked of the store yet.
+    /// `memory://name`, which is in the memory of this process. Nothing is asked of the store yet. Its
+    /// [cache](Self::with_cache) is in `$XDG_CACHE_HOME/pitstop`, or `~/.cache/pitstop`.
     ///
     /// # Errors
     /// [`Error::InvalidLocation`] if it is no such URL, or if the environment says contradictory things
     /// of it.
     pub fn open(url: &str) -> Result<Self> {
-        location::open(url).map(Self::with)
+        let backend = Self::with(location::open(url)?);
+        match sys::cache::directory() {
+            // Its versions have numbers that come again in the next process.
+            Some(directory) if !url.starts_with("memory:") => Ok(backend.with_cache(directory)),
+            _ => Ok(backend),
+        }
     }
 
     /// The repository in a store that was made in another way. `location` is what it is called.
@@ -106,6 +117,7 @@ impl ObjectBackend {
                 store: Arc::new(store),
                 beat: place::BEAT,
                 machine: Machine::current(),
+                cache: None,
                 is_probed: Arc::default(),
             }),
         }
@@ -115,6 +127,14 @@ impl ObjectBackend {
     /// is silent for three times as long can lose its place.
     pub fn with_heartbeat(self, beat: Duration) -> Self {
         Self { inner: Arc::new(Inner { beat, ..Inner::clone(&self.inner) }) }
+    }
+
+    /// Keeps in this directory what [a listing in full](crate::ListOptions::in_full) saw of sessions, so that
+    /// the next one asks only for those that changed: times, sizes, labels and writers, no checkpoints. It may be
+    /// deleted at any time. Without one, nothing is kept.
+    pub fn with_cache(self, directory: impl Into<PathBuf>) -> Self {
+        let cache = Some(directory.into());
+        Self { inner: Arc::new(Inner { cache, ..Inner::clone(&self.inner) }) }
     }
 
     /// As if this were another machine.
@@ -217,6 +237,10 @@ impl Backend for ObjectBackend {
         list::list(&self.inner.store)
     }
 
+    fn list_in_full(&self) -> Result<Listing> {
+        list::list_in_full(&self.inner)
+    }
+
     fn status(&self, id: &SessionId) -> Result<Status> {
         let (head, _) = self.inner.start_of_head(id)?;
         let writer = match &head.writer {
@@ -226,7 +250,7 @@ impl Backend for ObjectBackend {
                 Life::Lives | Life::Elsewhere => WriterState::Live(Some(place.owner.clone())),
             },
         };
-        let summary = summary(id, &head, matches!(writer, WriterState::Live(_)));
+        let summary = Seen::of(&head).summary(id, matches!(writer, WriterState::Live(_)));
         Ok(Status { summary, created: Some(head.created.into()), writer })
     }
 
@@ -313,21 +337,5 @@ impl Backend for ObjectBackend {
 
     fn directory(&self, _: &SessionId) -> Option<PathBuf> {
         None
-    }
-}
-
-/// What a head says of its session.
-fn summary(id: &SessionId, head: &Head, live: bool) -> Summary {
-    let newest = head.newest();
-    let saved = newest.map(|newest| newest.saved.into());
-    Summary {
-        id: id.clone(),
-        saved,
-        size: newest.map(|newest| newest.size),
-        labels: newest.map(|newest| newest.labels.clone()).unwrap_or_default(),
-        changed: saved.unwrap_or(head.created.into()),
-        format: Format::Object,
-        live,
-        version: None,
     }
 }

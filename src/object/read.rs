@@ -40,6 +40,21 @@ impl Inner {
         }
     }
 
+    /// A session's head, of which this beginning was read; without payloads, if it is long.
+    pub(super) fn beginning_of_head(
+        &self,
+        id: &SessionId,
+        read: Option<Object>,
+    ) -> Result<(Head, Version)> {
+        let read = read.ok_or_else(|| self.not_found(id))?;
+        let is_all = read.bytes.len() as u64 == read.len;
+        match self.read_head(id, read) {
+            // Perhaps it says more than was read.
+            Err(Error::Corrupt { .. }) if !is_all => self.start_of_head(id),
+            outcome => outcome,
+        }
+    }
+
     fn read_head(&self, id: &SessionId, object: Object) -> Result<(Head, Version)> {
         match Head::read(&object.bytes, object.len) {
             Ok(Some(head)) => Ok((head, object.version)),

@@ -26,6 +26,9 @@ pub(super) type Version = UpdateVersion;
 /// The largest piece of an object that one request carries.
 pub(super) const PIECE: usize = 8 * 1024 * 1024;
 
+/// How many objects are asked for at once.
+const GETS_AT_ONCE: usize = 32;
+
 /// How many objects are removed by one request, where the store can do so.
 const REMOVED_AT_ONCE: usize = 1000;
 
@@ -117,22 +120,29 @@ impl Store {
         let path = self.path(key)?;
         let range = range.map(GetRange::Bounded);
         let options = GetOptions { range, if_match, ..GetOptions::default() };
-        let got = self.retry(|store| {
-            let (path, options) = (path.clone(), options.clone());
-            async move {
-                let got = store.get_opts(&path, options).await?;
-                let version =
-                    Version { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
-                let len = got.meta.size;
-                Ok(Object { bytes: got.bytes().await?, len, version })
-            }
-            .boxed()
-        });
+        let got = self.retry(|store| get(store, path.clone(), options.clone()).boxed());
         match got {
             Ok(object) => Ok(Some(object)),
             Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Condition) => Ok(None),
             Err(failure) => Err(failure.at("read", self.place(key))),
         }
+    }
+
+    /// The beginnings of many objects, asked for side by side; `None` for those that are not there.
+    pub(super) fn get_starts(&self, keys: &[String], len: u64) -> Result<Vec<Option<Object>>> {
+        let paths: Vec<Path> = keys.iter().map(|key| self.path(key)).collect::<Result<_>>()?;
+        let range = Some(GetRange::Bounded(0..len));
+        let options = GetOptions { range, ..GetOptions::default() };
+        let got = self.retry(|store| {
+            let (paths, options) = (paths.clone(), options.clone());
+            async move {
+                let get = |path| get(store.clone(), path, options.clone()).map(found);
+                let all = futures_util::stream::iter(paths).map(get);
+                all.buffered(GETS_AT_ONCE).try_collect().await
+            }
+            .boxed()
+        });
+        got.map_err(|failure| failure.at("read", self.location.clone()))
     }
 
     /// Puts an object that is the same whenever it is put.
@@ -266,6 +276,26 @@ impl Store {
             location: self.location.clone(),
             problem: "its prefix has characters that no key may have",
         })
+    }
+}
+
+async fn get(
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    options: GetOptions,
+) -> object_store::Result<Object> {
+    let got = store.get_opts(&path, options).await?;
+    let version = Version { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+    let len = got.meta.size;
+    Ok(Object { bytes: got.bytes().await?, len, version })
+}
+
+/// Makes "it is not there" a value.
+fn found<T>(outcome: object_store::Result<T>) -> object_store::Result<Option<T>> {
+    match outcome {
+        Ok(it) => Ok(Some(it)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

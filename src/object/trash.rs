@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::container::{self, Unreadable};
 use super::head::{Head, Time, Tombstone};
 use super::nonce::Nonce;
+use super::seen::Seen;
 use super::store::Version;
 use super::swap::{Expected, Swapped};
-use super::{Inner, list, names, summary};
+use super::{Inner, list, names};
 use crate::backend::{Removal, Trashed, Usage};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -60,7 +61,7 @@ impl Item {
     fn trashed(&self, head: &Head) -> Result<Trashed> {
         let id = SessionId::new(self.id.clone())?;
         Ok(Trashed {
-            summary: Some(summary(&id, head, false)),
+            summary: Some(Seen::of(head).summary(&id, false)),
             id,
             removed: self.removed.into(),
             usage: Usage::new(self.files, self.bytes),

@@ -150,7 +150,7 @@ impl ObjectWriter {
     /// Makes a payload the newest checkpoint. A longer one is put first, under a name that says with which
     /// revision it came: whoever clears away what an older head does not name leaves newer ones alone.
     fn save_payload(&mut self, payload: &Payload, options: &SaveOptions) -> Result<CheckpointInfo> {
-        options.check_labels()?;
+        options.check()?;
         let is_in = |there: &Head, (entry, _): &(Entry, Table)| there.table.has(entry.nonce);
         let change = |writer: &Self| {
             let newest = writer.head.revision();

@@ -5,7 +5,7 @@ mod sessions;
 
 use std::time::{Duration, SystemTime};
 
-use crate::checkpoint::Labels;
+use crate::listing::ListOptions;
 pub use revisions::PrunedRevisions;
 pub use sessions::{Gone, Pruned, Spared};
 
@@ -28,7 +28,7 @@ pub struct PruneOptions {
     older_than: Option<Duration>,
     larger_than: Option<u64>,
     total: Option<u64>,
-    labels: Vec<(String, Option<String>)>,
+    listing: ListOptions,
     permanently: bool,
     dry_run: bool,
 }
@@ -66,7 +66,7 @@ impl PruneOptions {
     /// Those with this label, of this value if one is given. The labels of a session are those of its
     /// newest checkpoint.
     pub fn label(mut self, name: impl Into<String>, value: Option<String>) -> Self {
-        self.labels.push((name.into(), value));
+        self.listing = self.listing.label(name, value);
         self
     }
 
@@ -85,19 +85,12 @@ impl PruneOptions {
 
     /// Whether there is a criterion.
     pub fn has_criterion(&self) -> bool {
-        let Self { keep, older_than, larger_than, total, labels, .. } = self;
+        let Self { keep, older_than, larger_than, total, listing, .. } = self;
         keep.is_some()
             || older_than.is_some()
             || larger_than.is_some()
             || total.is_some()
-            || !labels.is_empty()
-    }
-
-    fn are_met_by(&self, labels: &Labels) -> bool {
-        self.labels.iter().all(|(name, value)| {
-            let found = labels.get(name);
-            found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
-        })
+            || listing.has_labels()
     }
 }
 

@@ -57,7 +57,8 @@ fn first_to_go(options: &PruneOptions, revisions: &[Kept]) -> usize {
     let mut criteria = Criteria::new(options);
     let mut stays = 1;
     for (n, Kept { info, stored }) in revisions.iter().enumerate() {
-        let goes = options.are_met_by(&info.labels) && criteria.pick(info.saved, *stored);
+        let goes =
+            options.listing.matches(Some(&info.labels)) && criteria.pick(info.saved, *stored);
         if !goes {
             stays = n + 1;
         }

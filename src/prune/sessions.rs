@@ -99,18 +99,15 @@ impl Repository {
         options: &PruneOptions,
         pruned: &mut Pruned,
     ) -> Result<Vec<(Summary, Option<Usage>)>> {
-        let listing = self.list()?;
+        let listing = self.list_with(&options.listing)?;
         pruned.problems = listing.problems;
         let needs_usage = options.larger_than.is_some() || options.total.is_some();
         let mut criteria = Criteria::new(options);
         let mut chosen = Vec::new();
         for summary in listing.sessions {
-            let looked = self.has_labels(&summary, options).and_then(|has| {
-                Ok((has, if needs_usage { Some(self.backend.usage(&summary.id)?) } else { None }))
-            });
-            let usage = match looked {
-                Ok((true, usage)) => usage,
-                Ok((false, _)) | Err(Error::NotFound { .. }) => continue,
+            let usage = match needs_usage.then(|| self.backend.usage(&summary.id)).transpose() {
+                Ok(usage) => usage,
+                Err(Error::NotFound { .. }) => continue,
                 Err(error) => {
                     let (name, id) = (summary.id.to_string(), Some(summary.id));
                     pruned.problems.push(Problem { name, id, error });
@@ -122,19 +119,6 @@ impl Repository {
             }
         }
         Ok(chosen)
-    }
-
-    fn has_labels(&self, summary: &Summary, options: &PruneOptions) -> Result<bool> {
-        if options.labels.is_empty() {
-            return Ok(true);
-        }
-        let history = match self.backend.history(&summary.id) {
-            // It keeps no labels.
-            Err(Error::Unsupported { .. }) => return Ok(false),
-            history => history?,
-        };
-        let newest = history.revisions.first();
-        Ok(newest.is_some_and(|newest| options.are_met_by(&newest.info.labels)))
     }
 
     fn would_go(

@@ -4,6 +4,8 @@
 //! disk, or one that fails on purpose. [`Directory`] and [`File`] are what the rest of the library
 //! sees: they add which step failed, where.
 
+#[cfg(feature = "object-store")]
+pub(crate) mod cache;
 mod host;
 #[cfg(feature = "object-store")]
 mod machine;

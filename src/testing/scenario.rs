@@ -334,7 +334,12 @@ fn moving(format: Format) -> Vec<Scenario> {
             "convert",
             NEAR,
             &[&SAVED[..], &[Create("e")]].concat(),
-            &[Convert("a", other(format)), Save("a", 7), Convert("e", other(format))],
+            &[
+                Convert("a", other(format)),
+                Save("a", 7),
+                Convert("e", other(format)),
+                Convert("e", other(format)),
+            ],
         ),
         scenario("export", NEAR, &[&SAVED[..], &[OwnFiles("a")]].concat(), &[Export("a")]),
         scenario("import", FAR, &[Source("a")], &[Import("a"), Save("a", 7)]),

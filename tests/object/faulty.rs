@@ -70,6 +70,9 @@ struct State {
     seen: usize,
     ignores_conditions: bool,
     is_silent: bool,
+    /// How many objects are being asked for, and how many were at most.
+    gets: (usize, usize),
+    gets_take_time: bool,
 }
 
 impl Faulty {
@@ -98,6 +101,39 @@ impl Faulty {
 
     pub(super) fn ignore_conditions(&self) {
         self.state.lock().unwrap().ignores_conditions = true;
+    }
+
+    /// Counts from now on how many objects are asked for at once.
+    pub(super) fn watch_gets(&self) {
+        let mut state = self.state.lock().unwrap();
+        (state.gets, state.gets_take_time) = ((0, 0), true);
+    }
+
+    pub(super) fn gets_at_once(&self) -> usize {
+        let mut state = self.state.lock().unwrap();
+        state.gets_take_time = false;
+        state.gets.1
+    }
+
+    /// Lets all others go first who were asked for an object before this returns.
+    async fn take_time(&self) {
+        if !self.state.lock().unwrap().gets_take_time {
+            return;
+        }
+        let change = |by: isize| {
+            let gets = &mut self.state.lock().unwrap().gets;
+            gets.0 = gets.0.checked_add_signed(by).unwrap();
+            gets.1 = gets.1.max(gets.0);
+        };
+        change(1);
+        let mut turns = 0;
+        std::future::poll_fn(|context| {
+            turns += 1;
+            context.waker().wake_by_ref();
+            if turns > 100 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+        change(-1);
     }
 
     /// Signs of life are lost.
@@ -216,6 +252,7 @@ impl ObjectStore for Faulty {
         if fault != Some(Fault::Conflict) {
             before(fault)?;
         }
+        self.take_time().await;
         after(fault, self.inner.get_opts(path, options).await)
     }
 

@@ -12,8 +12,10 @@ mod cli {
     mod json;
     mod large;
     mod moving;
+    mod object;
     mod output;
     mod run;
+    mod s3;
     mod storage;
     mod story;
 }

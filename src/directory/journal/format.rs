@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
-use crate::checkpoint::{Digest, Labels};
+use crate::checkpoint::{Digest, HIGHEST, Labels};
 
 /// Everything starts at a multiple of this, so that writing one record never touches a sector that
 /// holds another.
@@ -65,6 +65,8 @@ impl SegmentHeader {
     fn decode(copy: &[u8]) -> Option<Self> {
         let sound = copy[..8] == SEGMENT_MAGIC
             && u16_at(copy, 8) == VERSION
+            && u64_at(copy, 16) <= HIGHEST
+            && u64_at(copy, 48) <= HIGHEST
             && u64_at(copy, 40) == XxHash3_64::oneshot(&copy[..40])
             && (copy[48..SEGMENT_LEN].iter().all(|byte| *byte == 0)
                 || u64_at(copy, 56) == XxHash3_64::oneshot(&copy[..56]));
@@ -150,7 +152,8 @@ impl RecordHeader {
         header
     }
 
-    /// Reads a header from the first block of a record; `None` if it is none of this segment's.
+    /// Reads a header from the first block of a record; `None` if it is none of this segment's, or
+    /// contradicts itself.
     pub(super) fn decode(block: &[u8], salt: u64) -> Option<Self> {
         let fixed = block.get(..RECORD_LEN)?;
         if fixed[..8] != RECORD_MAGIC || u16_at(fixed, 8) != VERSION {
@@ -166,14 +169,24 @@ impl RecordHeader {
             2 => Kind::Close,
             _ => return None,
         };
+        let (revision, previous) = (u64_at(fixed, 16), u64_at(fixed, 24));
+        let (stored, size) = (u64_at(fixed, 32), u64_at(fixed, 40));
+        let is_possible = match kind {
+            Kind::Full => previous < revision && stored == size,
+            Kind::Delta => previous < revision,
+            Kind::Close => previous == revision,
+        };
+        if !is_possible || revision > HIGHEST {
+            return None;
+        }
         let since = Duration::new(u64_at(fixed, 48), u32_at(fixed, 56).min(999_999_999));
         Some(Self {
             kind,
-            revision: u64_at(fixed, 16),
-            previous: u64_at(fixed, 24),
-            kept: u64_at(fixed, 16).saturating_sub(u32_at(fixed, 60).into()),
-            stored: u64_at(fixed, 32),
-            size: u64_at(fixed, 40),
+            revision,
+            previous,
+            kept: revision.saturating_sub(u32_at(fixed, 60).into()),
+            stored,
+            size,
             saved: UNIX_EPOCH.checked_add(since)?,
             digest: Digest::from_u128(u128_at(fixed, 64)),
             check: u64_at(fixed, 80),
@@ -268,7 +281,7 @@ mod tests {
 
     #[test]
     fn headers_read_back_as_they_were_written() {
-        for kept in [0, 1, u64::MAX] {
+        for kept in [0, 1, HIGHEST] {
             let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, kept };
             assert_eq!(first_block(&header.encode()), FirstBlock::Segment(header));
         }

@@ -193,7 +193,7 @@ impl Segment {
     fn is_sound_in_place(&self, record: &Record) -> Outcome<bool> {
         let header = &record.header;
         let digest = pieces::digest(&self.file, record.at + header.stored_at(), header.stored)?;
-        Ok(header.stored == header.size && digest == header.digest)
+        Ok(digest == header.digest)
     }
 
     /// The stored bytes of a record; `None` if they are damaged. A base need not be checked by itself:

@@ -125,8 +125,12 @@ impl Tail {
 
     /// The header of the segment that is written next.
     pub(super) fn next_use(&self) -> SegmentHeader {
-        let newest = self.segments.last().map_or(0, |segment| segment.header.sequence);
-        SegmentHeader { sequence: newest + 1, salt: number(), journal: self.journal, kept: 0 }
+        let sequence = self.next_sequence();
+        SegmentHeader { sequence, salt: number(), journal: self.journal, kept: 0 }
+    }
+
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.segments.last().map_or(0, |segment| segment.header.sequence) + 1
     }
 
     /// Gives up what this rule does not keep. Gives the oldest revision that it does.

@@ -8,7 +8,7 @@ use super::segment::Segment;
 use super::state::info;
 use super::tail::Tail;
 use super::{FIRST_SEGMENT, close_record};
-use crate::checkpoint::{CheckpointInfo, Digest, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Digest, HIGHEST, Revision, SaveOptions, TOO_HIGH};
 use crate::directory::{names, pieces};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -23,6 +23,7 @@ const LEAST: u64 = 2 * BLOCK;
 const SEVERAL: u64 = 1 << 20;
 /// A segment this many times larger than what is wanted is given back.
 const TOO_LARGE: u64 = 16;
+const TOO_LARGE_FOR_A_FILE: &str = "a checkpoint of this size";
 const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
 
 /// The writer of a journal.
@@ -70,12 +71,15 @@ impl JournalWriter {
         options: &SaveOptions,
         save: impl FnOnce(&Self, &mut Tail) -> Result<CheckpointInfo>,
     ) -> Result<CheckpointInfo> {
-        options.check_labels()?;
+        options.check()?;
         let mut tail = match self.tail.take() {
             Some(tail) => tail,
             None => Tail::open(&self.session)?,
         };
         tail.next = options.number.unwrap_or_else(|| tail.next.max(self.least));
+        if tail.next.max(tail.next_sequence()) > HIGHEST {
+            return Err(self.unsupported(TOO_HIGH));
+        }
         self.least = self.least.max(tail.next + 1);
         let found = Revision::from_number(tail.newest);
         if let Some(expected) = options.conflicts(found) {
@@ -106,7 +110,7 @@ impl JournalWriter {
         let digest = Digest::of(data);
         let mut header = self.header(tail, data.len() as u64, digest, options);
         (header.kind, header.stored) = (kind, stored.len() as u64);
-        let len = header.len().ok_or_else(|| self.too_large())?;
+        let len = header.len().ok_or_else(|| self.unsupported(TOO_LARGE_FOR_A_FILE))?;
         match tail.segments.last() {
             Some(segment) if segment.fits(len) => {
                 if kind == Kind::Delta {
@@ -138,7 +142,7 @@ impl JournalWriter {
             let at = BLOCK + (RECORD_LEN + encoded_labels_len(&options.labels)) as u64;
             let (size, digest) = pieces::copy(source, &fresh.file, at)?;
             let header = self.header(tail, size, digest, options);
-            let len = header.len().ok_or_else(|| self.too_large())?;
+            let len = header.len().ok_or_else(|| self.unsupported(TOO_LARGE_FOR_A_FILE))?;
             fresh.capacity = LEAST + len;
             let padding = &ZEROS[..(BLOCK + len - at - size) as usize];
             fresh.file.write_all_at(&[padding, &ZEROS], at + size)?;
@@ -183,7 +187,7 @@ impl JournalWriter {
         stored: &[u8],
         len: u64,
     ) -> Result<()> {
-        let wanted = wanted_capacity(len, tail.next_use().sequence);
+        let wanted = wanted_capacity(len, tail.next_sequence());
         let least = if wanted > SEVERAL { LEAST + len } else { wanted };
         let fits = |&n: &usize| (least..=wanted * TOO_LARGE).contains(&tail.segments[n].capacity);
         if let Some(n) = tail.free().into_iter().find(fits) {
@@ -254,11 +258,8 @@ impl JournalWriter {
         Ok(filled)
     }
 
-    fn too_large(&self) -> Error {
-        Error::Unsupported {
-            what: "a checkpoint of this size",
-            place: format!("the journal of session '{}'", self.id),
-        }
+    fn unsupported(&self, what: &'static str) -> Error {
+        Error::Unsupported { what, place: format!("the journal of session '{}'", self.id) }
     }
 }
 

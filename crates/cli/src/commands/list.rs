@@ -2,7 +2,7 @@ use std::io::{self, IsTerminal};
 
 use clap::Args;
 use pitstop::inspect::{self, Content};
-use pitstop::{Error, Format, Labels, Listing, Repository, SessionId, Summary};
+use pitstop::{Error, Format, Labels, ListOptions, Listing, Repository, SessionId, Summary};
 use serde::Serialize;
 
 use crate::args::JsonArg;
@@ -24,6 +24,9 @@ pub(crate) struct ListArgs {
     /// Only those whose newest checkpoint has this label; may be given again
     #[arg(long, short, value_name = "NAME[=VALUE]")]
     label: Vec<LabelFilter>,
+    /// Sizes and labels in an object store, too: that looks into each session that changed
+    #[arg(long, conflicts_with = "ids")]
+    details: bool,
     #[command(flatten)]
     json: JsonArg,
     /// Print the names alone
@@ -43,7 +46,7 @@ struct SessionJson<'a> {
     id: &'a SessionId,
     saved: Option<Time>,
     size: Option<u64>,
-    labels: &'a Labels,
+    labels: Option<&'a Labels>,
     format: Format,
     live: bool,
     location: Option<String>,
@@ -59,9 +62,7 @@ pub(super) struct ProblemJson<'a> {
 
 pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
     let repository = context.open()?;
-    let mut listing = repository.list()?;
-    let is_empty = listing.sessions.is_empty() && listing.problems.is_empty();
-    listing.sessions.retain(|it| args.label.iter().all(|label| label.matches(&it.labels)));
+    let listing = repository.list_with(&options(args))?;
     let summaries = summaries(&repository, &listing, args);
     if args.json.json {
         output::print_json(&as_json(&repository, &listing, &summaries))?;
@@ -71,13 +72,24 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
     } else if !listing.sessions.is_empty() {
         output::print(output::table(&listing.sessions, &summaries))?;
     }
-    if is_empty {
+    if listing.sessions.is_empty() && !args.label.is_empty() {
+        context.talk("no session has such a label");
+    } else if listing.sessions.is_empty() && listing.problems.is_empty() {
         context.talk(format_args!("no sessions in {}", repository.location().display()));
         context.hint(format_args!("`{}` makes one", context.command_line(&["create", "SESSION"])));
-    } else if listing.sessions.is_empty() && !args.label.is_empty() {
-        context.talk("no session has such a label");
+    } else if !args.ids && !listing.sessions.iter().all(Summary::is_in_full) {
+        let line = context.command_line(&["list", "--details"]);
+        context.hint(format_args!("`{line}` looks into the sessions for sizes and labels"));
     }
     Ok(warn_of(&listing, context))
+}
+
+fn options(args: &ListArgs) -> ListOptions {
+    let mut options = ListOptions::new();
+    for label in &args.label {
+        options = options.label(label.name(), label.value().map(str::to_owned));
+    }
+    if args.details || args.long { options.in_full() } else { options }
 }
 
 /// What is in the sessions, in a line each, if that was asked for or costs nothing.
@@ -138,7 +150,7 @@ fn as_json<'a>(
         id: &it.id,
         saved: it.saved.map(Time),
         size: it.size,
-        labels: &it.labels,
+        labels: it.labels.as_ref(),
         format: it.format,
         live: it.live,
         location: location(&repository.session(it.id.clone())),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use pitstop::Summary;
+use pitstop::{Labels, Summary};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::history::labels;
@@ -28,8 +28,8 @@ const NAME_BESIDE_ABOUT: usize = 32;
 /// All sessions, one a line, with what is known of what each is about. There may be very many, so that it
 /// is one text and nothing in between.
 pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> String {
-    let is_about =
-        sessions.iter().any(|it| !it.labels.is_empty()) || summaries.iter().any(Option::is_some);
+    let is_about = sessions.iter().any(|it| known_labels(it).is_some())
+        || summaries.iter().any(Option::is_some);
     let state = if sessions.iter().any(|it| it.live) { STATE } else { 0 };
     let widest = sessions.iter().map(|it| columns(it.id.as_str())).max().unwrap_or(0);
     let most = if is_about { NAME_BESIDE_ABOUT } else { usize::MAX };
@@ -63,7 +63,8 @@ pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> Strin
         cell.clear();
         let _ = match session.size {
             Some(bytes) => write!(cell, "{}", size(bytes)),
-            None => write!(cell, "-"),
+            None if session.is_in_full() => write!(cell, "-"),
+            None => write!(cell, "?"),
         };
         text.extend(std::iter::repeat_n(' ', 2 + SIZE.saturating_sub(cell.len())));
         text.push_str(&cell);
@@ -82,10 +83,14 @@ pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> Strin
 
 /// `Nightly run: 3 of 5 jobs  step=7`.
 fn about(session: &Summary, summary: Option<&str>) -> String {
-    let labels = (!session.labels.is_empty()).then(|| labels(&session.labels));
+    let labels = known_labels(session).map(labels);
     let parts: Vec<_> =
         summary.map(|it| printable(it).into_owned()).into_iter().chain(labels).collect();
     parts.join("  ")
+}
+
+fn known_labels(session: &Summary) -> Option<&Labels> {
+    session.labels.as_ref().filter(|labels| !labels.is_empty())
 }
 
 fn columns(name: &str) -> usize {

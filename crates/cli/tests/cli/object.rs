@@ -1,0 +1,73 @@
+//! A repository in an object store.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use super::environment::{Ended, Environment};
+use super::s3::{Answer, S3};
+
+fn save<const N: usize>(s3: &S3, it: &Environment, data: &[u8], words: [&str; N]) -> Ended {
+    let mut command = s3.command(it);
+    command.arg("save").args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(data);
+    it.ended(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_listing_says_what_it_does_not_know_and_looks_if_asked() {
+    let (it, s3) = (Environment::new(), S3::start());
+    save(&s3, &it, b"state", ["-qc", "--label", "step=3", "job"]).code(0);
+    save(&s3, &it, b"other", ["-qc", "other"]).code(0);
+    s3.run(&it, ["create", "-q", "new"]).code(0);
+    let gets = |s3: &S3| {
+        let requests = s3.take_requests();
+        assert_eq!(requests.iter().filter(|it| *it == "GET /").count(), 16, "{requests:?}");
+        requests.len() - 16
+    };
+    s3.take_requests();
+    let listed = s3.run(&it, ["list", "--json"]).code(0).json();
+    assert_eq!(gets(&s3), 0);
+    let by_name = |listed: &serde_json::Value, name: &str| {
+        let sessions = listed["sessions"].as_array().unwrap();
+        sessions.iter().find(|it| it["id"] == name).unwrap().clone()
+    };
+    let job = by_name(&listed, "job");
+    assert!(job["size"].is_null() && job["labels"].is_null() && job["saved"].is_string(), "{job}");
+    assert_eq!(by_name(&listed, "new")["labels"], serde_json::json!({}));
+    let listed = s3
+        .run(&it, ["list"])
+        .code(0)
+        .says("hint: `pitstop list --details` looks into the sessions for sizes and labels");
+    let row = |listed: &Ended, name: &str| {
+        let mut lines = listed.out.lines();
+        let line = lines.find(|it| it.starts_with(name)).unwrap().to_owned();
+        line.split_whitespace().rev().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(row(&listed, "job")[..2], ["object", "?"]);
+    assert_eq!(row(&listed, "new")[..3], ["object", "-", "never"]);
+    assert_eq!(gets(&s3), 0);
+    // What is asked for is looked for, once.
+    for looks in [3, 0] {
+        s3.run(&it, ["list", "--ids", "--label", "step=3"]).code(0).prints("job\n").says("");
+        assert_eq!(gets(&s3), looks);
+    }
+    let listed = s3.run(&it, ["list", "--details"]).code(0).says("");
+    assert_eq!(row(&listed, "job")[..4], ["step=3", "object", "B", "5"]);
+    assert_eq!(by_name(&s3.run(&it, ["list", "--json", "--details"]).json(), "other")["size"], 5);
+    s3.take_requests();
+    s3.run(&it, ["list", "--label", "step=4"]).prints("").says("no session has such a label");
+    assert_eq!(gets(&s3), 0);
+}
+
+#[test]
+fn who_may_only_read_can_load() {
+    let (it, s3) = (Environment::new(), S3::start());
+    save(&s3, &it, b"state", ["-qc", "job"]).code(0);
+    s3.answer(|request| (request.method == "PUT").then(|| Answer::error(403, "AccessDenied", "")));
+    s3.run(&it, ["load", "job"]).code(0).prints("state");
+    s3.run(&it, ["list", "--ids"]).code(0).prints("job\n");
+    let refused = save(&s3, &it, b"more", ["job"]).code(1);
+    assert!(refused.err.contains("these credentials do not allow it"), "{refused}");
+    s3.run(&it, ["load", "job"]).code(0).prints("state");
+}
