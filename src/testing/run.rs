@@ -194,7 +194,9 @@ impl Run {
                     keep += 1;
                     it.info.digest == wanted
                 });
-                session.prune(&PruneOptions::new().keep(keep)).map(drop)
+                let options = PruneOptions::new().keep(keep);
+                session.prune(&options.clone().dry_run())?;
+                session.prune(&options).map(drop)
             }
             Step::Export(id) => self.session(id)?.export(io::sink(), |_| ()).map(drop),
             Step::Import(id) => {
