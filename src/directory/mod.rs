@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Listing, NewSession, Removal, Status, Sweep, Trashed,
-    Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, GivenUp, History, Listing, NewSession, Removal, Status, Sweep,
+    Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -332,6 +332,21 @@ impl Backend for DirectoryBackend {
 
     fn convert(&self, id: &SessionId, to: Format, lose_history: bool) -> Result<()> {
         convert::convert(self, id, to, lose_history)
+    }
+
+    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+        let (repository, session) = self.session(id)?;
+        if dry_run && format(&session)? == Format::Journal {
+            return journal::would_give_up(&session, before);
+        }
+        let _lock = WriterLock::take(self, &repository, &session, id)?;
+        match journal::marker(&session)? {
+            Some(marker) => {
+                convert::finish(&session, &marker)?;
+                journal::give_up(&session, before)
+            }
+            None => Err(plain::unsupported("a history", id)),
+        }
     }
 
     fn files(&self, id: &SessionId) -> Result<Option<Files>> {

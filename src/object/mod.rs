@@ -1,9 +1,11 @@
 //! A repository in an object store: sessions that outlive the machine. docs/object-store.md has the layout
 //! and the reasons.
 
+mod answer;
 mod cache;
 mod container;
 mod failure;
+mod give_up;
 mod head;
 mod last;
 mod list;
@@ -12,6 +14,7 @@ mod names;
 mod nonce;
 mod place;
 mod probe;
+mod problem;
 mod read;
 mod record;
 mod remove;
@@ -31,8 +34,8 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Trashed,
-    Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
+    Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -41,6 +44,7 @@ use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
 use head::Head;
 use place::{Life, Place};
+pub use problem::StoreProblem;
 use seen::Seen;
 use store::{Patience, Store, Version};
 use swap::{Expected, Swapped};
@@ -94,8 +98,8 @@ impl ObjectBackend {
     /// # Errors
     /// [`Error::InvalidLocation`] if the prefix has characters that no key may have.
     ///
-    /// The store's own retries are to be off: one that meets what it did itself calls that a conflict.
-    /// What may be tried again is, for as long as `patience` says.
+    /// The store's own retries are to be off: one that meets what it did itself calls that a conflict. It is to
+    /// give up a request that is not answered. What may be tried again is, for as long as `patience` says.
     pub fn with_store(
         location: impl Into<PathBuf>,
         store: Arc<dyn ObjectStore>,
@@ -103,9 +107,10 @@ impl ObjectBackend {
         patience: Duration,
     ) -> Result<Self> {
         let prefix = prefix.trim_matches('/').to_owned();
-        let mut store = Store::new(location.into(), prefix, Box::new(move || Ok(store.clone())))?;
-        let connect = patience.min(store.patience.connect);
-        store.patience = Patience { retry: patience, connect };
+        let patience =
+            Patience { connect: patience.min(Patience::default().connect), retry: patience };
+        let connect = move || Ok((store.clone(), patience));
+        let store = Store::new(location.into(), prefix, Box::new(connect))?;
         store.path(names::MARKER)?;
         Ok(Self::with(store))
     }
@@ -309,6 +314,14 @@ impl Backend for ObjectBackend {
 
     fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
         self.inner.delete_trashed(trashed)
+    }
+
+    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+        let before = before.number().unwrap_or(0);
+        match dry_run {
+            true => give_up::would_give_up(&self.inner, id, before),
+            false => give_up::give_up(&self.inner, id, before),
+        }
     }
 
     fn last(&self) -> Result<Option<SessionId>> {

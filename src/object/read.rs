@@ -190,6 +190,12 @@ impl Inner {
             };
             let entry = match found {
                 Found::Entry(entry) if entry.size > PIECE as u64 => entry,
+                // As a whole, if that was read.
+                Found::Entry(entry) if entry.record.is_some() || entry.payload.is_some() => {
+                    let whole =
+                        |it: Checkpoint| Some(CheckpointReader::new(it.info, Cursor::new(it.data)));
+                    return Ok(self.checkpoint(id, head, &entry)?.map(whole));
+                }
                 Found::Missing(key) => return Ok(Err(key)),
                 _ => return Ok(Ok(None)),
             };
@@ -231,14 +237,14 @@ impl Inner {
             };
             let (now, _) = get()?;
             if now.nonce == head.nonce {
-                return Err(self.corrupt(
-                    &missing,
-                    "it is gone, or has another length".to_owned(),
-                    None,
-                ));
+                return Err(self.gone(&missing));
             }
             head = now;
         }
+    }
+
+    pub(super) fn gone(&self, key: &str) -> Error {
+        self.corrupt(key, "it is gone, or has another length".to_owned(), None)
     }
 
     fn not_what_was_saved(&self, key: &str, entry: &Entry) -> Error {

@@ -336,7 +336,7 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
         Some(Step::Remove(id)) if is_there(id) => {
             steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
         }
-        Some(step @ Step::Convert(..)) => steps.push(step),
+        Some(step @ (Step::Convert(..) | Step::GiveUp(..))) => steps.push(step),
         Some(step @ (Step::Copy(id) | Step::Import(id))) => {
             steps.extend([step, Step::Save(id, 10)])
         }

@@ -16,12 +16,13 @@ use super::scenario::{
     payload,
 };
 use super::world::{Expected, NO_LINK, Presence, World};
-use crate::backend::{Format, History, Problem, Status, Summary, Trashed};
+use crate::backend::{Format, History, Kept, Problem, Status, Summary, Trashed};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::copy::{Copied, CopyOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
+use crate::prune::PruneOptions;
 use crate::repository::{CreateOptions, Repository};
 use crate::session::{Session, Writer};
 use crate::sys::Disk;
@@ -198,6 +199,19 @@ impl Run {
                 self.copied(id, &copied)
             }
             Step::Convert(id, to) => self.session(id)?.convert(to, true),
+            Step::GiveUp(id, number) => {
+                let session = self.session(id)?;
+                let mut history = session.history()?.revisions.into_iter();
+                let mut keep = 0;
+                let wanted = Digest::of(&payload(number));
+                history.find(|it| {
+                    keep += 1;
+                    it.info.digest == wanted
+                });
+                let options = PruneOptions::new().keep(keep);
+                session.prune(&options.clone().dry_run())?;
+                session.prune(&options).map(drop)
+            }
             Step::Export(id) => self.session(id)?.export(io::sink(), |_| ()).map(drop),
             Step::Import(id) => {
                 let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;
@@ -528,7 +542,8 @@ impl Run {
                 "the history of {id} begins with {newest:?}, and {loaded:?} loads"
             ));
         }
-        observe_revisions(id, &session, &history, found)
+        observe_revisions(id, &session, &history, found)?;
+        observe_given_up(id, &history, found)
     }
 
     /// Nothing of a removed session is left, since nobody else is there.
@@ -612,6 +627,22 @@ fn observe_revisions(
     }
     let newest = history.revisions.first().and_then(|kept| kept.info.revision.number());
     found.told = newest.unwrap_or(0).max(found.told);
+    Ok(())
+}
+
+/// What was given up is gone, and nothing else.
+fn observe_given_up(id: Id, history: &History, found: &mut Expected) -> Result<(), String> {
+    let Some((oldest, is_sure)) = found.oldest else { return Ok(()) };
+    let is_oldest = |it: &&Kept| it.info.digest == Digest::of(&payload(oldest));
+    let older = history.revisions.iter().rev().take_while(|it| !is_oldest(it)).count();
+    match older {
+        0 => found.oldest = Some((oldest, true)),
+        _ if older == history.revisions.len() => {
+            return Err(format!("{id} has lost the oldest revision that was to stay"));
+        }
+        _ if is_sure => return Err(format!("{id} has {older} revisions that were given up")),
+        _ => (),
+    }
     Ok(())
 }
 

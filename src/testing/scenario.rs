@@ -30,6 +30,8 @@ pub(crate) enum Step {
     Copy(Id),
     /// Makes it keep its checkpoints in the other format.
     Convert(Id, Format),
+    /// Gives up the revisions before that of this payload.
+    GiveUp(Id, u32),
     /// Writes it into an archive.
     Export(Id),
     /// Makes the session of an archive of what is in [`SOURCE`].
@@ -483,6 +485,11 @@ fn of_journals() -> Vec<Scenario> {
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
         scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
+        scenario(
+            "give-up",
+            &all([&made, &saves(STATE..STATE + 12).collect::<Vec<_>>()]),
+            &[GiveUp("a", STATE + 10), Save("a", 2), GiveUp("a", 2), Save("a", 6)],
+        ),
         scenario(
             "convert-again",
             &all([&made, &[HalfConverted("a")]]),

@@ -52,6 +52,8 @@ pub(crate) struct Expected {
     pub has_own_files: bool,
     /// The format that it is converted to, and whether it is for certain.
     pub converted: Option<(Format, bool)>,
+    /// The payload of the oldest revision that was not given up, and whether older ones are gone for certain.
+    pub oldest: Option<(u32, bool)>,
     /// The payload that is not there without them.
     pub own_files_come_with: Option<u32>,
     /// The payload of each number that was ever given, as far as anybody was told or saw it.
@@ -108,6 +110,7 @@ impl World {
             payloads: vec![None],
             has_own_files: false,
             converted: None,
+            oldest: None,
             own_files_come_with: None,
             given: BTreeMap::new(),
             told: 0,
@@ -228,6 +231,7 @@ impl World {
             Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
             Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
+            Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, false)),
             Step::Misplace(id) | Step::Damage(id) => self.session(id).is_damaged = true,
             Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
             Step::LastIs(id) => self.last = vec![Some(id)],
@@ -288,6 +292,10 @@ impl World {
             }
             Step::Convert(id, to) => {
                 now.session(id).converted = Some((to, true));
+                later.begin(step);
+            }
+            Step::GiveUp(id, oldest) => {
+                now.session(id).oldest = Some((oldest, true));
                 later.begin(step);
             }
             _ => (),
@@ -402,6 +410,7 @@ impl World {
                     session.told = 1;
                 }
             }
+            Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, true)),
             Step::MakeLast(id) => {
                 self.last = vec![Some(id)];
                 self.resumable = self.has_checkpoint(id);
