@@ -5,6 +5,7 @@ mod answer;
 mod cache;
 mod container;
 mod failure;
+mod give_up;
 mod head;
 mod last;
 mod list;
@@ -33,8 +34,8 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Trashed,
-    Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
+    Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -313,6 +314,14 @@ impl Backend for ObjectBackend {
 
     fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
         self.inner.delete_trashed(trashed)
+    }
+
+    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+        let before = before.number().unwrap_or(0);
+        match dry_run {
+            true => give_up::would_give_up(&self.inner, id, before),
+            false => give_up::give_up(&self.inner, id, before),
+        }
     }
 
     fn last(&self) -> Result<Option<SessionId>> {

@@ -12,7 +12,7 @@ use super::place::Held;
 use super::store::{PIECE, Version};
 use super::swap::{Expected, Swapped};
 use super::{Inner, names, record};
-use crate::backend::BackendWriter;
+use crate::backend::{BackendWriter, GivenUp, Usage};
 use crate::checkpoint::{CheckpointInfo, Digest, Revision, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -244,6 +244,43 @@ impl BackendWriter for ObjectWriter {
 }
 
 impl ObjectWriter {
+    /// Gives up the revisions before this one, and deletes what nothing names any more.
+    pub(super) fn give_up(&mut self, before: u64) -> Result<GivenUp> {
+        let len = |head: &Head| head.to_bytes().len() as u64;
+        let was = len(&self.head);
+        let change = |writer: &Self| {
+            // Whoever had the place is gone.
+            let mut next = Head { writer: None, ..writer.head.next() };
+            let mut read = |name: &str| {
+                let pack = writer.inner.pack(name, &writer.head)?;
+                pack.map_err(|key| writer.inner.gone(&key))
+            };
+            let newest = writer.head.revision().number().unwrap_or(0);
+            let packs = next.table.give_up_before(before.min(newest), newest, &mut read)?;
+            let mut made = 0;
+            for pack in packs {
+                made += pack.bytes.len() as u64;
+                writer.inner.store.put(&writer.key(&pack.name), pack.bytes)?;
+            }
+            Ok((next, made))
+        };
+        let made = self.change(change, |_, _| false)?;
+        let (keys, sizes): (Vec<_>, Vec<_>) =
+            self.inner.garbage(&self.id, &self.head, 0)?.into_iter().unzip();
+        let remains = self.inner.store.delete(&keys);
+        let mut usage = Usage::default();
+        if remains.is_empty() {
+            let freed = sizes.iter().sum::<u64>() + was.saturating_sub(len(&self.head));
+            usage = Usage::new(keys.len() as u64, freed.saturating_sub(made));
+        }
+        Ok(GivenUp { usage, remains })
+    }
+
+    /// Whether another head stands than the one that this writer knows.
+    pub(super) fn was_overtaken(&self) -> Result<bool> {
+        Ok(self.inner.head(&self.id)?.0.nonce != self.head.nonce)
+    }
+
     fn give_back(&mut self) -> Result<()> {
         let change = |writer: &Self| Ok((Head { writer: None, ..writer.head.next() }, ()));
         self.change(change, |_, ()| false)
