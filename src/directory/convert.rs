@@ -54,9 +54,7 @@ pub(super) fn finish(session: &Directory, marker: &Metadata) -> Outcome<()> {
     // Somebody may still be reading it as the checkpoint: it is replaced, not emptied.
     found(session.remove_file(names::NEW_SEGMENT))?;
     session.open_file(names::NEW_SEGMENT, Access::CreateNew)?;
-    session.rename(names::NEW_SEGMENT, names::JOURNAL)?;
-    // Before it becomes PlainBox's lock, which would be nobody's under that name alone.
-    session.sync()
+    session.rename(names::NEW_SEGMENT, names::JOURNAL)
 }
 
 /// Gives PlainBox's lock back, if it is a second name of this file.
@@ -128,6 +126,8 @@ impl Conversion {
     fn to_plain(&self, marker: &Metadata, lose_history: bool) -> Result<()> {
         let session = &self.session;
         finish(session, marker)?;
+        // This file becomes PlainBox's lock, which would be nobody's under that name alone.
+        session.sync()?;
         leftover::clear(session, &self.id, &*self.disk)?;
         if !lose_history && has_more_than_a_checkpoint(&journal::history(session)?) {
             return Err(Error::Unsupported {
