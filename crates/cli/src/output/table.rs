@@ -28,9 +28,11 @@ const NAME_BESIDE_ABOUT: usize = 32;
 /// All sessions, one a line, with what is known of what each is about. There may be very many, so that it
 /// is one text and nothing in between.
 pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> String {
-    let is_about = sessions.iter().any(|it| known_labels(it).is_some())
-        || summaries.iter().any(Option::is_some);
     let state = if sessions.iter().any(|it| it.live) { STATE } else { 0 };
+    let has_room = width().is_none_or(|it| it >= NARROWEST + RIGHT + state + 2 + NARROWEST);
+    let is_about = has_room
+        && (sessions.iter().any(|it| known_labels(it).is_some())
+            || summaries.iter().any(Option::is_some));
     let widest = sessions.iter().map(|it| columns(it.id.as_str())).max().unwrap_or(0);
     let most = if is_about { NAME_BESIDE_ABOUT } else { usize::MAX };
     let fits = |width: usize| width.saturating_sub(RIGHT + state).clamp(NARROWEST, most);
@@ -72,9 +74,11 @@ pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> Strin
             true => write!(text, "  {:<FORMAT$}  {live}live{live:#}", session.format),
             false => write!(text, "  {:<FORMAT$}{:state$}", session.format, ""),
         };
-        let about = about(session, summaries.get(n).and_then(Option::as_deref));
-        text.push_str("  ");
-        pad(&mut text, &about, left.unwrap_or_else(|| columns(&about)));
+        if is_about {
+            let about = about(session, summaries.get(n).and_then(Option::as_deref));
+            text.push_str("  ");
+            pad(&mut text, &about, left.unwrap_or_else(|| columns(&about)));
+        }
         text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }
