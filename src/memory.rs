@@ -234,12 +234,11 @@ impl Backend for MemoryBackend {
             let older = |it: &Checkpoint| it.info.revision.number() < before.number();
             let but_newest = slot.checkpoints.len().saturating_sub(1);
             let count = slot.checkpoints.iter().take(but_newest).take_while(|it| older(it)).count();
-            let mut given_up = GivenUp::default();
-            given_up.usage = slot.checkpoints[..count].iter().map(of_file).sum();
+            let usage = slot.checkpoints[..count].iter().map(of_file).sum();
             if !dry_run {
                 slot.checkpoints.drain(..count);
             }
-            Ok(given_up)
+            Ok(GivenUp { usage, remains: Vec::new() })
         })
     }
 

@@ -156,6 +156,8 @@ fn what_each_operation_costs() {
         costs("save of up to 64 KiB", &[Put]);
         session.load().unwrap();
         costs("load of up to 64 KiB", &[Get]);
+        session.open_checkpoint().unwrap();
+        costs("load of up to 64 KiB, in pieces", &[Get]);
     }
     let sent = store.take_bytes();
     writer.save(&[2; 4096]).unwrap();
@@ -165,6 +167,8 @@ fn what_each_operation_costs() {
     costs("save of more", &[Put, Put]);
     session.load().unwrap();
     costs("load of more", &[Get, Get]);
+    session.open_checkpoint().unwrap();
+    costs("load of more, in pieces", &[Get, Get]);
     drop(writer);
     costs("giving the place back", &[Put]);
     session.status().unwrap();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use jiff::SignedDuration;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
@@ -11,7 +12,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 
-use super::store::{Connect, Store};
+use super::store::{Connect, Patience, Store};
 use crate::error::{Error, Result};
 
 /// The store that a URL leads to. Nothing is asked of it yet.
@@ -33,8 +34,8 @@ pub(super) fn open(url: &str) -> Result<Store> {
         "" => format!("{scheme}://{bucket}"),
         prefix => format!("{scheme}://{bucket}/{prefix}"),
     });
-    let connect: fn(&str) -> Option<Arc<dyn ObjectStore>> = match scheme {
-        "memory" => |name| Some(memory(name)),
+    let connect: fn(&str) -> Connected = match scheme {
+        "memory" => |name| Ok((memory(name), Patience::default())),
         _ if bucket.is_empty() => return Err(invalid("it names no bucket")),
         "s3" => s3,
         "gs" => gcs,
@@ -43,10 +44,8 @@ pub(super) fn open(url: &str) -> Result<Store> {
     };
     let (bucket, place) = (bucket.to_owned(), location.clone());
     let connect = move || {
-        connect(&bucket).ok_or_else(|| Error::InvalidLocation {
-            location: place.clone(),
-            problem: "what the environment says of this store is incomplete or wrong",
-        })
+        let location = place.clone();
+        connect(&bucket).map_err(|problem| Error::InvalidLocation { location, problem })
     };
     Store::new(location, prefix.to_owned(), Box::new(connect) as Box<Connect>)
 }
@@ -68,35 +67,63 @@ fn memory(name: &str) -> Arc<dyn ObjectStore> {
     stores.entry(name.to_owned()).or_default().clone()
 }
 
-// What the builders say of a failure may repeat the configuration, and so a secret.
+type Connected = std::result::Result<(Arc<dyn ObjectStore>, Patience), &'static str>;
 
-fn s3(bucket: &str) -> Option<Arc<dyn ObjectStore>> {
+// What the builders say of a failure may repeat the configuration, and so a secret.
+const INCOMPLETE: &str = "what the environment says of this store is incomplete or wrong";
+
+fn s3(bucket: &str) -> Connected {
     use_ring();
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(no_retries());
-    let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout);
-    if builder.get_config_value(&timeout).is_none() {
-        builder = builder.with_config(timeout, CONNECT_TIMEOUT);
-    }
-    Some(Arc::new(builder.build().ok()?))
+    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(no_retries());
+    check_endpoint(builder.get_config_value(&AmazonS3ConfigKey::Endpoint))?;
+    check_endpoint(builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint))?;
+    let patience = patience(|key| builder.get_config_value(&AmazonS3ConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
 }
 
-fn gcs(bucket: &str) -> Option<Arc<dyn ObjectStore>> {
+fn gcs(bucket: &str) -> Connected {
     use_ring();
     let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
-    let timeout = GoogleConfigKey::Client(ClientConfigKey::ConnectTimeout);
-    let builder = builder.with_config(timeout, CONNECT_TIMEOUT).with_retry(no_retries());
-    Some(Arc::new(builder.build().ok()?))
+    let builder = builder.with_retry(no_retries());
+    check_endpoint(builder.get_config_value(&GoogleConfigKey::BaseUrl))?;
+    let patience = patience(|key| builder.get_config_value(&GoogleConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
 }
 
-fn azure(container: &str) -> Option<Arc<dyn ObjectStore>> {
+fn azure(container: &str) -> Connected {
     use_ring();
     let builder = MicrosoftAzureBuilder::from_env().with_container_name(container);
-    let timeout = AzureConfigKey::Client(ClientConfigKey::ConnectTimeout);
-    let builder = builder.with_config(timeout, CONNECT_TIMEOUT).with_retry(no_retries());
-    Some(Arc::new(builder.build().ok()?))
+    let builder = builder.with_retry(no_retries());
+    check_endpoint(builder.get_config_value(&AzureConfigKey::Endpoint))?;
+    let patience = patience(|key| builder.get_config_value(&AzureConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
 }
 
-const CONNECT_TIMEOUT: &str = "5s";
+/// What stands before the host would be traced with every connection.
+fn check_endpoint(endpoint: Option<String>) -> std::result::Result<(), &'static str> {
+    let endpoint = endpoint.unwrap_or_default();
+    let (_, host) = endpoint.split_once("://").unwrap_or(("", &endpoint));
+    match host.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
+        true => Err(
+            "its endpoint in the environment has credentials in it: these have variables of their own",
+        ),
+        false => Ok(()),
+    }
+}
+
+/// What may be tried again is, for as long as a single request may take: 30 seconds, and 5 to be connected, unless
+/// the environment says otherwise.
+fn patience(configured: impl Fn(ClientConfigKey) -> Option<String>) -> Patience {
+    let duration = |key, default| {
+        let duration = configured(key).and_then(|it| it.parse::<SignedDuration>().ok());
+        duration.and_then(|it| it.try_into().ok()).unwrap_or(default)
+    };
+    let Patience { retry, connect } = Patience::default();
+    Patience {
+        retry: duration(ClientConfigKey::Timeout, retry),
+        connect: duration(ClientConfigKey::ConnectTimeout, connect),
+    }
+}
 
 /// A request that is sent again by itself can meet what it did before, and call that a conflict.
 fn no_retries() -> RetryConfig {
@@ -111,6 +138,21 @@ fn use_ring() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patience_is_what_the_environment_says() {
+        let said = |timeout: Option<&str>, connect: Option<&str>| {
+            let patience = patience(|key| match key {
+                ClientConfigKey::Timeout => timeout.map(str::to_owned),
+                _ => connect.map(str::to_owned),
+            });
+            (patience.retry.as_millis(), patience.connect.as_millis())
+        };
+        assert_eq!(said(None, None), (30_000, 5_000));
+        assert_eq!(said(Some("1m 30s"), Some("300ms")), (90_000, 300));
+        assert_eq!(said(Some("300s"), Some("2 seconds")), (300_000, 2_000));
+        assert_eq!(said(Some("soon"), Some("-1s")), (30_000, 5_000));
+    }
 
     #[test]
     fn a_url_is_taken_or_refused_with_the_reason_and_without_its_secrets() {

@@ -1,6 +1,7 @@
 //! A repository in an object store: sessions that outlive the machine. docs/object-store.md has the layout
 //! and the reasons.
 
+mod answer;
 mod cache;
 mod container;
 mod failure;
@@ -13,6 +14,7 @@ mod names;
 mod nonce;
 mod place;
 mod probe;
+mod problem;
 mod read;
 mod record;
 mod remove;
@@ -42,6 +44,7 @@ use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
 use head::Head;
 use place::{Life, Place};
+pub use problem::StoreProblem;
 use seen::Seen;
 use store::{Patience, Store, Version};
 use swap::{Expected, Swapped};
@@ -95,8 +98,8 @@ impl ObjectBackend {
     /// # Errors
     /// [`Error::InvalidLocation`] if the prefix has characters that no key may have.
     ///
-    /// The store's own retries are to be off: one that meets what it did itself calls that a conflict.
-    /// What may be tried again is, for as long as `patience` says.
+    /// The store's own retries are to be off: one that meets what it did itself calls that a conflict. It is to
+    /// give up a request that is not answered. What may be tried again is, for as long as `patience` says.
     pub fn with_store(
         location: impl Into<PathBuf>,
         store: Arc<dyn ObjectStore>,
@@ -104,9 +107,10 @@ impl ObjectBackend {
         patience: Duration,
     ) -> Result<Self> {
         let prefix = prefix.trim_matches('/').to_owned();
-        let mut store = Store::new(location.into(), prefix, Box::new(move || Ok(store.clone())))?;
-        let connect = patience.min(store.patience.connect);
-        store.patience = Patience { retry: patience, connect };
+        let patience =
+            Patience { connect: patience.min(Patience::default().connect), retry: patience };
+        let connect = move || Ok((store.clone(), patience));
+        let store = Store::new(location.into(), prefix, Box::new(connect))?;
         store.path(names::MARKER)?;
         Ok(Self::with(store))
     }

@@ -190,6 +190,12 @@ impl Inner {
             };
             let entry = match found {
                 Found::Entry(entry) if entry.size > PIECE as u64 => entry,
+                // As a whole, if that was read.
+                Found::Entry(entry) if entry.record.is_some() || entry.payload.is_some() => {
+                    let whole =
+                        |it: Checkpoint| Some(CheckpointReader::new(it.info, Cursor::new(it.data)));
+                    return Ok(self.checkpoint(id, head, &entry)?.map(whole));
+                }
                 Found::Missing(key) => return Ok(Err(key)),
                 _ => return Ok(Ok(None)),
             };

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use object_store::retry::{RetryContext, RetryFailure, RetryPolicy};
 use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
 
-use super::store::{PIECE, Patience, Store, Version};
+use super::store::{PIECE, Patience, Store, Version, jittered};
 use crate::checkpoint::{Digest, Digester};
 use crate::error::Result;
 use crate::stream::input_failed;
@@ -131,7 +131,8 @@ impl RetryPolicy for Patience {
             _ => true,
         };
         let again = is_passing && context.elapsed < self.retry;
-        let pause = Duration::from_millis(100) * context.attempt.min(20) as u32;
+        let pause = Duration::from_millis(200) * context.attempt.min(20) as u32;
+        let pause = jittered(pause, crate::random::bytes()[0]);
         async move {
             if again {
                 tokio::time::sleep(pause).await;

@@ -47,8 +47,9 @@ impl Default for Patience {
     }
 }
 
-/// Makes a connection. A fork needs another one: it must not share the sockets of its parent.
-pub(super) type Connect = dyn Fn() -> Result<Arc<dyn ObjectStore>> + Send + Sync;
+/// Makes a connection, and says how patient it is. A fork needs another one: it must not share the sockets of its
+/// parent.
+pub(super) type Connect = dyn Fn() -> Result<(Arc<dyn ObjectStore>, Patience)> + Send + Sync;
 
 /// A prefix of a store.
 pub(super) struct Store {
@@ -78,8 +79,9 @@ pub(super) struct Object {
 
 impl Store {
     pub(super) fn new(location: PathBuf, prefix: String, connect: Box<Connect>) -> Result<Self> {
-        let connection = Mutex::new((std::process::id(), connect()?));
-        Ok(Self { location, prefix, connect, connection, patience: Patience::default() })
+        let (connection, patience) = connect()?;
+        let connection = Mutex::new((std::process::id(), connection));
+        Ok(Self { location, prefix, connect, connection, patience })
     }
 
     pub(super) fn location(&self) -> &std::path::Path {
@@ -154,9 +156,11 @@ impl Store {
         };
         // It has no condition, so that a conflict is the store's own, and passes.
         let attempt = || {
-            self.attempt(put).map_err(|failure| match failure.kind {
-                Kind::Condition => Failure { kind: Kind::Unknown, ..failure },
-                _ => failure,
+            self.attempt(put).map_err(|mut failure| {
+                if failure.kind == Kind::Condition {
+                    failure.kind = Kind::Unknown;
+                }
+                failure
             })
         };
         self.retrying(attempt).map_err(|failure| failure.at("write", self.place(key)))
@@ -256,7 +260,7 @@ impl Store {
     pub(super) fn connection(&self) -> Result<Arc<dyn ObjectStore>> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         if connection.0 != std::process::id() {
-            *connection = (std::process::id(), (self.connect)()?);
+            *connection = (std::process::id(), (self.connect)()?.0);
         }
         Ok(connection.1.clone())
     }
@@ -336,17 +340,61 @@ impl Pause {
 
     /// Waits, if there is patience left for that.
     pub(super) fn wait(&mut self, kind: Kind) -> bool {
+        let pause = self.pause(kind, self.start.elapsed());
+        pause.map(|pause| std::thread::sleep(jittered(pause, crate::random::bytes()[0]))).is_some()
+    }
+
+    /// How long to wait at most, after so long; `None` if there is no patience left.
+    fn pause(&mut self, kind: Kind, elapsed: Duration) -> Option<Duration> {
         const LONGEST: Duration = Duration::from_secs(5);
         let patience = match kind {
             Kind::Unreachable => self.patience.connect,
             _ => self.patience.retry,
         };
-        if self.start.elapsed() + self.next > patience {
-            return false;
-        }
-        let jitter = f64::from(crate::random::bytes()[0]) / 256.0;
-        std::thread::sleep(self.next.mul_f64(0.5 + jitter / 2.0));
+        let pause = self.next;
         self.next = (self.next * 2).min(LONGEST);
-        true
+        (elapsed + pause <= patience).then_some(pause)
+    }
+}
+
+/// Half of it or more.
+pub(super) fn jittered(pause: Duration, random: u8) -> Duration {
+    pause.mul_f64(0.5 + f64::from(random) / 512.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pauses of who is refused at once, again and again.
+    fn pauses(kind: Kind, random: u8) -> Vec<u128> {
+        let (mut pause, mut elapsed) = (Pause::new(Patience::default()), Duration::ZERO);
+        let next = || {
+            let next = jittered(pause.pause(kind, elapsed)?, random);
+            elapsed += next;
+            Some(next.as_millis())
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_bound_and_end_with_the_patience() {
+        let half = [25, 50, 100, 200, 400, 800, 1600, 2500, 2500, 2500, 2500, 2500, 2500, 2500];
+        assert_eq!(pauses(Kind::Unknown, 0)[..14], half);
+        for random in [0, 100, 255] {
+            let all = pauses(Kind::Unknown, random);
+            assert!((11..=18).contains(&all.len()), "{all:?}");
+            assert!((24_000..=30_000).contains(&all.iter().sum::<u128>()), "{all:?}");
+            let short = pauses(Kind::Unreachable, random);
+            assert!(short.iter().sum::<u128>() <= 5000 && all.starts_with(&short), "{short:?}");
+        }
+    }
+
+    #[test]
+    fn rivals_do_not_come_back_together() {
+        let pauses: std::collections::HashSet<_> =
+            (0..=255).map(|random| jittered(Duration::from_secs(1), random)).collect();
+        assert_eq!(pauses.len(), 256);
+        assert!(pauses.iter().all(|it| (500..1000).contains(&it.as_millis())));
     }
 }

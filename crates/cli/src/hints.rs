@@ -1,5 +1,7 @@
 //! What to type next after an error of the library.
 
+mod store;
+
 use std::io;
 
 use pitstop::{Error, Format, Session};
@@ -62,7 +64,10 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
             vec![format!("it was left as it is; revision {revision} is good")]
         }
         Error::Corrupt { .. } => vec!["it was left as it is: look at it first".to_owned()],
-        Error::Indeterminate { .. } => vec!["do it again: that settles it".to_owned()],
+        Error::Indeterminate { place, .. } => {
+            let of_store = error.store_problem().map(|problem| store::of(problem, place));
+            of_store.into_iter().chain(["do it again: that settles it".to_owned()]).collect()
+        }
         Error::NotDurable { .. } => {
             vec!["use a repository on a local disk: see --repository".to_owned()]
         }
@@ -71,6 +76,11 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
              the start and no white space at either end"
                 .to_owned(),
         ],
+        Error::InvalidLocation { location, .. } if location.to_string_lossy().contains("://") => {
+            vec!["name it as s3://BUCKET/PREFIX, gs://... or az://..., and set the rest in the environment: \
+                  AWS_..., GOOGLE_... or AZURE_..."
+                .to_owned()]
+        }
         Error::InvalidLocation { .. } => {
             vec!["name a directory with --repository or $PITSTOP_REPOSITORY".to_owned()]
         }
@@ -79,15 +89,13 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Unsupported { .. } => {
             vec![format!("{} tells of what kind a session is", line(&["show", "SESSION"]))]
         }
-        Error::Storage { source, place, .. }
-            if source.kind() == io::ErrorKind::NotFound && place.to_string_lossy().contains("://") =>
-        {
-            vec![
-                "make the bucket with the tools of its store, or name another with --repository"
-                    .to_owned(),
-            ]
-        }
-        Error::Storage { source, .. } => of_storage(source, saving),
+        Error::Storage { place, source, .. } => match error.store_problem() {
+            Some(problem) if saving => {
+                vec![format!("what was saved before stands; {}", store::of(problem, place))]
+            }
+            Some(problem) => vec![store::of(problem, place)],
+            None => of_storage(source, saving),
+        },
         _ => vec![format!("{} tells how it is used", line(&[context.command, "--help"]))],
     }
 }

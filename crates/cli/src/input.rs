@@ -35,7 +35,7 @@ impl SessionArg {
     ) -> Result<Session, CommandError> {
         match self.last {
             true => last(repository, context),
-            false => Ok(repository.get(named(self.session.as_deref())?)?),
+            false => Ok(repository.session(named(self.session.as_deref())?)),
         }
     }
 }

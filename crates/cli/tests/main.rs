@@ -16,6 +16,8 @@ mod cli {
     mod output;
     mod run;
     mod s3;
+    mod secrets;
     mod storage;
+    mod store_errors;
     mod story;
 }

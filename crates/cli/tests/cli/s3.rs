@@ -1,8 +1,9 @@
 //! A store in memory that speaks S3 over HTTP, as far as the command asks, and otherwise answers as it is told to.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -11,6 +12,7 @@ use super::environment::{Ended, Environment, PITSTOP};
 
 pub(super) const KEY: &str = "KEY-0123456789";
 pub(super) const SECRET: &str = "SECRET-0123456789";
+const TOKEN: &str = "TOKEN-0123456789";
 
 pub(super) struct S3 {
     port: u16,
@@ -23,11 +25,11 @@ struct State {
     versions: u64,
     /// `GET /key`, without what stands behind a question mark.
     requests: Vec<String>,
-    script: Option<Script>,
+    script: Option<Box<Script>>,
 }
 
 /// What a request is answered with instead; `None` for what the store would say.
-pub(super) type Script = fn(&Request) -> Option<Answer>;
+pub(super) type Script = dyn FnMut(&Request) -> Option<Answer> + Send;
 
 pub(super) struct Request {
     pub(super) method: String,
@@ -39,19 +41,22 @@ pub(super) struct Request {
 }
 
 pub(super) enum Answer {
+    /// The connection is held, and nothing comes.
+    Never,
     Is(u16, Vec<(&'static str, String)>, Vec<u8>),
 }
 
 impl Answer {
-    fn empty(status: u16) -> Self {
+    pub(super) fn empty(status: u16) -> Self {
         Self::Is(status, Vec::new(), Vec::new())
     }
 
-    /// As S3 says it. Whatever it repeats of a request is a secret.
+    /// As S3 says it, which repeats much of the request.
     pub(super) fn error(status: u16, code: &str, more: &str) -> Self {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
-             <Message>See {SECRET}</Message><AWSAccessKeyId>{KEY}</AWSAccessKeyId>{more}</Error>"
+             <Message>See {SECRET}</Message><AWSAccessKeyId>{KEY}</AWSAccessKeyId>\
+             <Token-0>{TOKEN}</Token-0>{more}</Error>"
         );
         Self::Is(status, Vec::new(), body.into_bytes())
     }
@@ -73,8 +78,12 @@ impl S3 {
         Self { port, state }
     }
 
-    pub(super) fn answer(&self, script: Script) {
-        self.state.lock().unwrap().script = Some(script);
+    pub(super) fn answer(&self, script: impl FnMut(&Request) -> Option<Answer> + Send + 'static) {
+        self.state.lock().unwrap().script = Some(Box::new(script));
+    }
+
+    pub(super) fn behave(&self) {
+        self.state.lock().unwrap().script = None;
     }
 
     pub(super) fn take_requests(&self) -> Vec<String> {
@@ -87,31 +96,57 @@ impl S3 {
 
     /// `pitstop`, with this store as its repository.
     pub(super) fn command(&self, it: &Environment) -> Command {
-        let mut command = it.command(PITSTOP);
+        self.program(it, PITSTOP)
+    }
+
+    /// A program that finds this store in its environment.
+    pub(super) fn program(&self, it: &Environment, program: impl AsRef<OsStr>) -> Command {
+        let mut command = it.command(program);
         command
             .env("PITSTOP_REPOSITORY", "s3://bucket/jobs")
             .env("AWS_ENDPOINT", self.endpoint())
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_ACCESS_KEY_ID", KEY)
             .env("AWS_SECRET_ACCESS_KEY", SECRET)
-            .env("AWS_TIMEOUT", "1s");
+            .env("AWS_SESSION_TOKEN", TOKEN);
         command
     }
 
     pub(super) fn run<const N: usize>(&self, it: &Environment, words: [&str; N]) -> Ended {
-        it.ended(self.command(it).args(words).output().unwrap())
+        without_secrets(it.ended(self.command(it).args(words).output().unwrap()))
     }
 }
 
+/// Whatever is said, none of the secrets is.
+#[track_caller]
+pub(super) fn without_secrets(ended: Ended) -> Ended {
+    for secret in [KEY, SECRET, TOKEN, "Signature="] {
+        assert!(!ended.err.contains(secret) && !ended.out.contains(secret), "{ended}");
+    }
+    ended
+}
+
 fn serve(mut client: TcpStream, state: &Mutex<State>) -> io::Result<()> {
-    let Some(request) = read(&mut client)? else { return Ok(()) };
+    let request = match read(&mut client) {
+        // As a server says who knows no TLS.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            client.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")?;
+            client.shutdown(Shutdown::Write)?;
+            return io::copy(&mut client, &mut io::sink()).map(drop);
+        }
+        request => request?,
+    };
+    let Some(request) = request else { return Ok(()) };
     let answer = {
         let mut state = state.lock().unwrap();
         state.requests.push(format!("{} /{}", request.method, request.key));
-        let told = state.script.and_then(|script| script(&request));
+        let told = state.script.as_mut().and_then(|script| script(&request));
         told.unwrap_or_else(|| state.answer(&request))
     };
-    let Answer::Is(status, headers, body) = answer;
+    let Answer::Is(status, headers, body) = answer else {
+        // Until the client has had enough.
+        return io::copy(&mut client, &mut io::sink()).map(drop);
+    };
     let mut head = format!("HTTP/1.1 {status} Said\r\nConnection: close\r\n");
     if !headers.iter().any(|(name, _)| *name == "Content-Length") {
         head += &format!("Content-Length: {}\r\n", body.len());

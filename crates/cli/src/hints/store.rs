@@ -1,0 +1,59 @@
+//! What to do about an object store that refuses, or cannot be reached.
+
+use std::path::Path;
+
+use pitstop::StoreProblem;
+
+/// `place` is the URL of an object in it.
+pub(super) fn of(problem: StoreProblem, place: &Path) -> String {
+    use StoreProblem as P;
+    let place = place.to_string_lossy();
+    let [credentials, endpoint, prefix] = match place.split_once("://") {
+        Some(("gs", _)) => ["GOOGLE_SERVICE_ACCOUNT", "GOOGLE_BASE_URL", "GOOGLE"],
+        Some(("az", _)) => [
+            "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+            "AZURE_STORAGE_ENDPOINT",
+            "AZURE",
+        ],
+        _ => ["AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT", "AWS"],
+    };
+    match problem {
+        P::NoCredentials if prefix == "AWS" => {
+            format!("set {credentials}: the files in ~/.aws are not read")
+        }
+        P::NoCredentials => format!("set {credentials}"),
+        P::WrongCredentials => format!(
+            "see that {credentials} belong together, and to the store that {endpoint} names"
+        ),
+        P::ExpiredCredentials if prefix == "AWS" => {
+            format!("get new ones, and set {credentials} and AWS_SESSION_TOKEN")
+        }
+        P::ExpiredCredentials => format!("get new ones, and set {credentials}"),
+        P::NotAllowed => {
+            "reading takes the rights to get and list objects; saving, also to put and delete \
+                          them"
+                .to_owned()
+        }
+        P::NoBucket => {
+            "make the bucket with the tools of its store, or name another with --repository"
+                .to_owned()
+        }
+        P::WrongRegion => format!("set {prefix}_REGION to the region of the bucket"),
+        P::WrongClock => {
+            "set the clock: a store takes what is at most a few minutes old".to_owned()
+        }
+        P::Overloaded => "try again later".to_owned(),
+        P::NoAnswer => format!("try again, or set {prefix}_TIMEOUT to more than 30s"),
+        P::UnknownHost | P::Unreachable => {
+            format!("see that {endpoint} and the network are right, and try again")
+        }
+        P::NotSecure => format!(
+            "see that {endpoint} is right; the certificate must be one that this machine trusts, and \
+             SSL_CERT_FILE names more of them"
+        ),
+        P::HttpNotAllowed => {
+            format!("set {prefix}_ALLOW_HTTP=true if nobody can listen on the way")
+        }
+        _ => "what stood before stands: mend the cause, and do it again".to_owned(),
+    }
+}
