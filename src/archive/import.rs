@@ -168,7 +168,8 @@ impl<R: Read> Origin for Import<'_, R> {
                     let modified = Duration::from_secs(found.data.header().mtime().unwrap_or(0));
                     files += 1;
                     let modified = UNIX_EPOCH.checked_add(modified).unwrap_or(UNIX_EPOCH);
-                    let is_executable = found.data.header().mode().unwrap_or(0) & OWNER_EXECUTES != 0;
+                    let is_executable =
+                        found.data.header().mode().unwrap_or(0) & OWNER_EXECUTES != 0;
                     receiver.file(&path, modified, is_executable, &mut || {
                         let piece = piece(&mut found.data)?;
                         digest.add(&piece);

@@ -188,7 +188,9 @@ impl RawDirectory for Directory {
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
         self.0.call(|state, directory| {
             let key = match state.look_up(directory, name) {
-                Ok(_) if matches!(access, Access::CreateNew | Access::CreateNewExecutable) => return Err(error(Errno::EXIST)),
+                Ok(_) if matches!(access, Access::CreateNew | Access::CreateNewExecutable) => {
+                    return Err(error(Errno::EXIST));
+                }
                 Ok(key) => key,
                 Err(failure)
                     if failure.kind() == io::ErrorKind::NotFound

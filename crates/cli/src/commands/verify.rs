@@ -121,7 +121,10 @@ fn hint(damaged: &Verification, args: &VerifyArgs, context: &Context) {
 /// Whether the newest revision is lost, or something is in the way.
 fn needs_repair(damaged: &Verification) -> bool {
     damaged.revisions.first().is_none_or(|it| it.error.is_some())
-        || damaged.findings.iter().any(|it| it.severity == Severity::Damage && it.revision.is_none())
+        || damaged
+            .findings
+            .iter()
+            .any(|it| it.severity == Severity::Damage && it.revision.is_none())
 }
 
 fn as_json(session: &Verification) -> Value {
