@@ -32,16 +32,17 @@ pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> Strin
     let state = if sessions.iter().any(|it| it.live) { STATE } else { 0 };
     let is_about = sessions.iter().any(|it| known_labels(it).is_some())
         || summaries.iter().any(Option::is_some);
-    let takes = |right| NARROWEST + right + state + 2 + NARROWEST;
-    let (right, is_about) = match width().filter(|_| is_about) {
-        Some(width) if width < takes(SHORT) => (RIGHT, false),
-        Some(width) if width < takes(RIGHT) => (SHORT, true),
-        _ => (RIGHT, is_about),
+    let beside = |is_about| if is_about { 2 + NARROWEST } else { 0 };
+    let has_room = |(right, is_about): &(usize, bool)| {
+        width().is_none_or(|it| it >= NARROWEST + right + state + beside(*is_about))
     };
+    let layouts = [(RIGHT, is_about), (SHORT, is_about), (RIGHT, false)];
+    let (right, is_about) = layouts.into_iter().find(has_room).unwrap_or((SHORT, false));
     let widest = sessions.iter().map(|it| columns(it.id.as_str())).max().unwrap_or(0);
-    let (most, beside) =
-        if is_about { (NAME_BESIDE_ABOUT, 2 + NARROWEST) } else { (usize::MAX, 0) };
-    let fits = |width: usize| width.saturating_sub(right + state + beside).clamp(NARROWEST, most);
+    let most = if is_about { NAME_BESIDE_ABOUT } else { usize::MAX };
+    let fits = |width: usize| {
+        width.saturating_sub(right + state + beside(is_about)).clamp(NARROWEST, most)
+    };
     let name = widest.max("SESSION".len()).min(width().map_or(usize::MAX, fits));
     let left = width().map(|it| it.saturating_sub(name + right + state + 2).max(NARROWEST));
     let (header, live) = match coloured() {
