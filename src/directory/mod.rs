@@ -16,6 +16,7 @@ mod usage;
 mod verify;
 mod writer;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -85,7 +86,7 @@ impl DirectoryBackend {
     /// The open repository; `None` if there is none yet.
     fn repository(&self) -> Result<Option<Directory>> {
         match found(Directory::open(&*self.disk, &self.location)) {
-            Err(failure) if failure.kind() == std::io::ErrorKind::NotADirectory => {
+            Err(failure) if failure.kind() == ErrorKind::NotADirectory => {
                 Err(Error::InvalidLocation {
                     location: self.location.clone(),
                     problem: "it, or something on the way to it, is not a directory",
@@ -375,13 +376,25 @@ fn in_its_format<T>(
 }
 
 /// Renames something that does not belong where it is to the first free name made of `name` and a
-/// number. Evidence is kept, not erased.
+/// number, and flushes that: evidence is kept, not erased, also where something else gets its name next.
 fn move_aside(directory: &Directory, from: &str, name: &str) -> Outcome<PathBuf> {
-    let mut number = 1;
-    while directory.metadata(format!("{name}-{number}"))?.is_some() {
-        number += 1;
+    let to = rename_aside(directory, from, name)?;
+    if let Err(failure) = directory.sync() {
+        // A later flush may not make up for it: the next one is of a rename made anew.
+        let _ = directory.rename_new(&to, from);
+        return Err(failure);
     }
-    let to = format!("{name}-{number}");
-    directory.rename(from, &to)?;
     Ok(directory.path().join(to))
+}
+
+/// The same, not flushed. Gives the new name.
+fn rename_aside(directory: &Directory, from: &str, name: &str) -> Outcome<String> {
+    let mut number = 1;
+    loop {
+        let to = format!("{name}-{number}");
+        match directory.rename_new(from, &to) {
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => number += 1,
+            outcome => return outcome.map(|()| to),
+        }
+    }
 }

@@ -55,7 +55,6 @@ impl Run {
         world: World,
     ) -> Result<Self, Error> {
         let (location, format) = (PathBuf::from(scenario.location), scenario.format);
-        let wrap = &between(wrap, scenario.meanwhile);
         let repository = open(&disk, wrap, &location, format)?;
         let (wrap, writers, worlds) = (wrap.clone(), BTreeMap::new(), vec![world.clone()]);
         Ok(Self { disk, wrap, location, format, repository, writers, world, worlds })
@@ -70,7 +69,8 @@ impl Run {
         disk.put_file(format!("{OUTSIDE}/file"), b"outside");
         disk.put_link(format!("{OUTSIDE}/link"), NEAR);
         disk.sync_all();
-        let mut run = Self::on(disk, wrap, scenario, World::default())?;
+        let wrap = between(wrap, scenario.meanwhile);
+        let mut run = Self::on(disk, &wrap, scenario, World::default())?;
         for step in &scenario.given {
             run.step(*step)?;
         }
@@ -139,6 +139,20 @@ impl Run {
         };
         self.world.give(id, info.revision, number);
         Ok(())
+    }
+
+    /// Puts a file where it does not belong, unlike any other.
+    fn put_evidence(&mut self, of: Option<Id>, path: PathBuf) {
+        let content = format!("evidence {}", self.world.evidence.len());
+        self.disk.put_file(&path, content.as_bytes());
+        self.keep_evidence(of, &path);
+    }
+
+    fn keep_evidence(&mut self, of: Option<Id>, path: &Path) {
+        self.disk.sync_all();
+        let files = self.disk.files(path.parent().unwrap_or(path));
+        let found = files.into_iter().find(|(it, _)| it == path);
+        self.world.evidence.extend(found.map(|(_, content)| ((of, content), false)));
     }
 
     pub(crate) fn perform(&mut self, step: Step) -> Result<(), Error> {
@@ -268,16 +282,15 @@ impl Run {
                 Ok(())
             }
             Step::Misplace(id) => {
-                self.disk.put_file(self.place(id).join("session.replaces"), b"evidence");
-                self.disk.sync_all();
+                self.put_evidence(Some(id), self.place(id).join("session.replaces"));
                 Ok(())
             }
             Step::Damage(id) => {
                 let segment = self.place(id).join("session.journal-0");
                 let mut bytes = self.disk.read(&segment).unwrap_or_default();
                 bytes.iter_mut().take(4096).for_each(|byte| *byte = 0);
-                self.disk.put_file(segment, &bytes);
-                self.disk.sync_all();
+                self.disk.put_file(&segment, &bytes);
+                self.keep_evidence(Some(id), &segment);
                 Ok(())
             }
             Step::Foreign(id) => {
@@ -310,6 +323,10 @@ impl Run {
                 self.disk.put_file(self.place(id).join("session.next"), b"half of a checkp");
                 Ok(())
             }
+            Step::OldLeftover(id) => {
+                self.put_evidence(Some(id), self.place(id).join("session.next"));
+                Ok(())
+            }
             Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
                 Err(Error::Locked { .. }) => Ok(()),
                 Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
@@ -326,16 +343,16 @@ impl Run {
             }
             Step::LastIsFile => {
                 self.disk.delete(self.location.join("last-session"));
-                self.disk.put_file(self.location.join("last-session"), b"evidence");
-                self.disk.sync_all();
+                self.put_evidence(None, self.location.join("last-session"));
                 Ok(())
             }
             Step::LastIsDirectory => {
                 self.disk.delete(self.location.join("last-session"));
-                self.disk.put_directory(self.location.join("last-session"));
-                self.disk.sync_all();
+                self.put_evidence(None, self.location.join("last-session/file"));
                 Ok(())
             }
+            // It was done before.
+            Step::LastIs(_) => Ok(()),
             Step::Wait(seconds) => {
                 self.disk.advance(Duration::from_secs(seconds));
                 Ok(())
@@ -373,6 +390,7 @@ impl Run {
             observe_trash(id, summary.is_some(), trash.contains(id), expected)?;
             self.observe_session(id, summary, expected)?;
         }
+        self.observe_evidence(&mut found)?;
         let last = match self.repository.last() {
             Err(Error::Corrupt { .. }) if found.last.contains(&Some(NO_LINK)) => {
                 found.last = vec![Some(NO_LINK)];
@@ -393,6 +411,27 @@ impl Run {
             }
         }
         Ok(found)
+    }
+
+    /// What was found where it does not belong is there or aside, and nowhere else.
+    fn observe_evidence(&self, found: &mut World) -> Result<(), String> {
+        for ((id, content), is_aside) in &mut found.evidence {
+            let place = match id {
+                Some(id) if found.sessions[id].presence != Presence::Sure => continue,
+                Some(id) => self.place(id),
+                None => self.location.clone(),
+            };
+            let files = self.disk.files(&place);
+            let is_it = |(path, it): &&(PathBuf, u64)| {
+                it == content && (!*is_aside || path.to_string_lossy().contains(".aside-"))
+            };
+            let Some((path, _)) = files.iter().find(is_it) else {
+                let what = if *is_aside { "no longer aside" } else { "lost" };
+                return Err(format!("evidence in {} is {what}", place.display()));
+            };
+            *is_aside = path.to_string_lossy().contains(".aside-");
+        }
+        Ok(())
     }
 
     fn observe_session(

@@ -112,11 +112,6 @@ impl Tail {
     pub(super) fn move_damaged_aside(&mut self, session: &Directory) -> Outcome<()> {
         while let Some(name) = self.damaged.last() {
             let place = move_aside(session, name, names::SEGMENT_ASIDE)?;
-            if let Err(failure) = session.sync() {
-                // A later flush may not make up for it: the next one is of a rename made anew.
-                let _ = session.rename_new(place.file_name().unwrap_or_default(), name);
-                return Err(failure);
-            }
             tracing::warn!(kept = %place.display(), "a segment of the journal is damaged");
             self.damaged.pop();
         }
