@@ -132,6 +132,13 @@ pub(crate) struct Kept {
     stored: u64,
 }
 
+impl Kept {
+    pub(crate) fn new(py: Python<'_>, it: pitstop::Kept) -> PyResult<Py<Self>> {
+        let info = Py::new(py, CheckpointInfo::from(it.info))?;
+        Py::new(py, Self { info, stored: it.stored })
+    }
+}
+
 /// The revisions of a session.
 #[pyclass(frozen, get_all, module = "pitstop")]
 pub(crate) struct History {
@@ -141,10 +148,7 @@ pub(crate) struct History {
 
 impl History {
     pub(crate) fn new(py: Python<'_>, history: pitstop::History) -> PyResult<Self> {
-        let kept = |it: pitstop::Kept| {
-            let info = Py::new(py, CheckpointInfo::from(it.info))?;
-            Py::new(py, Kept { info, stored: it.stored })
-        };
+        let kept = |it| Kept::new(py, it);
         Ok(Self {
             revisions: history.revisions.into_iter().map(kept).collect::<PyResult<_>>()?,
             damaged: history.damaged.into_iter().map(Revision).collect(),

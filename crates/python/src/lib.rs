@@ -2,6 +2,7 @@
 //! the stubs, `python/pitstop/_pitstop.pyi`.
 
 mod call;
+mod care;
 mod checkpoint;
 mod error;
 mod json;
@@ -21,6 +22,8 @@ mod _pitstop {
         crate::warnings::log();
     }
 
+    #[pymodule_export]
+    use crate::care::{Finding, Pruned, PrunedRevisions, Repair, Trashed, Verification, Verified};
     #[pymodule_export]
     use crate::checkpoint::{Checkpoint, CheckpointInfo, History, Kept, Retention, Revision};
     #[pymodule_export]

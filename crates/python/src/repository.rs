@@ -1,6 +1,8 @@
 //! A place that holds sessions.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pitstop::{CreateOptions, Error, MemoryBackend, SessionId};
 use pyo3::IntoPyObjectExt;
@@ -9,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
 
 use crate::call::detached;
+use crate::care::{Pruned, Trashed, prune_options};
 use crate::error::raise;
 use crate::session::Session;
 use crate::status::Listing;
@@ -24,7 +27,7 @@ pub(crate) struct Repository {
 
 /// How sessions keep their checkpoints: `"journal"` or `"plain"`.
 #[derive(Clone, Copy)]
-pub(crate) struct Format(pitstop::Format);
+pub(crate) struct Format(pub(crate) pitstop::Format);
 
 impl<'py> FromPyObject<'_, 'py> for Format {
     type Error = PyErr;
@@ -137,6 +140,52 @@ impl Repository {
 
     fn last(&self, py: Python<'_>) -> PyResult<Option<Session>> {
         Ok(detached(py, || self.inner.last())?.map(|session| self.handle(session)))
+    }
+
+    fn trash(&self, py: Python<'_>) -> PyResult<Vec<Trashed>> {
+        Ok(detached(py, || self.inner.trash())?.into_iter().map(Trashed).collect())
+    }
+
+    #[pyo3(signature = (trashed, id=None))]
+    fn restore_from_trash(
+        &self,
+        py: Python<'_>,
+        trashed: &Trashed,
+        id: Option<&str>,
+    ) -> PyResult<Session> {
+        let id = match id {
+            Some(id) => SessionId::new(id).map_err(|error| raise(py, error))?,
+            None => trashed.0.id.clone(),
+        };
+        Ok(self.handle(detached(py, || self.inner.restore_from_trash(&trashed.0, &id))?))
+    }
+
+    fn delete_from_trash(&self, py: Python<'_>, trashed: &Trashed) -> PyResult<Vec<Py<PyAny>>> {
+        let removal = detached(py, || self.inner.delete_from_trash(&trashed.0))?;
+        let remains = removal.remains.into_iter();
+        Ok(remains.map(|error| raise(py, error).into_value(py).into_any()).collect())
+    }
+
+    #[pyo3(signature = (
+        *, keep=None, older_than=None, larger_than=None, total=None, labels=None, permanently=false, dry_run=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "each is a keyword")]
+    fn prune(
+        &self,
+        py: Python<'_>,
+        keep: Option<usize>,
+        older_than: Option<Duration>,
+        larger_than: Option<u64>,
+        total: Option<u64>,
+        labels: Option<BTreeMap<String, Option<String>>>,
+        permanently: bool,
+        dry_run: bool,
+    ) -> PyResult<Pruned> {
+        let mut options = prune_options(keep, older_than, larger_than, total, labels, dry_run);
+        if permanently {
+            options = options.permanently();
+        }
+        Pruned::new(py, detached(py, || self.inner.prune(&options))?)
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {

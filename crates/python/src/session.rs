@@ -1,19 +1,22 @@
 //! A named thing that holds a program's checkpoints.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use pitstop::{CreateOptions, Error, SessionId, Unlocked};
+use pitstop::{CopyOptions, CreateOptions, Error, SessionId, Unlocked};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::call::{detached, payload};
+use crate::care::{PrunedRevisions, Repair, Trashed, Verification, prune_options};
 use crate::checkpoint::{
     Checkpoint, CheckpointInfo, History, LabelsArgument, Retention, RevisionArgument, save_options,
 };
 use crate::error::raise;
 use crate::json;
-use crate::repository::Repository;
+use crate::repository::{Format, Repository};
 use crate::status::Status;
 use crate::stream::{CheckpointReader, Source};
 use crate::writer::Writer;
@@ -185,6 +188,57 @@ impl Session {
         let removal = detached(py, || self.inner.remove())?;
         let remains = removal.remains.into_iter();
         Ok(remains.map(|error| raise(py, error).into_value(py).into_any()).collect())
+    }
+
+    fn trash(&self, py: Python<'_>) -> PyResult<Trashed> {
+        Ok(Trashed(detached(py, || self.inner.trash())?))
+    }
+
+    fn verify(&self, py: Python<'_>) -> PyResult<Verification> {
+        Verification::new(py, detached(py, || self.inner.verify())?)
+    }
+
+    fn repair(&self, py: Python<'_>) -> PyResult<Repair> {
+        Repair::new(py, detached(py, || self.inner.repair())?)
+    }
+
+    #[pyo3(signature = (*, keep=None, older_than=None, larger_than=None, total=None, labels=None, dry_run=false))]
+    #[expect(clippy::too_many_arguments, reason = "each is a keyword")]
+    fn prune(
+        &self,
+        py: Python<'_>,
+        keep: Option<usize>,
+        older_than: Option<Duration>,
+        larger_than: Option<u64>,
+        total: Option<u64>,
+        labels: Option<BTreeMap<String, Option<String>>>,
+        dry_run: bool,
+    ) -> PyResult<PrunedRevisions> {
+        let options = prune_options(keep, older_than, larger_than, total, labels, dry_run);
+        PrunedRevisions::new(py, detached(py, || self.inner.prune(&options))?)
+    }
+
+    #[pyo3(signature = (destination, id=None, *, format=None))]
+    fn copy_to(
+        &self,
+        py: Python<'_>,
+        destination: &Repository,
+        id: Option<&str>,
+        format: Option<Format>,
+    ) -> PyResult<Self> {
+        let id = id.map(SessionId::new).transpose().map_err(|error| raise(py, error))?;
+        let copied = detached(py, || {
+            let mut options = CopyOptions::new();
+            options = id.into_iter().fold(options, CopyOptions::id);
+            options = format.into_iter().fold(options, |it, Format(format)| it.format(format));
+            self.inner.copy_to(&destination.inner, options)
+        })?;
+        Ok(Self { inner: copied.session, repository: destination.clone() })
+    }
+
+    #[pyo3(signature = (format, *, lose_history=false))]
+    fn convert(&self, py: Python<'_>, format: Format, lose_history: bool) -> PyResult<()> {
+        detached(py, || self.inner.convert(format.0, lose_history))
     }
 
     fn __eq__(&self, other: &Self) -> bool {

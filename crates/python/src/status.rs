@@ -66,6 +66,7 @@ pub(crate) struct Summary {
     id: String,
     saved: Option<SystemTime>,
     size: Option<u64>,
+    labels: Option<pitstop::Labels>,
     changed: SystemTime,
     format: String,
     live: bool,
@@ -77,6 +78,7 @@ impl From<pitstop::Summary> for Summary {
             id: summary.id.to_string(),
             saved: summary.saved,
             size: summary.size,
+            labels: summary.labels,
             changed: summary.changed,
             format: summary.format.to_string(),
             live: summary.live,
@@ -98,6 +100,13 @@ pub(crate) struct Problem {
     error: Py<PyAny>,
 }
 
+impl Problem {
+    pub(crate) fn new(py: Python<'_>, it: pitstop::Problem) -> PyResult<Py<Self>> {
+        let error = raise(py, it.error).into_value(py).into_any();
+        Py::new(py, Self { name: it.name, error })
+    }
+}
+
 /// What a repository holds.
 #[pyclass(frozen, get_all, module = "pitstop")]
 pub(crate) struct Listing {
@@ -107,10 +116,7 @@ pub(crate) struct Listing {
 
 impl Listing {
     pub(crate) fn new(py: Python<'_>, listing: pitstop::Listing) -> PyResult<Self> {
-        let problem = |it: pitstop::Problem| {
-            let error = raise(py, it.error).into_value(py).into_any();
-            Py::new(py, Problem { name: it.name, error })
-        };
+        let problem = |it| Problem::new(py, it);
         let summary = |it| Py::new(py, Summary::from(it));
         Ok(Self {
             sessions: listing.sessions.into_iter().map(summary).collect::<PyResult<_>>()?,

@@ -1,3 +1,4 @@
+import builtins
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from os import PathLike
@@ -14,17 +15,24 @@ __all__ = [
     "Checkpoint",
     "CheckpointInfo",
     "CheckpointReader",
+    "Finding",
     "History",
     "Kept",
     "Listing",
     "Owner",
     "Problem",
+    "Pruned",
+    "PrunedRevisions",
+    "Repair",
     "Repository",
     "Retention",
     "Revision",
     "Session",
     "Status",
     "Summary",
+    "Trashed",
+    "Verification",
+    "Verified",
     "Writer",
     "WriterState",
 ]
@@ -111,6 +119,36 @@ class Repository:
         """The session that a program offers to resume: the last one that was made so, if it exists.
 
         Raises `Damaged` if what should name it is something else.
+        """
+
+    def trash(self) -> builtins.list[Trashed]:
+        """The removed sessions that can be put back, the last removed first."""
+
+    def restore_from_trash(self, trashed: Trashed, id: str | None = None) -> Session:
+        """Puts a removed session back, under its name or another one. Durable when it returns.
+
+        Raises `AlreadyExists` if there is one of that name: then it stays in the trash; `NotFound` if it is
+        not there any more.
+        """
+
+    def delete_from_trash(self, trashed: Trashed) -> builtins.list[Error]:
+        """Deletes it for good, and returns what could not be deleted."""
+
+    def prune(
+        self,
+        *,
+        keep: int | None = None,
+        older_than: timedelta | None = None,
+        larger_than: int | None = None,
+        total: int | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        permanently: bool = False,
+        dry_run: bool = False,
+    ) -> Pruned:
+        """Removes sessions into the trash, or `permanently`: all but the newest `keep`; those that were not saved
+        for so long; those that take more than so many bytes; the oldest, until all take no more than `total`.
+        What meets one of these goes, of the sessions with these labels (None: whatever its value). Without one of
+        the four nothing goes, and neither does a live session or the last one.
         """
 
     def __iter__(self) -> Iterator[Session]:
@@ -255,6 +293,53 @@ class Session:
         out of the listing, durably, before the first file goes.
 
         Raises `Busy` or `Locked` while it has a writer.
+        """
+
+    def trash(self) -> Trashed:
+        """Removes the session, so that it can be put back. Durable when it returns.
+
+        Raises `Busy` or `Locked` while it has a writer.
+        """
+
+    def verify(self) -> Verification:
+        """Reads every revision that is kept, and says which can be loaded, and where damage is. Changes nothing,
+        and disturbs no writer. A plain session has nothing to check its checkpoint by."""
+
+    def repair(self) -> Repair:
+        """Moves what is damaged aside, and makes the newest good revision the newest. Erases nothing.
+
+        Raises `Busy` while it has a writer.
+        """
+
+    def prune(
+        self,
+        *,
+        keep: int | None = None,
+        older_than: timedelta | None = None,
+        larger_than: int | None = None,
+        total: int | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        dry_run: bool = False,
+    ) -> PrunedRevisions:
+        """Gives revisions up by the criteria of `Repository.prune`, for good; never the newest.
+
+        Raises `Busy` while it has a writer, `Unsupported` in a plain session.
+        """
+
+    def copy_to(
+        self, destination: Repository, id: str | None = None, *, format: _Format | None = None
+    ) -> Session:
+        """Copies it into another repository, with its history, labels and the program's own files, or goes on
+        with a copy that was interrupted. Durable when it returns.
+
+        Raises `Diverged` if the copy holds something else, which stays as it is.
+        """
+
+    def convert(self, format: _Format, *, lose_history: bool = False) -> None:
+        """Turns it into a session of the other format, in place and at one moment. Durable when it returns.
+
+        Raises `Unsupported` if older revisions or labels would be lost, unless `lose_history`; `Busy` while it
+        has a writer.
         """
 
     def __hash__(self) -> int: ...
@@ -497,6 +582,10 @@ class Summary:
         """The size of its newest checkpoint in bytes; None if never saved."""
 
     @property
+    def labels(self) -> dict[str, str] | None:
+        """The labels of its newest checkpoint; None where the listing does not tell."""
+
+    @property
     def changed(self) -> datetime:
         """When it was saved, or else when it was made (UTC)."""
 
@@ -557,3 +646,117 @@ class Status:
 
     @property
     def writer(self) -> WriterState: ...
+
+@final
+class Finding:
+    """Something that is not as it should be."""
+
+    @property
+    def severity(self) -> Literal["note", "leftover", "damage"]:
+        """"note": nothing has to be done; "leftover": the next writer clears it away; "damage": something is
+        lost, or in the way."""
+
+    @property
+    def place(self) -> Path: ...
+    @property
+    def at(self) -> int | None:
+        """Where in the file, in bytes."""
+
+    @property
+    def revision(self) -> Revision | None: ...
+    @property
+    def what(self) -> str: ...
+
+@final
+class Verified:
+    """A revision that was read, or is lost."""
+
+    @property
+    def revision(self) -> Revision: ...
+    @property
+    def info(self) -> CheckpointInfo | None: ...
+    @property
+    def error(self) -> Error | None:
+        """Why it cannot be loaded; None if it can."""
+
+@final
+class Verification:
+    """What `Session.verify` found."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def revisions(self) -> list[Verified]:
+        """The newest first."""
+
+    @property
+    def findings(self) -> list[Finding]: ...
+    @property
+    def damaged(self) -> bool:
+        """Whether something is lost, or in the way."""
+
+    @property
+    def newest_good(self) -> Revision | None: ...
+
+@final
+class Repair:
+    """What a repair did."""
+
+    @property
+    def moved_aside(self) -> list[Path]:
+        """The names that it has now."""
+
+    @property
+    def renewed(self) -> tuple[Revision, Revision] | None:
+        """The newest good revision, and under which number it is the newest again."""
+
+    @property
+    def now(self) -> Verification: ...
+
+@final
+class Trashed:
+    """A removed session that can be put back."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def removed(self) -> datetime:
+        """When (UTC)."""
+
+    @property
+    def bytes(self) -> int:
+        """What its removal from the trash gives back."""
+
+@final
+class Pruned:
+    """What `Repository.prune` did, or would do."""
+
+    @property
+    def gone(self) -> list[str]:
+        """The ids of those that went, the newest first."""
+
+    @property
+    def spared(self) -> list[str]:
+        """Those that meet the criteria and stay: live ones, and the last."""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What could not be read or removed."""
+
+    @property
+    def bytes(self) -> int:
+        """What they take; in the trash, they take it still."""
+
+@final
+class PrunedRevisions:
+    """What `Session.prune` did, or would do."""
+
+    @property
+    def gone(self) -> list[Kept]:
+        """The newest first."""
+
+    @property
+    def bytes(self) -> int:
+        """What was given back."""

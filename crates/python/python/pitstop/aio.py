@@ -7,7 +7,8 @@
     async with session.writer() as writer:
         await writer.save_json({"done": 1})
 
-Each call runs in a thread of the loop's default executor, so that the loop never waits for a disk.
+Each call runs in a thread of the loop's default executor, so that the loop never waits for a disk. What is used
+more seldom is in `.sync`, the object behind: `await asyncio.to_thread(session.sync.verify)`.
 
 Cancellation: a save that has begun is not stopped, and its outcome is not told; it is saved, or it fails, as
 if nobody had cancelled. The writer is given back only after it, even if its `async with` was cancelled.
