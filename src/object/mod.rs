@@ -21,6 +21,7 @@ mod runtime;
 mod seen;
 mod store;
 mod swap;
+mod sweep;
 mod table;
 mod trash;
 mod write;
@@ -33,8 +34,8 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Trashed,
-    Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Sweep,
+    Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -44,6 +45,7 @@ use crate::sys::{self, Machine};
 use head::Head;
 use place::{Life, Place};
 pub use problem::StoreProblem;
+use remove::Standing;
 use seen::Seen;
 use store::{Patience, Store, Version};
 use swap::{Expected, Swapped};
@@ -225,8 +227,11 @@ impl Backend for ObjectBackend {
             match self.inner.swap(id, &expected, &bytes, |there| there.made == head.made)? {
                 Swapped::Done(_) | Swapped::Since => return Ok(()),
                 Swapped::Other(None) => expected = Expected::Nothing,
-                Swapped::Other(Some(there)) => match Head::read(&there.bytes, there.len) {
-                    Ok(None) => expected = Expected::Version(there.version),
+                Swapped::Other(Some(there)) => match Standing::read(&there) {
+                    Ok(Standing::Tombstone(tombstone)) => {
+                        self.inner.settle(&tombstone)?;
+                        expected = Expected::Version(there.version);
+                    }
                     _ => {
                         let repository = self.location().to_owned();
                         return Err(Error::AlreadyExists { id: id.clone(), repository });
@@ -313,6 +318,10 @@ impl Backend for ObjectBackend {
 
     fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
         self.inner.delete_trashed(trashed)
+    }
+
+    fn sweep(&self, dry_run: bool) -> Result<Sweep> {
+        self.inner.sweep(dry_run)
     }
 
     fn last(&self) -> Result<Option<SessionId>> {

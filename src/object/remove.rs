@@ -2,31 +2,89 @@
 
 use std::collections::HashSet;
 
-use super::head::{Head, Table};
+use super::container::Unreadable;
+use super::head::{Head, Table, Tombstone};
 use super::nonce::Nonce;
 use super::place::Life;
+use super::store::{Object, Version};
 use super::swap::{Expected, Swapped};
 use super::{Inner, names};
 use crate::backend::{Removal, Unlocked};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::SessionId;
+
+/// What is under a name.
+pub(super) enum Standing {
+    Nothing,
+    Tombstone(Tombstone),
+    Session(Box<Head>),
+}
+
+impl Standing {
+    pub(super) fn read(object: &Object) -> Result<Self, Unreadable> {
+        match Head::read(&object.bytes, object.len)? {
+            Some(head) => Ok(Self::Session(Box::new(head))),
+            None => Ok(Self::Tombstone(Tombstone::read(&object.bytes)?)),
+        }
+    }
+}
 
 impl Inner {
     /// Puts a tombstone in the place of the head, and then deletes what that stood for. The tombstone stays:
     /// a delete has no condition, so that it could hit a session that was made anew under that name.
     pub(super) fn remove(&self, id: &SessionId) -> Result<Removal> {
-        let (head, mut version) = self.free_head(id)?;
-        while !self.bury_once(id, &version, head.made)? {
-            version = match self.free_head(id) {
-                Ok((now, version)) if now.made == head.made => version,
-                // Somebody else was faster.
-                Ok(_) | Err(Error::NotFound { .. }) => break,
-                Err(error) => return Err(error),
-            };
+        let (mut head, mut version) = self.free_head(id)?;
+        let made = head.made;
+        loop {
+            self.end_restoring(&head)?;
+            if self.bury_once(id, &version, &Tombstone::of_removed(made))? {
+                break;
+            }
+            match self.what_stands(id)?.1 {
+                Standing::Tombstone(there) if there.removed == Some(made) => break,
+                _ => (head, version) = self.free_head(id)?,
+            }
+            if head.made != made {
+                return Err(self.not_found(id));
+            }
         }
-        let mut keys = self.objects(head.made)?;
+        let mut keys = self.objects(made)?;
         keys.push(names::beat(id));
         Ok(Removal { remains: self.store.delete(&keys) })
+    }
+
+    /// Puts a tombstone in the place of a head; whether it still was the one.
+    pub(super) fn bury_once(
+        &self,
+        id: &SessionId,
+        head: &Version,
+        tombstone: &Tombstone,
+    ) -> Result<bool> {
+        let expected = Expected::Version(head.clone());
+        let swapped = self.swap(id, &expected, &tombstone.to_bytes(), |_| false)?;
+        Ok(!matches!(swapped, Swapped::Other(_)))
+    }
+
+    /// Does what a tombstone stands for. Then something else may take its place.
+    pub(super) fn settle(&self, tombstone: &Tombstone) -> Result<()> {
+        if let Some(key) = &tombstone.trashed {
+            self.keep_in_trash(key)?;
+        }
+        if let Some(made) = tombstone.removed {
+            let remains = self.store.delete(&self.objects(made)?);
+            remains.into_iter().next().map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+
+    /// What is under a name.
+    pub(super) fn what_stands(&self, id: &SessionId) -> Result<(Expected, Standing)> {
+        let key = names::head(id);
+        let Some(object) = self.store.get(&key)? else {
+            return Ok((Expected::Nothing, Standing::Nothing));
+        };
+        let standing = Standing::read(&object).map_err(|problem| self.unreadable(&key, problem))?;
+        Ok((Expected::Version(object.version), standing))
     }
 
     /// Frees the place of a writer that cannot be seen, on a person's word.
@@ -86,7 +144,7 @@ impl Inner {
     }
 
     /// The names of all objects that a head stands for, through packs as well.
-    fn named(&self, id: &SessionId, head: &Head) -> Result<HashSet<String>> {
+    pub(super) fn named(&self, id: &SessionId, head: &Head) -> Result<HashSet<String>> {
         let mut named: HashSet<String> = head.table.objects().cloned().collect();
         let mut packs: Vec<_> = head.table.packs.iter().map(|pack| pack.name.clone()).collect();
         while let Some(name) = packs.pop() {
