@@ -120,6 +120,10 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Makes a session the last one.
     fn set_last(&self, id: &SessionId) -> Result<()>;
 
+    /// Gives up the revisions before this one, which is kept, while the session has no writer, and deletes
+    /// what was needed for them alone; or only says how much that is.
+    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp>;
+
     /// The directory in which a session may keep files of its own, where there is one.
     fn directory(&self, id: &SessionId) -> Option<PathBuf>;
 
@@ -360,6 +364,16 @@ impl Sum for Usage {
             sum
         })
     }
+}
+
+/// What giving up revisions gave back.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct GivenUp {
+    /// What was deleted, or would be. What else the revisions took is used again for later ones.
+    pub usage: Usage,
+    /// What could not be deleted, each with the reason, though the revisions are given up.
+    pub remains: Vec<Error>,
 }
 
 /// A session in the trash.

@@ -82,8 +82,8 @@ mod verify;
 #[cfg(feature = "archive")]
 pub use archive::Exported;
 pub use backend::{
-    Backend, BackendWriter, Format, History, Kept, Leftover, Listing, NewSession, Problem, Removal,
-    Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, GivenUp, History, Kept, Leftover, Listing, NewSession, Problem,
+    Removal, Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 pub use checkpoint::{
     Checkpoint, CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions,
@@ -98,7 +98,7 @@ pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
 pub use object::{ObjectBackend, StoreProblem};
 pub use owner::Owner;
-pub use prune::{Gone, PruneOptions, Pruned, Spared};
+pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
 pub use share::SharedWriter;

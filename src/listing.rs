@@ -1,6 +1,7 @@
 //! What a repository holds, all of it or by labels.
 
-use crate::backend::{Listing, Summary};
+use crate::backend::Listing;
+use crate::checkpoint::Labels;
 use crate::error::Result;
 use crate::repository::Repository;
 
@@ -48,9 +49,9 @@ impl ListOptions {
         !self.labels.is_empty()
     }
 
-    fn matches(&self, summary: &Summary) -> bool {
+    pub(crate) fn matches(&self, labels: Option<&Labels>) -> bool {
         self.labels.iter().all(|(name, wanted)| {
-            let found = summary.labels.as_ref().and_then(|labels| labels.get(name));
+            let found = labels.and_then(|labels| labels.get(name));
             found.is_some_and(|found| wanted.as_ref().is_none_or(|wanted| wanted == found))
         })
     }
@@ -76,7 +77,7 @@ impl Repository {
             true => self.backend.list_in_full()?,
             false => self.backend.list()?,
         };
-        listing.sessions.retain(|it| options.matches(it));
+        listing.sessions.retain(|it| options.matches(it.labels.as_ref()));
         listing.sessions.sort_by(|a, b| b.changed.cmp(&a.changed).then_with(|| a.id.cmp(&b.id)));
         listing.problems.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(listing)

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Summary,
-    Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
+    Summary, Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::error::{Error, Result};
@@ -226,6 +226,22 @@ impl Backend for MemoryBackend {
         Ok(Removal::default())
     }
 
+    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+        self.with(id, |slot| {
+            if !dry_run {
+                busy(id, slot)?;
+            }
+            let older = |it: &Checkpoint| it.info.revision.number() < before.number();
+            let but_newest = slot.checkpoints.len().saturating_sub(1);
+            let count = slot.checkpoints.iter().take(but_newest).take_while(|it| older(it)).count();
+            let usage = slot.checkpoints[..count].iter().map(of_file).sum();
+            if !dry_run {
+                slot.checkpoints.drain(..count);
+            }
+            Ok(GivenUp { usage, remains: Vec::new() })
+        })
+    }
+
     fn last(&self) -> Result<Option<SessionId>> {
         let sessions = self.lock();
         Ok(sessions.last.clone().filter(|last| sessions.by_id.contains_key(last)))
@@ -256,9 +272,13 @@ fn is_same(one: &Trashed, other: &Trashed) -> bool {
     (&one.id, one.removed) == (&other.id, other.removed)
 }
 
-/// Each checkpoint for a file.
 fn usage(slot: &Slot) -> Usage {
-    slot.checkpoints.iter().map(|it| Usage::new(1, it.info.size)).sum()
+    slot.checkpoints.iter().map(of_file).sum()
+}
+
+/// Each checkpoint stands for a file.
+fn of_file(checkpoint: &Checkpoint) -> Usage {
+    Usage::new(1, checkpoint.info.size)
 }
 
 fn summary(id: &SessionId, slot: &Slot) -> Summary {

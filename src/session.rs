@@ -219,6 +219,12 @@ impl Session {
     /// Those with which [`remove`](Self::remove) and [`trash`](Self::trash) would refuse:
     /// [`Error::Busy`] or [`Error::Locked`] while it has a writer, [`Error::NotFound`] if it is gone.
     pub fn would_remove(&self) -> Result<Usage> {
+        self.has_no_writer()?;
+        self.backend.usage(&self.id)
+    }
+
+    /// Fails as becoming the writer would.
+    pub(crate) fn has_no_writer(&self) -> Result<()> {
         let id = self.id.clone();
         match self.backend.status(&id)?.writer {
             WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
@@ -226,7 +232,7 @@ impl Session {
                 let place = self.location().unwrap_or_default().join("session.next");
                 Err(Error::Locked { id, place, age })
             }
-            _ => self.backend.usage(&id),
+            _ => Ok(()),
         }
     }
 

@@ -144,10 +144,11 @@ impl Session {
     /// [`Writer::save`](crate::Writer::save).
     pub fn repair(&self) -> Result<Repair> {
         let before = self.verify()?;
+        // In any case: where one that was killed moved it, nobody flushed that.
+        self.backend().move_misplaced(Some(self.id()))?;
         if !before.is_damaged() {
             return Ok(Repair { moved_aside: Vec::new(), renewed: None, now: before });
         }
-        self.backend().move_misplaced(Some(self.id()))?;
         let mut renewed = None;
         if let Err(Error::Corrupt { newest_good: Some(good), .. }) =
             read(&**self.backend(), self.id(), None)

@@ -3,6 +3,7 @@
 mod endings;
 mod faulty;
 mod listing;
+mod pruning;
 mod seaweed;
 
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use faulty::{Fault, Faulty, Request};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use pitstop::{
-    CreateOptions, Error, ObjectBackend, Repository, Revision, SaveOptions, Session, SessionId,
-    WriterState,
+    CreateOptions, Error, ObjectBackend, PruneOptions, Repository, Revision, SaveOptions, Session,
+    SessionId, WriterState,
 };
 
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -41,6 +42,7 @@ const STEPS: &[(&str, Option<&[u8]>)] = &[
     ("hold-save", Some(b"held")),
     ("hold-save", Some(&[8; LARGE])),
     ("release", None),
+    ("prune", None),
     ("save", Some(b"after")),
 ];
 
@@ -77,6 +79,7 @@ fn run(store: &Arc<Faulty>, fault: Option<(usize, Fault)>) -> usize {
         let outcome = match *step {
             "create" => repository.create(&named("job")).map(drop),
             "save" => session.save(data.unwrap()).map(drop),
+            "prune" => session.prune(&PruneOptions::new().keep(2)).map(drop),
             "hold" => session.writer().map(|it| writer = Some(it)),
             "hold-save" => match &mut writer {
                 Some(writer) => writer.save(data.unwrap()).map(drop),
@@ -173,6 +176,8 @@ fn what_each_operation_costs() {
     costs("status", &[Get]);
     session.history().unwrap();
     costs("history", &[Get]);
+    session.prune(&PruneOptions::new().keep(1)).unwrap();
+    costs("prune of revisions", &[Get, Get, Get, Get, Put, List]);
     repository.list().unwrap();
     costs("list", &[List; 16]);
     session.remove().unwrap();

@@ -91,13 +91,8 @@ fn keep_what_is_no_link(repository: &Directory) -> Outcome<()> {
         }
         Some(_) => (),
     }
-    match move_aside(repository, names::LAST, names::LAST_ASIDE) {
-        // Another one moved it. A link is never renamed over a directory that was kept.
-        Err(failure) if matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
-            Ok(())
-        }
-        outcome => outcome.map(drop),
-    }
+    // If it is gone, another one moved it.
+    found(move_aside(repository, names::LAST, names::LAST_ASIDE)).map(drop)
 }
 
 /// Gives it a second name, which the new link then leaves as the only one. `false` if there are no
@@ -113,7 +108,8 @@ fn keep_by_second_name(repository: &Directory) -> Outcome<bool> {
                 if repository.metadata(&aside)?.is_some_and(|it| it.kind == Kind::Link) {
                     repository.remove_file(&aside)?;
                 }
-                return Ok(true);
+                // The first name goes next.
+                return repository.sync().map(|()| true);
             }
         }
     }

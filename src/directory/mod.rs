@@ -16,12 +16,13 @@ mod usage;
 mod verify;
 mod writer;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Listing, NewSession, Removal, Status, Sweep, Trashed,
-    Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, GivenUp, History, Listing, NewSession, Removal, Status, Sweep,
+    Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -85,7 +86,7 @@ impl DirectoryBackend {
     /// The open repository; `None` if there is none yet.
     fn repository(&self) -> Result<Option<Directory>> {
         match found(Directory::open(&*self.disk, &self.location)) {
-            Err(failure) if failure.kind() == std::io::ErrorKind::NotADirectory => {
+            Err(failure) if failure.kind() == ErrorKind::NotADirectory => {
                 Err(Error::InvalidLocation {
                     location: self.location.clone(),
                     problem: "it, or something on the way to it, is not a directory",
@@ -333,6 +334,21 @@ impl Backend for DirectoryBackend {
         convert::convert(self, id, to, lose_history)
     }
 
+    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+        let (repository, session) = self.session(id)?;
+        if dry_run && format(&session)? == Format::Journal {
+            return journal::would_give_up(&session, before);
+        }
+        let _lock = WriterLock::take(self, &repository, &session, id)?;
+        match journal::marker(&session)? {
+            Some(marker) => {
+                convert::finish(&session, &marker)?;
+                journal::give_up(&session, before)
+            }
+            None => Err(plain::unsupported("a history", id)),
+        }
+    }
+
     fn files(&self, id: &SessionId) -> Result<Option<Files>> {
         let (_, session) = self.session(id)?;
         Ok(Some(Files::new(session)))
@@ -360,13 +376,25 @@ fn in_its_format<T>(
 }
 
 /// Renames something that does not belong where it is to the first free name made of `name` and a
-/// number. Evidence is kept, not erased.
+/// number, and flushes that: evidence is kept, not erased, also where something else gets its name next.
 fn move_aside(directory: &Directory, from: &str, name: &str) -> Outcome<PathBuf> {
-    let mut number = 1;
-    while directory.metadata(format!("{name}-{number}"))?.is_some() {
-        number += 1;
+    let to = rename_aside(directory, from, name)?;
+    if let Err(failure) = directory.sync() {
+        // A later flush may not make up for it: the next one is of a rename made anew.
+        let _ = directory.rename_new(&to, from);
+        return Err(failure);
     }
-    let to = format!("{name}-{number}");
-    directory.rename(from, &to)?;
     Ok(directory.path().join(to))
+}
+
+/// The same, not flushed. Gives the new name.
+fn rename_aside(directory: &Directory, from: &str, name: &str) -> Outcome<String> {
+    let mut number = 1;
+    loop {
+        let to = format!("{name}-{number}");
+        match directory.rename_new(from, &to) {
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => number += 1,
+            outcome => return outcome.map(|()| to),
+        }
+    }
 }

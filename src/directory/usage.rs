@@ -2,7 +2,7 @@
 
 use super::Result;
 use crate::backend::Usage;
-use crate::sys::{Directory, Kind, Outcome, found};
+use crate::sys::{Directory, Kind, Metadata, Outcome, found};
 
 /// What is below a directory and on the same file system. No link is followed.
 pub(super) fn usage(directory: &Directory) -> Result<Usage> {
@@ -19,9 +19,13 @@ fn below(directory: &Directory, mount: u64) -> Outcome<Usage> {
                 usage += below(&inner, mount)?;
             }
         } else if let Some(file) = directory.metadata(&name)? {
-            // A file with several names goes with the last of them.
-            usage += Usage::new(1, file.allocated / file.links.max(1));
+            usage += of(&file);
         }
     }
     Ok(usage)
+}
+
+/// One with several names goes with the last of them.
+pub(super) fn of(file: &Metadata) -> Usage {
+    Usage::new(1, file.allocated / file.links.max(1))
 }

@@ -1,6 +1,7 @@
 //! What lies in a session and in a repository beside what is kept, and where damage is.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 
 use super::lock::WriterLock;
 use super::names::{self, Hidden};
@@ -138,6 +139,7 @@ pub(super) fn move_misplaced(backend: &DirectoryBackend, id: &SessionId) -> Resu
         }
         found(move_aside(&session, name, aside))?;
     }
+    // They may have been moved by a repair that was killed.
     Ok(session.sync()?)
 }
 
@@ -149,7 +151,11 @@ pub(super) fn move_last(repository: &Directory) -> Result<()> {
         && repository.metadata(name)?.is_some_and(|it| it.kind == Kind::Link)
     {
         // Somebody had put a link there meanwhile. Where there is a newer one, that stays.
-        let _ = repository.rename_new(name, names::LAST);
+        match repository.rename_new(name, names::LAST) {
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => (),
+            outcome => outcome?,
+        }
     }
+    // It may have been moved by a repair that was killed.
     Ok(repository.sync()?)
 }

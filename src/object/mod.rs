@@ -5,6 +5,7 @@ mod answer;
 mod cache;
 mod container;
 mod failure;
+mod give_up;
 mod head;
 mod last;
 mod list;
@@ -27,15 +28,15 @@ mod trash;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Kept, Listing, NewSession, Removal, Status, Sweep,
-    Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
+    Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -74,7 +75,7 @@ struct Inner {
     machine: Machine,
     /// Where what was seen of sessions is kept for the next listing.
     cache: Option<PathBuf>,
-    is_probed: Arc<OnceLock<()>>,
+    is_probed: Arc<Mutex<bool>>,
 }
 
 impl ObjectBackend {
@@ -153,9 +154,11 @@ impl ObjectBackend {
 impl Inner {
     /// Sees to it that the store honours conditions, before the first change.
     fn probe(&self) -> Result<()> {
-        if self.is_probed.get().is_none() {
+        // Who comes meanwhile waits for it.
+        let mut is_probed = self.is_probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_probed {
             probe::probe(&self.store)?;
-            let _ = self.is_probed.set(());
+            *is_probed = true;
         }
         Ok(())
     }
@@ -322,6 +325,14 @@ impl Backend for ObjectBackend {
 
     fn sweep(&self, dry_run: bool) -> Result<Sweep> {
         self.inner.sweep(dry_run)
+    }
+
+    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+        let before = before.number().unwrap_or(0);
+        match dry_run {
+            true => give_up::would_give_up(&self.inner, id, before),
+            false => give_up::give_up(&self.inner, id, before),
+        }
     }
 
     fn last(&self) -> Result<Option<SessionId>> {

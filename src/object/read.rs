@@ -237,14 +237,14 @@ impl Inner {
             };
             let (now, _) = get()?;
             if now.nonce == head.nonce {
-                return Err(self.corrupt(
-                    &missing,
-                    "it is gone, or has another length".to_owned(),
-                    None,
-                ));
+                return Err(self.gone(&missing));
             }
             head = now;
         }
+    }
+
+    pub(super) fn gone(&self, key: &str) -> Error {
+        self.corrupt(key, "it is gone, or has another length".to_owned(), None)
     }
 
     fn not_what_was_saved(&self, key: &str, entry: &Entry) -> Error {

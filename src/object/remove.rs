@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use object_store::ObjectMeta;
+
 use super::container::Unreadable;
 use super::head::{Head, Table, Tombstone};
 use super::nonce::Nonce;
@@ -124,33 +126,50 @@ impl Inner {
     /// Deletes what this head does not name and no later one can: what came with a revision that it has or
     /// had. A record that is being written, for a save that follows, has a higher one.
     pub(super) fn collect_garbage(&self, id: &SessionId, head: &Head) {
-        let prefix = names::records(head.made);
-        let outcome = self.named(id, head).and_then(|named| {
-            let newest = head.revision().number().unwrap_or(0);
-            let is_garbage = |key: &String| {
-                let name = key.strip_prefix(&prefix).map(|it| it.trim_start_matches('/'));
-                name.is_some_and(|name| {
-                    !named.contains(name)
-                        && names::record_revision(name).is_some_and(|it| it <= newest)
-                })
-            };
-            let keys = self.objects(head.made)?.into_iter();
-            Ok(keys.filter(is_garbage).collect::<Vec<_>>())
-        });
-        match outcome {
-            Ok(keys) => self.store.discard(&keys),
+        match self.garbage(id, head, 0, &HashSet::new()) {
+            Ok(garbage) => {
+                self.store.discard(&garbage.into_iter().map(|(key, _)| key).collect::<Vec<_>>());
+            }
             Err(error) => tracing::debug!(%error, "could not look for what is no longer needed"),
         }
     }
 
-    /// The names of all objects that a head stands for, through packs as well.
-    pub(super) fn named(&self, id: &SessionId, head: &Head) -> Result<HashSet<String>> {
-        let mut named: HashSet<String> = head.table.objects().cloned().collect();
-        let mut packs: Vec<_> = head.table.packs.iter().map(|pack| pack.name.clone()).collect();
-        while let Some(name) = packs.pop() {
-            let table = self.pack(&name, head)?.map_err(|_| self.not_found(id))?;
-            packs.extend(table.packs.iter().map(|pack| pack.name.clone()));
-            named.extend(table.objects().cloned());
+    /// The keys of that and of what an earlier head named, and their sizes, as if the revisions before this one
+    /// were given up.
+    pub(super) fn garbage(
+        &self,
+        id: &SessionId,
+        head: &Head,
+        before: u64,
+        earlier: &HashSet<String>,
+    ) -> Result<Vec<(String, u64)>> {
+        let named = self.named(id, head, before)?;
+        let newest = head.revision().number().unwrap_or(0);
+        let prefix = names::records(head.made);
+        let key = |it: ObjectMeta| {
+            let name = it.location.filename()?;
+            let is_old = names::record_revision(name).is_some_and(|it| it <= newest)
+                || earlier.contains(name);
+            (is_old && !named.contains(name)).then(|| (format!("{prefix}/{name}"), it.size))
+        };
+        Ok(self.store.list([prefix.clone()])?.into_iter().filter_map(key).collect())
+    }
+
+    /// The names of all objects that a head stands for from this revision on, through packs as well.
+    pub(super) fn named(
+        &self,
+        id: &SessionId,
+        head: &Head,
+        before: u64,
+    ) -> Result<HashSet<String>> {
+        let (mut named, mut tables) = (HashSet::new(), vec![head.table.clone()]);
+        while let Some(table) = tables.pop() {
+            let entries = table.entries.into_iter().filter(|entry| entry.revision >= before);
+            named.extend(entries.filter_map(|entry| entry.record));
+            for pack in table.packs.into_iter().filter(|pack| pack.newest >= before) {
+                tables.push(self.pack(&pack.name, head)?.map_err(|_| self.not_found(id))?);
+                named.insert(pack.name);
+            }
         }
         Ok(named)
     }
@@ -159,8 +178,7 @@ impl Inner {
     pub(super) fn objects(&self, made: Nonce) -> Result<Vec<String>> {
         let prefix = names::records(made);
         let objects = self.store.list([prefix.clone()])?;
-        let key =
-            |it: &object_store::ObjectMeta| Some(format!("{prefix}/{}", it.location.filename()?));
+        let key = |it: &ObjectMeta| Some(format!("{prefix}/{}", it.location.filename()?));
         Ok(objects.iter().filter_map(key).collect())
     }
 }

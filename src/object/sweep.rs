@@ -3,8 +3,8 @@
 //!
 //! - what a tombstone says was removed. A life that ended so never comes back;
 //! - a copy for the trash that was made of a head that is no more: its tombstone cannot be put any more;
-//! - what came with a revision before the newest, and is not named. What somebody is about to name came with the
-//!   newest or a later one, or else was made for a head that is no more.
+//! - what came with a revision that the head has or had, and is not named. What somebody is about to name came with
+//!   a later one, or else was made for a head that is no more.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,6 +14,7 @@ use super::head::Glimpse;
 use super::list::{BEGINNING, READ_AT_ONCE};
 use super::remove::Standing;
 use super::store::Object;
+use super::trash::Copy;
 use super::{Inner, names};
 use crate::backend::{Leftover, Sweep, Usage};
 use crate::error::{Error, Result};
@@ -45,13 +46,13 @@ impl Inner {
     fn sweep_trash(&self, dry_run: bool, sweep: &mut Sweep) -> Result<()> {
         for object in self.store.list([names::TRASH.to_owned()])? {
             let key = self.store.key(&object.location);
-            let (item, copied, trashed) = match self.item(&key) {
-                Ok(Some((item, _, copied, trashed))) => (item, copied, trashed),
+            let Copy { item, trashed, never_counts, .. } = match self.copy(&key) {
+                Ok(Some(copy)) => copy,
                 // It can be told by nothing what it is.
                 Ok(None) | Err(Error::Corrupt { .. } | Error::Unsupported { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            let (what, usage) = match self.never_counts(&item, &key, &copied)? {
+            let (what, usage) = match never_counts {
                 true => {
                     ("a copy of a session that is not in the trash", Usage::new(1, object.size))
                 }
@@ -123,10 +124,10 @@ impl Inner {
         }
         let (head, _) = self.beginning_of_head(id, Some(read)).ok()?;
         let mut objects = records.remove(&names::records(head.made))?;
-        let (named, newest) = (self.named(id, &head).ok()?, head.revision().number()?);
+        let (named, newest) = (self.named(id, &head, 0).ok()?, head.revision().number()?);
         objects.retain(|(key, _)| {
             let name = key.rsplit('/').next().unwrap_or_default();
-            names::record_revision(name).is_some_and(|it| it < newest) && !named.contains(name)
+            names::record_revision(name).is_some_and(|it| it <= newest) && !named.contains(name)
         });
         let what = "what a save left that was killed";
         (!objects.is_empty()).then_some(Found { what, objects })

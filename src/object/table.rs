@@ -80,22 +80,48 @@ impl Table {
             true => std::mem::take(&mut self.packs),
             false => Vec::new(),
         };
-        let (first, last) = (entries.first()?, entries.last()?);
-        let nested = |it: fn(&PackRef) -> u64| packs.iter().map(it).sum::<u64>();
+        let (reference, pack) = Self { entries, packs }.into_pack(newest)?;
+        self.packs.insert(0, reference);
+        Some(pack)
+    }
+
+    /// Puts all of it into a pack, which comes with this revision, as every object does with one.
+    fn into_pack(self, with: u64) -> Option<(PackRef, Pack)> {
+        let (first, last) = (self.entries.first()?, self.entries.last()?);
+        let nested = |it: fn(&PackRef) -> u64| self.packs.iter().map(it).sum::<u64>();
         let reference = PackRef {
-            // Named after the revision that it comes with, as every object is.
-            name: format!("{}.pack", names::record(newest, Nonce::fresh())),
+            name: format!("{}.pack", names::record(with, Nonce::fresh())),
             newest: first.revision,
-            oldest: packs.last().map_or(last.revision, |it| it.oldest),
-            count: entries.len() + packs.iter().map(|it| it.count).sum::<usize>(),
-            bytes: entries.iter().map(|it| it.size).sum::<u64>() + nested(|it| it.bytes),
+            oldest: self.packs.last().map_or(last.revision, |it| it.oldest),
+            count: self.entries.len() + self.packs.iter().map(|it| it.count).sum::<usize>(),
+            bytes: self.entries.iter().map(|it| it.size).sum::<u64>() + nested(|it| it.bytes),
             saved: first.saved,
         };
-        let table = Table { entries, packs };
-        let bytes = container::write(PACK, &table, table.inline(), |len| len);
+        let bytes = container::write(PACK, &self, self.inline(), |len| len);
         let name = reference.name.clone();
-        self.packs.insert(0, reference);
-        Some(Pack { name, bytes })
+        Some((reference, Pack { name, bytes }))
+    }
+
+    /// Drops what is before this revision. Of a pack that holds both, what stays goes into another one, which
+    /// comes with the revision `with`; `read` reads it, and fails if it is not there.
+    pub(super) fn give_up_before<E>(
+        &mut self,
+        before: u64,
+        with: u64,
+        read: &mut impl FnMut(&str) -> Result<Table, E>,
+    ) -> Result<Vec<Pack>, E> {
+        self.entries.retain(|entry| entry.revision >= before);
+        self.packs.retain(|pack| pack.newest >= before);
+        let mut made = Vec::new();
+        if let Some(both) = self.packs.pop_if(|pack| pack.oldest < before) {
+            let mut table = read(&both.name)?;
+            made = table.give_up_before(before, with, read)?;
+            if let Some((reference, pack)) = table.into_pack(with) {
+                self.packs.push(reference);
+                made.push(pack);
+            }
+        }
+        Ok(made)
     }
 
     /// Reads a pack.

@@ -38,12 +38,24 @@ pub(super) struct Item {
     is_in: bool,
     /// The names under which somebody was about to put it back.
     #[serde(default)]
-    pub(super) restored_to: Vec<String>,
+    restored_to: Vec<String>,
     /// It is being deleted.
     #[serde(default)]
     pub(super) is_going: bool,
     #[serde(skip)]
     head: Bytes,
+}
+
+/// An item as it is seen together with what stands.
+pub(super) struct Copy {
+    pub(super) item: Item,
+    version: Version,
+    head: Head,
+    pub(super) trashed: Trashed,
+    /// The session is in the trash by it.
+    counts: bool,
+    /// It is not, and never will be again.
+    pub(super) never_counts: bool,
 }
 
 impl Item {
@@ -94,7 +106,7 @@ impl Inner {
             self.store.put(&key, item.to_bytes())?;
             match self.bury_once(id, &version, &Tombstone::of_trashed(&key)) {
                 // The answer may be lost, and something else stand there by now.
-                Ok(is_buried) if is_buried || self.counts(&item, &key, made)? => {
+                Ok(is_buried) if is_buried || self.copy(&key)?.is_some_and(|it| it.counts) => {
                     self.store.discard(&[names::beat(id)]);
                     let mut trashed = item.trashed(&head)?;
                     if let Some(summary) = &mut trashed.summary {
@@ -120,11 +132,8 @@ impl Inner {
     pub(super) fn trashed(&self) -> Result<Vec<Trashed>> {
         let mut trashed = Vec::new();
         for object in self.store.list([names::TRASH.to_owned()])? {
-            let key = self.store.key(&object.location);
-            match self.item(&key) {
-                Ok(Some((item, _, head, it))) if self.counts(&item, &key, head.made)? => {
-                    trashed.push(it);
-                }
+            match self.copy(&self.store.key(&object.location)) {
+                Ok(Some(copy)) if copy.counts && !copy.item.is_going => trashed.push(copy.trashed),
                 Ok(_) => (),
                 Err(error @ (Error::Corrupt { .. } | Error::Unsupported { .. })) => {
                     tracing::warn!(%error, "something in the trash cannot be read");
@@ -135,41 +144,42 @@ impl Inner {
         Ok(trashed)
     }
 
-    pub(super) fn item(&self, key: &str) -> Result<Option<(Item, Version, Head, Trashed)>> {
+    /// A copy, and what follows from what stands. That is read first: what is noted in the copy before something takes
+    /// the place of a tombstone is then seen in one of the two.
+    pub(super) fn copy(&self, key: &str) -> Result<Option<Copy>> {
+        let id = key.rsplit('/').nth(1).and_then(names::id);
+        let standing = match id.map(|id| self.what_stands(&id)) {
+            Some(Ok((_, standing))) => standing,
+            None | Some(Err(Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+                Standing::Nothing
+            }
+            Some(Err(error)) => return Err(error),
+        };
+        let Some((item, version, head, trashed)) = self.item(key)? else { return Ok(None) };
+        let is_back = self.is_back(&item, head.made)?;
+        let counts = !is_back
+            && match &standing {
+                Standing::Session(there) => item.is_in && there.made != head.made,
+                Standing::Tombstone(there) => item.is_in || there.trashed.as_deref() == Some(key),
+                Standing::Nothing => item.is_in,
+            };
+        let may_count = match &standing {
+            // Its tombstone can be put as long as that is the head.
+            Standing::Session(there) => there.nonce == head.nonce,
+            Standing::Tombstone(_) => false,
+            Standing::Nothing => true,
+        };
+        let never_counts = is_back || !(item.is_in || counts || may_count);
+        Ok(Some(Copy { item, version, head, trashed, counts, never_counts }))
+    }
+
+    fn item(&self, key: &str) -> Result<Option<(Item, Version, Head, Trashed)>> {
         let Some(object) = self.store.get(key)? else { return Ok(None) };
         let unreadable = |problem| self.unreadable(key, problem);
         let item = Item::read(&object.bytes).map_err(unreadable)?;
         let head = item.head().map_err(unreadable)?;
         let trashed = item.trashed(&head)?;
         Ok(Some((item, object.version, head, trashed)))
-    }
-
-    /// Whether a copy counts.
-    pub(super) fn counts(&self, item: &Item, key: &str, made: Nonce) -> Result<bool> {
-        if self.is_back(item, made)? {
-            return Ok(false);
-        }
-        Ok(match self.what_stands(&SessionId::new(&item.id)?) {
-            Ok((_, Standing::Session(head))) => item.is_in && head.made != made,
-            Ok((_, Standing::Tombstone(there))) => {
-                item.is_in || there.trashed.as_deref() == Some(key)
-            }
-            Ok((_, Standing::Nothing)) | Err(Error::Corrupt { .. }) => item.is_in,
-            Err(error) => return Err(error),
-        })
-    }
-
-    /// Whether a copy does not count and never will: it was made of a head that is no more, and so is no way back.
-    pub(super) fn never_counts(&self, item: &Item, key: &str, copied: &Head) -> Result<bool> {
-        if self.is_back(item, copied.made)? {
-            return Ok(true);
-        }
-        Ok(!item.is_in
-            && match self.what_stands(&SessionId::new(&item.id)?)?.1 {
-                Standing::Session(there) => there.nonce != copied.nonce,
-                Standing::Tombstone(there) => there.trashed.as_deref() != Some(key),
-                Standing::Nothing => false,
-            })
     }
 
     /// Whether a session stands under a name for which somebody took it out of the trash, and left the copy.
@@ -257,10 +267,11 @@ impl Inner {
         let not_found = || self.not_found(&trashed.id);
         let key = self.trash_key(trashed)?.ok_or_else(not_found)?;
         loop {
-            let (item, version, head, _) = self.item(&key)?.ok_or_else(not_found)?;
-            if !self.counts(&item, &key, head.made)? || (item.is_going && to.is_some()) {
+            let copy = self.copy(&key)?.ok_or_else(not_found)?;
+            if !copy.counts || (copy.item.is_going && to.is_some()) {
                 return Err(not_found());
             }
+            let Copy { item, version, head, .. } = copy;
             let mut ours = Item { nonce: Nonce::fresh(), is_in: true, ..item.clone() };
             match to {
                 Some(to) => ours.restored_to.push(to.to_string()),

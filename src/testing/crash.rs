@@ -288,6 +288,7 @@ pub(crate) fn judge(
         run.world = found;
     } else {
         run.world.saw(&found);
+        run.world.forget_moved(&found);
     }
     run.worlds = vec![run.world.clone()];
     for step in &next {
@@ -318,9 +319,9 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
         steps.extend(found.sessions.keys().map(|id| Step::Unlock(id)));
     }
     let is_there = |id: Id| found.is_present(id);
-    if scenario.name == "repair" {
-        steps.push(Step::Repair("a"));
-    }
+    let to_repair =
+        |step: &&Step| matches!(step, Step::Repair(id) if found.sessions[id].is_damaged);
+    steps.extend(scenario.steps.iter().find(to_repair));
     match in_flight {
         Some(Step::Trash(id) | Step::PutBack(id) | Step::EmptyTrash(id)) => {
             if is_there(id) && in_flight == Some(Step::Trash(id)) {
@@ -335,7 +336,7 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
         Some(Step::Remove(id)) if is_there(id) => {
             steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
         }
-        Some(step @ Step::Convert(..)) => steps.push(step),
+        Some(step @ (Step::Convert(..) | Step::GiveUp(..))) => steps.push(step),
         Some(step @ (Step::Copy(id) | Step::Import(id))) => {
             steps.extend([step, Step::Save(id, 10)])
         }

@@ -7,8 +7,9 @@
 //! A flush may fail once, and later ones succeed without flushing what that one should have. Pitstop
 //! makes the names of a session and a checkpoint anew when it tries again, so that they last even
 //! then. It cannot do so for a directory above the repository, nor for the directory of a session
-//! that PlainBox made, and does not for a session that it converts, or for the program's own files that
-//! it copies: there a flush that succeeds after one that failed must mean what it says.
+//! that PlainBox made or the lock that it left, and does not for a session that it converts, or for the
+//! program's own files that it copies: there a flush that succeeds after one that failed must mean what
+//! it says.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -27,6 +28,7 @@ use super::random::Random;
 use super::run::{Run, Wrap};
 use super::scenario::{Scenario, Step, for_faults_alone, scenarios};
 use super::world::World;
+use crate::backend::Format;
 use crate::error::Error;
 
 /// A line of the library that makes a call: file, line and column.
@@ -294,6 +296,9 @@ fn attempt(
     for (n, step) in scenario.steps.iter().enumerate() {
         let before = trial.run.world.clone();
         let failed_before = lock(&trial.injector).has_failed;
+        if failed_before && matches!(step, Step::LastIs(_)) {
+            continue;
+        }
         let result = trial.step(*step);
         let text = match &result {
             Ok(()) => format!("{step:?}"),
@@ -386,27 +391,20 @@ fn attempt_two(
 }
 
 /// Whether a name that is not Pitstop's could not be flushed: of a directory above the repository, of a
-/// session that PlainBox made, or of a file of the program that is copied. If the system then loses it and calls the next flush a success,
-/// nobody can do anything about it: see the module.
+/// session that PlainBox made, of the lock that it left, or of a file of the program that is copied. If
+/// the system then loses it and calls the next flush a success, nobody can do anything about it: see the
+/// module.
 fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
-    match error {
-        Error::Storage { place, .. } if place.ends_with("..") => true,
-        // Names of the program's own files, and of what is no file of Pitstop's.
-        Error::Storage { step: "flush", .. }
-            if matches!(
-                step,
-                Step::Copy(_)
-                    | Step::Import(_)
-                    | Step::Fork(..)
-                    | Step::Repair(_)
-                    | Step::RepairLast
-            ) =>
-        {
-            true
+    let Error::Storage { step: failed, place, .. } = error else { return false };
+    let repository = Path::new(scenario.location);
+    match step {
+        _ if place.ends_with("..") => true,
+        Step::Copy(_) | Step::Import(_) | Step::Fork(..) => *failed == "flush",
+        // What else could not be flushed of a plain session is Indeterminate.
+        Step::Save(..) if scenario.format == Format::Plain && *failed == "flush" => {
+            place == repository || place.parent() == Some(repository)
         }
-        Error::Storage { place, .. } => {
-            place == Path::new(scenario.location) && matches!(step, Step::Save(..))
-        }
+        Step::Save(..) => place == repository,
         _ => false,
     }
 }

@@ -16,12 +16,13 @@ use super::scenario::{
     payload,
 };
 use super::world::{Expected, NO_LINK, Presence, World};
-use crate::backend::{Format, History, Problem, Status, Summary, Trashed};
+use crate::backend::{Format, History, Kept, Problem, Status, Summary, Trashed};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
 use crate::copy::{Copied, CopyOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
+use crate::prune::PruneOptions;
 use crate::repository::{CreateOptions, Repository};
 use crate::session::{Session, Writer};
 use crate::sys::Disk;
@@ -54,7 +55,6 @@ impl Run {
         world: World,
     ) -> Result<Self, Error> {
         let (location, format) = (PathBuf::from(scenario.location), scenario.format);
-        let wrap = &between(wrap, scenario.meanwhile);
         let repository = open(&disk, wrap, &location, format)?;
         let (wrap, writers, worlds) = (wrap.clone(), BTreeMap::new(), vec![world.clone()]);
         Ok(Self { disk, wrap, location, format, repository, writers, world, worlds })
@@ -69,7 +69,8 @@ impl Run {
         disk.put_file(format!("{OUTSIDE}/file"), b"outside");
         disk.put_link(format!("{OUTSIDE}/link"), NEAR);
         disk.sync_all();
-        let mut run = Self::on(disk, wrap, scenario, World::default())?;
+        let wrap = between(wrap, scenario.meanwhile);
+        let mut run = Self::on(disk, &wrap, scenario, World::default())?;
         for step in &scenario.given {
             run.step(*step)?;
         }
@@ -140,6 +141,20 @@ impl Run {
         Ok(())
     }
 
+    /// Puts a file where it does not belong, unlike any other.
+    fn put_evidence(&mut self, of: Option<Id>, path: PathBuf) {
+        let content = format!("evidence {}", self.world.evidence.len());
+        self.disk.put_file(&path, content.as_bytes());
+        self.keep_evidence(of, &path);
+    }
+
+    fn keep_evidence(&mut self, of: Option<Id>, path: &Path) {
+        self.disk.sync_all();
+        let files = self.disk.files(path.parent().unwrap_or(path));
+        let found = files.into_iter().find(|(it, _)| it == path);
+        self.world.evidence.extend(found.map(|(_, content)| ((of, content), false)));
+    }
+
     pub(crate) fn perform(&mut self, step: Step) -> Result<(), Error> {
         match step {
             Step::Create(id) => {
@@ -184,6 +199,19 @@ impl Run {
                 self.copied(id, &copied)
             }
             Step::Convert(id, to) => self.session(id)?.convert(to, true),
+            Step::GiveUp(id, number) => {
+                let session = self.session(id)?;
+                let mut history = session.history()?.revisions.into_iter();
+                let mut keep = 0;
+                let wanted = Digest::of(&payload(number));
+                history.find(|it| {
+                    keep += 1;
+                    it.info.digest == wanted
+                });
+                let options = PruneOptions::new().keep(keep);
+                session.prune(&options.clone().dry_run())?;
+                session.prune(&options).map(drop)
+            }
             Step::Export(id) => self.session(id)?.export(io::sink(), |_| ()).map(drop),
             Step::Import(id) => {
                 let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;
@@ -254,16 +282,15 @@ impl Run {
                 Ok(())
             }
             Step::Misplace(id) => {
-                self.disk.put_file(self.place(id).join("session.replaces"), b"evidence");
-                self.disk.sync_all();
+                self.put_evidence(Some(id), self.place(id).join("session.replaces"));
                 Ok(())
             }
             Step::Damage(id) => {
                 let segment = self.place(id).join("session.journal-0");
                 let mut bytes = self.disk.read(&segment).unwrap_or_default();
                 bytes.iter_mut().take(4096).for_each(|byte| *byte = 0);
-                self.disk.put_file(segment, &bytes);
-                self.disk.sync_all();
+                self.disk.put_file(&segment, &bytes);
+                self.keep_evidence(Some(id), &segment);
                 Ok(())
             }
             Step::Foreign(id) => {
@@ -296,6 +323,10 @@ impl Run {
                 self.disk.put_file(self.place(id).join("session.next"), b"half of a checkp");
                 Ok(())
             }
+            Step::OldLeftover(id) => {
+                self.put_evidence(Some(id), self.place(id).join("session.next"));
+                Ok(())
+            }
             Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
                 Err(Error::Locked { .. }) => Ok(()),
                 Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
@@ -312,16 +343,16 @@ impl Run {
             }
             Step::LastIsFile => {
                 self.disk.delete(self.location.join("last-session"));
-                self.disk.put_file(self.location.join("last-session"), b"evidence");
-                self.disk.sync_all();
+                self.put_evidence(None, self.location.join("last-session"));
                 Ok(())
             }
             Step::LastIsDirectory => {
                 self.disk.delete(self.location.join("last-session"));
-                self.disk.put_directory(self.location.join("last-session"));
-                self.disk.sync_all();
+                self.put_evidence(None, self.location.join("last-session/file"));
                 Ok(())
             }
+            // It was done before.
+            Step::LastIs(_) => Ok(()),
             Step::Wait(seconds) => {
                 self.disk.advance(Duration::from_secs(seconds));
                 Ok(())
@@ -359,6 +390,7 @@ impl Run {
             observe_trash(id, summary.is_some(), trash.contains(id), expected)?;
             self.observe_session(id, summary, expected)?;
         }
+        self.observe_evidence(&mut found)?;
         let last = match self.repository.last() {
             Err(Error::Corrupt { .. }) if found.last.contains(&Some(NO_LINK)) => {
                 found.last = vec![Some(NO_LINK)];
@@ -379,6 +411,27 @@ impl Run {
             }
         }
         Ok(found)
+    }
+
+    /// What was found where it does not belong is there or aside, and nowhere else.
+    fn observe_evidence(&self, found: &mut World) -> Result<(), String> {
+        for ((id, content), is_aside) in &mut found.evidence {
+            let place = match id {
+                Some(id) if found.sessions[id].presence != Presence::Sure => continue,
+                Some(id) => self.place(id),
+                None => self.location.clone(),
+            };
+            let files = self.disk.files(&place);
+            let is_it = |(path, it): &&(PathBuf, u64)| {
+                it == content && (!*is_aside || path.to_string_lossy().contains(".aside-"))
+            };
+            let Some((path, _)) = files.iter().find(is_it) else {
+                let what = if *is_aside { "no longer aside" } else { "lost" };
+                return Err(format!("evidence in {} is {what}", place.display()));
+            };
+            *is_aside = path.to_string_lossy().contains(".aside-");
+        }
+        Ok(())
     }
 
     fn observe_session(
@@ -489,7 +542,8 @@ impl Run {
                 "the history of {id} begins with {newest:?}, and {loaded:?} loads"
             ));
         }
-        observe_revisions(id, &session, &history, found)
+        observe_revisions(id, &session, &history, found)?;
+        observe_given_up(id, &history, found)
     }
 
     /// Nothing of a removed session is left, since nobody else is there.
@@ -573,6 +627,22 @@ fn observe_revisions(
     }
     let newest = history.revisions.first().and_then(|kept| kept.info.revision.number());
     found.told = newest.unwrap_or(0).max(found.told);
+    Ok(())
+}
+
+/// What was given up is gone, and nothing else.
+fn observe_given_up(id: Id, history: &History, found: &mut Expected) -> Result<(), String> {
+    let Some((oldest, is_sure)) = found.oldest else { return Ok(()) };
+    let is_oldest = |it: &&Kept| it.info.digest == Digest::of(&payload(oldest));
+    let older = history.revisions.iter().rev().take_while(|it| !is_oldest(it)).count();
+    match older {
+        0 => found.oldest = Some((oldest, true)),
+        _ if older == history.revisions.len() => {
+            return Err(format!("{id} has lost the oldest revision that was to stay"));
+        }
+        _ if is_sure => return Err(format!("{id} has {older} revisions that were given up")),
+        _ => (),
+    }
     Ok(())
 }
 

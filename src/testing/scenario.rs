@@ -30,6 +30,8 @@ pub(crate) enum Step {
     Copy(Id),
     /// Makes it keep its checkpoints in the other format.
     Convert(Id, Format),
+    /// Gives up the revisions before that of this payload.
+    GiveUp(Id, u32),
     /// Writes it into an archive.
     Export(Id),
     /// Makes the session of an archive of what is in [`SOURCE`].
@@ -77,6 +79,8 @@ pub(crate) enum Step {
     Debris(Id),
     /// PlainBox is killed while it saves.
     Leftover(Id),
+    /// The same, so long ago that it lasts.
+    OldLeftover(Id),
     /// Saves, and is told that PlainBox may be saving.
     Locked(Id, u32),
     /// Saves, unless PlainBox is faster.
@@ -87,6 +91,8 @@ pub(crate) enum Step {
     LastIsFile,
     /// Or a directory.
     LastIsDirectory,
+    /// Somebody made this one the last session, in the middle of the step before.
+    LastIs(Id),
     Wait(u64),
     /// Every process is killed, and a new one starts.
     Kill,
@@ -107,14 +113,16 @@ impl Step {
                 | Self::HalfConverted(_)
                 | Self::Debris(_)
                 | Self::Leftover(_)
+                | Self::OldLeftover(_)
                 | Self::LeftLink(_)
                 | Self::LastIsFile
                 | Self::LastIsDirectory
+                | Self::LastIs(_)
         )
     }
 }
 
-/// Somebody comes in between, once in the life of each program.
+/// Somebody comes in between, once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meanwhile {
     /// Before which call: what it does, with which name, and how many such calls are let by.
@@ -307,6 +315,18 @@ fn of_both(format: Format) -> Vec<Scenario> {
             &[&saved[..], &[LastIsDirectory]].concat(),
             &[RepairLast, LastIsFile, RepairLast],
         ),
+        Scenario {
+            meanwhile: Some(Meanwhile {
+                before: (Operation::Rename, "last-session", 0),
+                act: make_last_by_others,
+            }),
+            ..scenario(
+                "repair-last-raced",
+                NEAR,
+                &[saved.as_slice(), &[MakeLast("b"), LastIsFile]].concat(),
+                &[RepairLast, LastIs("b")],
+            )
+        },
         scenario(
             "takeover",
             FAR,
@@ -360,15 +380,36 @@ fn of_plain() -> Vec<Scenario> {
     let saved = SAVED;
     let left = [saved.as_slice(), &[Leftover("a"), Wait(100)]].concat();
     vec![
+        Scenario {
+            meanwhile: Some(Meanwhile {
+                // The fourth: two saves were made before, and the third finds what is left over.
+                before: (Operation::Link, "session.new", 3),
+                act: |disk| {
+                    let lock = format!("{NEAR}/a.session/session.next");
+                    disk.put_link(lock, format!("{OUTSIDE}/file"));
+                },
+            }),
+            ..scenario(
+                "plainbox-is-faster",
+                NEAR,
+                &[saved.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
+                &[Contend("a", 2), Release("a"), Unlock("a"), Contend("a", 7)],
+            )
+        },
         scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
         scenario("leftover", NEAR, &left, &[Save("a", 2), Save("a", 7)]),
         scenario(
             "leftover-held",
             NEAR,
-            &[saved.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
+            &[saved.as_slice(), &[Hold("a"), OldLeftover("a"), Wait(100)]].concat(),
             &[Save("a", 2), Save("a", 7)],
         ),
-        scenario("unlock", NEAR, &left, &[Unlock("a"), Save("a", 2)]),
+        scenario(
+            "unlock",
+            NEAR,
+            &[saved.as_slice(), &[OldLeftover("a"), Wait(100)]].concat(),
+            &[Unlock("a"), Save("a", 2)],
+        ),
         Scenario {
             traits: Traits { hard_links: false, ..Traits::ALL },
             ..scenario("no-hard-links", NEAR, &saved, &[Save("a", 2), Save("a", 7)])
@@ -384,6 +425,14 @@ fn of_plain() -> Vec<Scenario> {
     ]
 }
 
+/// Moves what is no link aside, and puts one in its place.
+fn make_last_by_others(disk: &SimulatedDisk) {
+    let last = format!("{NEAR}/last-session");
+    disk.rename(&last, ".last-session.aside-1");
+    disk.sync_all();
+    disk.put_link(&last, format!("{NEAR}/b.session"));
+}
+
 /// Where somebody else comes in between at the worst moment, and what is too large to be looked at in
 /// every state: for what fails alone.
 pub(crate) fn for_faults_alone() -> Vec<Scenario> {
@@ -397,28 +446,7 @@ pub(crate) fn for_faults_alone() -> Vec<Scenario> {
             &[SAVED.as_slice(), &[MakeLast("b"), LastIsFile]].concat(),
             &[MakeLast("a")],
             (Operation::Link, "last-session", 0),
-            |disk| {
-                disk.delete(format!("{NEAR}/last-session"));
-                disk.put_link(format!("{NEAR}/last-session"), format!("{NEAR}/b.session"));
-            },
-        ),
-        scenario(
-            "last-is-made-in-a-repair",
-            &[SAVED.as_slice(), &[MakeLast("b"), LastIsFile]].concat(),
-            &[RepairLast],
-            (Operation::Rename, "last-session", 0),
-            |disk| {
-                disk.delete(format!("{NEAR}/last-session"));
-                disk.put_link(format!("{NEAR}/last-session"), format!("{NEAR}/b.session"));
-            },
-        ),
-        scenario(
-            "plainbox-is-faster",
-            &[SAVED.as_slice(), &[Hold("a"), Leftover("a"), Wait(100)]].concat(),
-            &[Contend("a", 2)],
-            // The fourth: two saves were made before, and the third finds what is left over.
-            (Operation::Link, "session.new", 3),
-            |disk| disk.put_file(format!("{NEAR}/a.session/session.next"), b"half"),
+            make_last_by_others,
         ),
         self::scenario(
             Format::Journal,
@@ -457,6 +485,11 @@ fn of_journals() -> Vec<Scenario> {
             &saves(STATE + 7..STATE + 13).collect::<Vec<_>>(),
         ),
         scenario("restore", &all([&made, &[Save("a", 2), Save("a", 6)]]), &[Restore("a", 2)]),
+        scenario(
+            "give-up",
+            &all([&made, &saves(STATE..STATE + 12).collect::<Vec<_>>()]),
+            &[GiveUp("a", STATE + 10), Save("a", 2), GiveUp("a", 2), Save("a", 6)],
+        ),
         scenario(
             "convert-again",
             &all([&made, &[HalfConverted("a")]]),

@@ -22,6 +22,9 @@ pub(crate) struct World {
     pub in_flight: Option<Step>,
     /// A number that was given to two checkpoints of a session.
     pub given_twice: Option<(Id, Revision)>,
+    /// What was found where it does not belong, in a session or beside them: a number for its content,
+    /// and whether it is aside for certain. Somewhere it is, whatever happens.
+    pub evidence: BTreeMap<(Option<Id>, u64), bool>,
     removed_last: Option<Id>,
     /// The session that one replaces with its first checkpoint.
     replaces: BTreeMap<Id, Replaced>,
@@ -49,6 +52,8 @@ pub(crate) struct Expected {
     pub has_own_files: bool,
     /// The format that it is converted to, and whether it is for certain.
     pub converted: Option<(Format, bool)>,
+    /// The payload of the oldest revision that was not given up, and whether older ones are gone for certain.
+    pub oldest: Option<(u32, bool)>,
     /// The payload that is not there without them.
     pub own_files_come_with: Option<u32>,
     /// The payload of each number that was ever given, as far as anybody was told or saw it.
@@ -72,6 +77,7 @@ impl Default for World {
             resumable: false,
             in_flight: None,
             given_twice: None,
+            evidence: BTreeMap::new(),
             removed_last: None,
             replaces: BTreeMap::new(),
         }
@@ -104,6 +110,7 @@ impl World {
             payloads: vec![None],
             has_own_files: false,
             converted: None,
+            oldest: None,
             own_files_come_with: None,
             given: BTreeMap::new(),
             told: 0,
@@ -137,6 +144,16 @@ impl World {
                 session.given.clone_from(&seen.given);
             }
         }
+    }
+
+    /// What one that was killed moved aside nobody flushed.
+    pub(crate) fn forget_moved(&mut self, found: &Self) {
+        self.evidence.retain(|key, is_aside| *is_aside || found.evidence.get(key) == Some(&false));
+    }
+
+    fn acknowledge_aside(&mut self, of: Option<Id>) {
+        let evidence = self.evidence.iter_mut().filter(|((it, _), _)| *it == of);
+        evidence.for_each(|(_, is_aside)| *is_aside = true);
     }
 
     /// The numbers that were told.
@@ -214,8 +231,10 @@ impl World {
             Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
             Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
+            Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, false)),
             Step::Misplace(id) | Step::Damage(id) => self.session(id).is_damaged = true,
             Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
+            Step::LastIs(id) => self.last = vec![Some(id)],
             // It is nothing to go on from, so that it is kept or moved away.
             Step::LastIsFile | Step::LastIsDirectory => {
                 self.last.extend([None, Some(NO_LINK)]);
@@ -237,9 +256,9 @@ impl World {
             }
             Some(Step::Save(id, _)) => {
                 // Nor may what is damaged be out of the way before the next one.
-                let is_damaged = self.session(id).is_damaged;
+                let (is_damaged, evidence) = (self.session(id).is_damaged, self.evidence.clone());
                 self.acknowledge();
-                self.session(id).is_damaged = is_damaged;
+                (self.session(id).is_damaged, self.evidence) = (is_damaged, evidence);
             }
             _ => self.acknowledge(),
         }
@@ -273,6 +292,10 @@ impl World {
             }
             Step::Convert(id, to) => {
                 now.session(id).converted = Some((to, true));
+                later.begin(step);
+            }
+            Step::GiveUp(id, oldest) => {
+                now.session(id).oldest = Some((oldest, true));
                 later.begin(step);
             }
             _ => (),
@@ -369,6 +392,7 @@ impl World {
                 session.presence = Presence::Sure;
                 session.is_damaged = false;
                 session.payloads = vec![Some(payload)];
+                self.acknowledge_aside(Some(id));
                 if let Some(Replaced { old, sure: true }) = self.replaces.get(id).copied() {
                     self.replaces.remove(id);
                     self.session(old).presence = Presence::Gone;
@@ -386,9 +410,11 @@ impl World {
                     session.told = 1;
                 }
             }
+            Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, true)),
             Step::MakeLast(id) => {
                 self.last = vec![Some(id)];
                 self.resumable = self.has_checkpoint(id);
+                self.acknowledge_aside(None);
             }
             Step::PutBack(id) => {
                 let session = self.session(id);
@@ -398,8 +424,15 @@ impl World {
                 }
             }
             Step::EmptyTrash(id) => self.session(id).in_trash = Presence::Gone,
-            Step::Repair(id) => self.session(id).is_damaged = false,
-            Step::RepairLast => self.last.retain(|last| *last != Some(NO_LINK)),
+            Step::Repair(id) => {
+                self.session(id).is_damaged = false;
+                self.acknowledge_aside(Some(id));
+            }
+            Step::Unlock(id) => self.acknowledge_aside(Some(id)),
+            Step::RepairLast => {
+                self.last.retain(|last| *last != Some(NO_LINK));
+                self.acknowledge_aside(None);
+            }
             Step::Remove(id) | Step::Trash(id) => {
                 let session = self.session(id);
                 session.presence = Presence::Gone;

@@ -112,7 +112,12 @@ fn what_was_cut_short_at_any_request_loses_nothing_and_leaves_nothing() {
                             (outcome, was_cut)
                         };
                         beginning.iter().for_each(|it| do_it(&repository(&store), it).unwrap());
-                        is_over &= !cut(first, at).1;
+                        let was_cut = cut(first, at).1;
+                        is_over &= !was_cut;
+                        // Each with each is too many: each with none, and with some.
+                        if was_cut && (at + then_at) % 4 != 0 {
+                            continue;
+                        }
                         let (_, goes_on) = cut(second, then_at);
                         let what = format!("{beginning:?}, {first} to {at}, {second} to {then_at}");
                         let whole = assert_all_is_well(&store, &what);
@@ -130,7 +135,7 @@ fn what_was_cut_short_at_any_request_loses_nothing_and_leaves_nothing() {
         }
     }
     eprintln!("{runs} runs");
-    assert!(runs > 5000);
+    assert!(runs > 2000);
 }
 
 /// One falls asleep before each of its requests, and wakes up when another has done all this.
@@ -198,18 +203,16 @@ fn what_a_killed_save_left_is_swept() {
     store.plan(None);
     let records = || store.keys().iter().filter(|it| it.contains("/c/")).count();
     assert_eq!(records(), 2);
-    for _ in 0..2 {
-        // It may be about to count.
-        assert!(all.sweep(false).unwrap().leftovers.is_empty());
-        do_it(&all, "save").unwrap();
-    }
+    // It may be about to count.
+    assert!(all.sweep(false).unwrap().leftovers.is_empty());
+    do_it(&all, "save").unwrap();
     let found = all.verify().unwrap();
     assert!(!found.is_damaged() && found.findings.len() == 1, "{found:?}");
     let swept = all.sweep(false).unwrap();
     assert_eq!((swept.leftovers[0].usage.bytes, swept.remains.len()), (LARGE as u64, 0));
-    assert_eq!(records(), 3);
+    assert_eq!(records(), 2);
     let job = all.get("job").unwrap();
-    for number in 1..=3 {
+    for number in 1..=2 {
         assert_eq!(job.load_revision(Revision::from_number(number)).unwrap().data, CONTENT);
     }
 }

@@ -12,7 +12,7 @@ pub(super) const BLOCK: u64 = 4096;
 const VERSION: u16 = 1;
 const SEGMENT_MAGIC: [u8; 8] = *b"PITSTOPj";
 const RECORD_MAGIC: [u8; 8] = *b"PITSTOPr";
-const SEGMENT_LEN: usize = 48;
+const SEGMENT_LEN: usize = 64;
 /// A segment's header stands twice, in sectors apart.
 const COPIES: [usize; 2] = [0, 2048];
 /// A record's header without its labels.
@@ -28,6 +28,8 @@ pub(super) struct SegmentHeader {
     pub salt: u64,
     /// Drawn when the journal is made: segments of different journals do not mix.
     pub journal: u64,
+    /// The revisions before this one were given up while this segment was the newest; 0 if none were.
+    pub kept: u64,
 }
 
 /// What the first block of a segment says.
@@ -49,9 +51,13 @@ impl SegmentHeader {
         copy.extend(self.salt.to_le_bytes());
         copy.extend(self.journal.to_le_bytes());
         copy.extend(XxHash3_64::oneshot(&copy).to_le_bytes());
+        if self.kept > 0 {
+            copy.extend(self.kept.to_le_bytes());
+            copy.extend(XxHash3_64::oneshot(&copy).to_le_bytes());
+        }
         let mut block = vec![0; BLOCK as usize];
         for at in COPIES {
-            block[at..at + SEGMENT_LEN].copy_from_slice(&copy);
+            block[at..at + copy.len()].copy_from_slice(&copy);
         }
         block
     }
@@ -60,21 +66,25 @@ impl SegmentHeader {
         let sound = copy[..8] == SEGMENT_MAGIC
             && u16_at(copy, 8) == VERSION
             && u64_at(copy, 16) <= HIGHEST
-            && u64_at(copy, 40) == XxHash3_64::oneshot(&copy[..40]);
+            && u64_at(copy, 48) <= HIGHEST
+            && u64_at(copy, 40) == XxHash3_64::oneshot(&copy[..40])
+            && (copy[48..SEGMENT_LEN].iter().all(|byte| *byte == 0)
+                || u64_at(copy, 56) == XxHash3_64::oneshot(&copy[..56]));
         sound.then(|| Self {
             sequence: u64_at(copy, 16),
             salt: u64_at(copy, 24),
             journal: u64_at(copy, 32),
+            kept: u64_at(copy, 48),
         })
     }
 }
 
-/// Reads the first block of a segment. A write that was cut short may leave one copy of each of two
-/// uses; the newer one counts.
+/// Reads the first block of a segment. A write that was cut short may leave one copy as it was before;
+/// the newer one counts.
 pub(super) fn first_block(block: &[u8]) -> FirstBlock {
     let copies = COPIES.map(|at| &block[at..at + SEGMENT_LEN]);
-    let newest =
-        copies.iter().filter_map(|copy| SegmentHeader::decode(copy)).max_by_key(|h| h.sequence);
+    let good = copies.iter().filter_map(|copy| SegmentHeader::decode(copy));
+    let newest = good.max_by_key(|it| (it.sequence, it.kept));
     if let Some(header) = newest {
         return FirstBlock::Segment(header);
     }
@@ -271,8 +281,10 @@ mod tests {
 
     #[test]
     fn headers_read_back_as_they_were_written() {
-        let header = SegmentHeader { sequence: 3, salt: 4, journal: 5 };
-        assert_eq!(first_block(&header.encode()), FirstBlock::Segment(header));
+        for kept in [0, 1, HIGHEST] {
+            let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, kept };
+            assert_eq!(first_block(&header.encode()), FirstBlock::Segment(header));
+        }
         let bytes = record().encode(11);
         assert_eq!(RecordHeader::decode(&bytes, 11), Some(record()));
         assert_eq!(record().stored_at(), bytes.len() as u64);
@@ -293,8 +305,21 @@ mod tests {
     }
 
     #[test]
+    fn no_bit_of_a_segment_header_can_change_unseen() {
+        for kept in [0, 6] {
+            let bytes = SegmentHeader { sequence: 3, salt: 4, journal: 5, kept }.encode();
+            // Those of the version may say that it is of a newer one.
+            for bit in (0..64).chain(80..SEGMENT_LEN * 8) {
+                let mut flipped = bytes.clone();
+                COPIES.iter().for_each(|at| flipped[at + bit / 8] ^= 1 << (bit % 8));
+                assert_eq!(first_block(&flipped), FirstBlock::Damaged, "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
     fn a_segment_survives_the_loss_of_a_sector_of_its_header() {
-        let header = SegmentHeader { sequence: 3, salt: 4, journal: 5 };
+        let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, kept: 6 };
         for sector in 0..8 {
             let mut block = header.encode();
             block[sector * 512..][..512].fill(0);

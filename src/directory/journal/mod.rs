@@ -4,6 +4,7 @@
 mod delta;
 mod deltas;
 mod format;
+mod give_up;
 mod read;
 mod retention;
 mod segment;
@@ -17,6 +18,7 @@ use crate::error::Result;
 use crate::random;
 use crate::sys::{Access, Directory, Metadata};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
+pub(super) use give_up::{give_up, would_give_up};
 pub(super) use read::{history, load, load_revision, newest, open, open_revision};
 pub(super) use verify::locate;
 pub(super) use write::JournalWriter;
@@ -43,7 +45,7 @@ pub(super) fn create(session: &Directory) -> Result<()> {
 
 /// Makes the first segment of a journal, which is none without [`marker`].
 pub(super) fn begin(session: &Directory) -> Result<()> {
-    let header = SegmentHeader { sequence: 1, salt: number(), journal: number() };
+    let header = SegmentHeader { sequence: 1, salt: number(), journal: number(), kept: 0 };
     let mut bytes = header.encode();
     bytes.extend(close_record(0, header.salt));
     bytes.resize(FIRST_SEGMENT as usize, 0);

@@ -79,7 +79,8 @@ impl Journal {
     /// The oldest revision that is kept. What is left of older ones may be half written over.
     pub(super) fn oldest_kept(&self) -> u64 {
         let records = self.segments.iter().flat_map(|segment| &segment.records);
-        records.map(|record| record.header.kept).max().unwrap_or(0)
+        let by_headers = self.segments.iter().map(|segment| segment.header.kept);
+        records.map(|record| record.header.kept).chain(by_headers).max().unwrap_or(0)
     }
 
     pub(super) fn record(&self, (s, r): Place) -> &Record {

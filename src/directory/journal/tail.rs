@@ -11,7 +11,7 @@ use super::state::{Journal, Payload};
 use crate::checkpoint::Retention;
 use crate::directory::{move_aside, names};
 use crate::error::Result;
-use crate::sys::{Access, Directory, Outcome};
+use crate::sys::{Access, Directory, Failure, Outcome};
 
 /// How much of a record is in memory while it is written again.
 const MOST_AT_ONCE: u64 = 1 << 20;
@@ -60,7 +60,9 @@ impl Tail {
         };
         let good_records = tail.segments.iter().flat_map(|segment| &segment.records);
         let good_records = good_records.filter(|record| record.header.revision <= good);
-        tail.kept = good_records.map(|record| record.header.kept).max().unwrap_or(0);
+        let kept_by_records = good_records.map(|record| record.header.kept).max().unwrap_or(0);
+        let given_up = tail.segments.iter().map(|segment| segment.header.kept).max().unwrap_or(0);
+        tail.kept = kept_by_records.max(given_up);
         let in_order = tail.segments.last().is_some_and(|it| it.closed == Some(good));
         if !in_order {
             // A reader may have seen the one that was being saved: its number is not given again.
@@ -80,6 +82,9 @@ impl Tail {
             settle(&tail.segments[s], r)?;
             // Nor may the name of its segment have been flushed.
             session.sync()?;
+        } else if given_up > kept_by_records {
+            // The flush of that may have failed, and before it nothing may be written over.
+            settle_header(&tail.segments[s])?;
         }
         if let (true, Payload::InMemory(data)) = (s + 1 == tail.segments.len(), payload) {
             tail.deltas.resume(&tail.segments[s], data);
@@ -107,11 +112,6 @@ impl Tail {
     pub(super) fn move_damaged_aside(&mut self, session: &Directory) -> Outcome<()> {
         while let Some(name) = self.damaged.last() {
             let place = move_aside(session, name, names::SEGMENT_ASIDE)?;
-            if let Err(failure) = session.sync() {
-                // A later flush may not make up for it: the next one is of a rename made anew.
-                let _ = session.rename_new(place.file_name().unwrap_or_default(), name);
-                return Err(failure);
-            }
             tracing::warn!(kept = %place.display(), "a segment of the journal is damaged");
             self.damaged.pop();
         }
@@ -121,7 +121,7 @@ impl Tail {
     /// The header of the segment that is written next.
     pub(super) fn next_use(&self) -> SegmentHeader {
         let sequence = self.next_sequence();
-        SegmentHeader { sequence, salt: number(), journal: self.journal }
+        SegmentHeader { sequence, salt: number(), journal: self.journal, kept: 0 }
     }
 
     pub(super) fn next_sequence(&self) -> u64 {
@@ -131,6 +131,24 @@ impl Tail {
     /// Gives up what this rule does not keep. Gives the oldest revision that it does.
     pub(super) fn give_up(&mut self, retention: Retention, now: SystemTime) -> u64 {
         self.window.shrink(retention, now).map_or(self.kept, |oldest| oldest.max(self.kept))
+    }
+
+    /// Gives up the revisions before this one, if it is not newer than the newest: the header of the segment
+    /// that holds that one says so. Nothing is allocated, for the disk may be full.
+    pub(super) fn give_up_before(&mut self, revision: u64) -> Result<()> {
+        let newest = self.segments.iter_mut().rfind(|it| it.newest_revision() >= revision);
+        let Some(segment) = newest.filter(|_| revision > self.kept) else { return Ok(()) };
+        let before = std::mem::replace(&mut segment.header.kept, revision);
+        if let Err(failure) = write_header(segment) {
+            // A part of it may be there. It must not be seen if it was not done.
+            segment.header.kept = before;
+            return Err(match write_header(segment) {
+                Ok(()) => failure.into(),
+                Err(_) => failure.indeterminate(),
+            });
+        }
+        self.kept = revision;
+        segment.file.sync().map_err(Failure::indeterminate)
     }
 
     /// The segments that hold nothing which is kept. Records that last say so: else a power cut in the
@@ -174,6 +192,14 @@ fn settle(segment: &Segment, r: usize) -> Outcome<()> {
         segment.file.write_all_at(&[&bytes], record.at + done)?;
         done += len;
     }
-    segment.file.write_all_at(&[&segment.header.encode()], 0)?;
+    settle_header(segment)
+}
+
+fn settle_header(segment: &Segment) -> Outcome<()> {
+    write_header(segment)?;
     segment.file.sync()
+}
+
+fn write_header(segment: &Segment) -> Outcome<()> {
+    segment.file.write_all_at(&[&segment.header.encode()], 0)
 }

@@ -1,11 +1,12 @@
 //! `session.next`: PlainBox's lock, and what is left of it when its holder dies.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::names;
 use crate::backend::{Unlocked, WriterState};
-use crate::directory::move_aside;
+use crate::directory::{move_aside, rename_aside};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Disk, Metadata, Outcome, found};
@@ -73,7 +74,12 @@ pub(in crate::directory) fn clear(
     if is_foreign && !is_stale(session, &next, disk)? {
         return Err(locked(session, id, &next, disk));
     }
-    if let Unlocked::MovedAside(place) = move_away(session, id, &next, is_foreign, disk)? {
+    let aside = |session: &Directory, from: &str, name: &str| {
+        let place = session.path().join(rename_aside(session, from, name)?);
+        // Not undone where that fails: it would be changed by that, and no longer be stale.
+        session.sync().map(|()| place)
+    };
+    if let Unlocked::MovedAside(place) = move_away(session, id, &next, is_foreign, disk, aside)? {
         tracing::warn!(kept = %place.display(), "PlainBox left a save unfinished");
     }
     Ok(())
@@ -90,7 +96,7 @@ pub(in crate::directory) fn clear_by_hand(
     if is_foreign && disk.is_open_anywhere(&next) == Some(true) {
         return Err(locked(session, id, &next, disk));
     }
-    move_away(session, id, &next, is_foreign, disk)
+    move_away(session, id, &next, is_foreign, disk, move_aside)
 }
 
 /// Clears the `session.next` that was looked at, and no other: while we looked, a PlainBox may have
@@ -101,6 +107,7 @@ fn move_away(
     seen: &Metadata,
     is_foreign: bool,
     disk: &dyn Disk,
+    aside: impl Fn(&Directory, &str, &str) -> Outcome<PathBuf>,
 ) -> Result<Unlocked> {
     match session.metadata(names::PLAINBOX_LOCK)? {
         None => return Ok(Unlocked::Nothing),
@@ -112,7 +119,7 @@ fn move_away(
         found(session.remove_file(names::PLAINBOX_LOCK))?;
         return Ok(Unlocked::Nothing);
     }
-    match found(move_aside(session, names::PLAINBOX_LOCK, names::LOCK_ASIDE))? {
+    match found(aside(session, names::PLAINBOX_LOCK, names::LOCK_ASIDE))? {
         Some(place) => Ok(Unlocked::MovedAside(place)),
         None => Ok(Unlocked::Nothing),
     }

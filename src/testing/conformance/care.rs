@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Subject, assert_error, change_last_of_all, create, ids};
-use crate::{Error, PruneOptions, Pruned, SaveOptions, Spared};
+use crate::{Error, PruneOptions, Pruned, Retention, SaveOptions, Spared};
 
 pub(super) fn sound_is_verified(repository: &Subject) {
     let session = create(repository, "job");
@@ -95,4 +95,69 @@ pub(super) fn prune_spares(repository: &Subject) {
     }
     writer.save(b"goes on").unwrap();
     assert_eq!(repository.list().unwrap().sessions.len(), 2);
+}
+
+pub(super) fn prune_revisions(repository: &Subject) {
+    let session = create(repository, "job");
+    let dry = |options: PruneOptions| {
+        let pruned = session.prune(&options.dry_run()).unwrap();
+        pruned.gone.iter().map(|it| it.info.revision.number().unwrap_or(0)).collect::<Vec<_>>()
+    };
+    let new = PruneOptions::new;
+    assert!(dry(new().keep(0)).is_empty(), "nothing was saved");
+    if !repository.capabilities.history {
+        session.save(b"only").unwrap();
+        assert!(dry(new().keep(0)).is_empty());
+        return;
+    }
+    // More than any of them keeps in one place.
+    let data = |n: u64| [n.to_le_bytes().repeat(20_000), vec![n as u8]].concat();
+    for n in 1..=8 {
+        let label = SaveOptions::new().label("even", (n % 2 == 0).to_string());
+        session.save_with(&data(n), &label.keep(Retention::All)).unwrap();
+    }
+    assert!(dry(new()).is_empty(), "nothing goes without a criterion");
+    assert_eq!(dry(new().keep(6)), [2, 1]);
+    assert_eq!(dry(new().keep(0)), [7, 6, 5, 4, 3, 2, 1], "but never the newest");
+    assert_eq!(dry(new().older_than(Duration::ZERO)).len(), 7);
+    assert!(dry(new().older_than(Duration::from_secs(3600))).is_empty());
+    assert!(dry(new().larger_than(1 << 30)).is_empty());
+    assert_eq!(dry(new().larger_than(1)).len(), 7);
+    let history = session.history().unwrap().revisions;
+    assert_eq!(dry(new().total(history[0].stored + history[1].stored)), [6, 5, 4, 3, 2, 1]);
+    let label = |value: &str| new().label("even", Some(value.to_owned()));
+    assert_eq!(dry(label("false")), [1], "an older one stays in the way of the others");
+    assert!(dry(label("true")).is_empty());
+
+    let mut writer = session.writer().unwrap();
+    assert_error!(session.prune(&new().keep(2)), Error::Busy { .. });
+    assert_error!(session.prune(&new().keep(2).dry_run()), Error::Busy { .. });
+    writer.save_with(&data(9), &SaveOptions::new().keep(Retention::All)).unwrap();
+    drop(writer);
+    assert_eq!(session.history().unwrap().revisions.len(), 9);
+
+    let would = session.prune(&new().keep(3).dry_run()).unwrap().usage;
+    let before = session.would_remove().unwrap();
+    let pruned = session.prune(&new().keep(3)).unwrap();
+    assert!(pruned.remains.is_empty() && pruned.gone.len() == 6, "{pruned:?}");
+    let given_back = before.bytes - session.would_remove().unwrap().bytes;
+    assert_eq!(pruned.usage.bytes, given_back);
+    // How an object store describes them is seen when it is written anew.
+    assert!((given_back - 4096..=given_back).contains(&would.bytes), "{would:?}, {given_back}");
+    assert!(given_back > data(1).len() as u64, "{given_back}");
+    let numbers = || {
+        let history = session.history().unwrap();
+        assert!(history.damaged.is_empty(), "{history:?}");
+        history.revisions.iter().filter_map(|it| it.info.revision.number()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(), [9, 8, 7]);
+    assert_error!(session.load_revision(pruned.gone[0].info.revision), Error::NoRevision { .. });
+    assert!(!session.verify().unwrap().is_damaged());
+    assert_eq!(session.prune(&new().keep(3)).unwrap().gone.len(), 0);
+    assert_eq!(session.prune(&new().keep(1)).unwrap().gone.len(), 2);
+    // It goes on as it was.
+    assert_eq!(session.load().unwrap().data, data(9));
+    let next = SaveOptions::new().keep(Retention::All);
+    assert_eq!(session.save_with(&data(10), &next).unwrap().revision.number(), Some(10));
+    assert_eq!(numbers(), [10, 9]);
 }

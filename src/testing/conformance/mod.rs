@@ -57,6 +57,7 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("what is sound is found to be sound", care::sound_is_verified),
         ("pruning takes what meets every criterion", care::prune_by_rules),
         ("pruning spares who is needed", care::prune_spares),
+        ("older revisions are given up by a rule", care::prune_revisions),
         ("the last session is the one made so", last::last_is_the_one_made_so),
         ("the last session is replaced with the first save", last::last_is_replaced),
         ("only the old session is replaced", last::only_the_old_one_is_replaced),

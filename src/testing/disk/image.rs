@@ -95,7 +95,7 @@ impl Clone for Bytes {
 }
 
 impl Bytes {
-    fn digest(&self) -> u64 {
+    pub(super) fn digest(&self) -> u64 {
         *self.digest.get_or_init(|| XxHash3_64::oneshot_with_seed(self.size as u64, &self.data))
     }
 

@@ -1,7 +1,7 @@
 //! What a test puts on a simulated disk by other hands than Pitstop's, and what it finds there.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::image::Content;
 use super::{SimulatedDisk, split};
@@ -77,6 +77,34 @@ impl SimulatedDisk {
             Content::File(bytes) => Some(bytes.data.clone()),
             _ => None,
         }
+    }
+
+    /// Gives what has a name in a directory another one there.
+    pub(crate) fn rename(&self, path: impl AsRef<Path>, to: &str) {
+        let (parent, name) = split(path.as_ref());
+        let mut state = self.state();
+        let parent = state.find(parent).expect("there is a directory");
+        let key = state.entry(parent, name).expect("there is such a name");
+        state.rename_in(parent, vec![(name.to_owned(), None), (to.into(), Some(key))]);
+    }
+
+    /// The files below a directory, each with a number for its content.
+    pub(crate) fn files(&self, path: impl AsRef<Path>) -> Vec<(PathBuf, u64)> {
+        let mut files = Vec::new();
+        let mut directories = vec![path.as_ref().to_owned()];
+        let state = self.state();
+        while let Some(directory) = directories.pop() {
+            let Ok(key) = state.find(&directory) else { continue };
+            let Content::Directory(entries) = &state.nodes[key].live else { continue };
+            for (name, key) in entries.iter() {
+                match &state.nodes[*key].live {
+                    Content::File(bytes) => files.push((directory.join(name), bytes.digest())),
+                    Content::Directory(_) => directories.push(directory.join(name)),
+                    Content::Link(_) => (),
+                }
+            }
+        }
+        files
     }
 
     /// The names in a directory; none if there is no directory.

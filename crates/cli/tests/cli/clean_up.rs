@@ -120,3 +120,53 @@ fn the_trash_is_listed_and_emptied() {
     it.run(["trash", "empty"]).code(0);
     it.run(["trash", "list"]).code(0).says("the trash is empty");
 }
+
+#[test]
+fn revisions_are_pruned_by_a_rule() {
+    let it = Environment::new();
+    let payload = |n: u8| [vec![n; 700_000], n.to_le_bytes().repeat(9)].concat();
+    for n in 1..=5 {
+        let label = format!("step={n}");
+        it.feed(&payload(n), ["save", "-qc", "--keep", "all", "-l", &label, "job"]).code(0);
+    }
+    it.feed(b"1", ["save", "-qc", "--format", "plain", "old"]).code(0);
+    let ended = it.run(["prune", "--keep", "2", "job"]).code(2);
+    assert!(ended.err.contains("--revisions removes older revisions of those named"), "{ended}");
+    it.run(["prune", "--revisions", "job"]).code(2);
+    it.run(["prune", "--revisions", "--keep", "2"])
+        .code(2)
+        .says("error: of which sessions are revisions to go?\nhint: name them, or say --all");
+    let rule = ["prune", "--revisions", "--keep", "2"];
+    let ended = it.run(rule.iter().chain(&["job", "--dry-run"])).code(0).prints("");
+    let would =
+        ended.err.strip_prefix("would remove 3 revisions of job (1 to 3), which gives back ");
+    let would = would.expect("what goes is told").to_owned();
+    assert_eq!(
+        it.run(["history", "--json", "job"]).json()["revisions"].as_array().unwrap().len(),
+        5
+    );
+
+    // A live writer is told of, and nothing else is kept from going.
+    let writer = it.repository().get("job").unwrap().writer().unwrap();
+    it.run(rule.iter().chain(&["job"])).code(4);
+    let ended = it.run(rule.iter().chain(&["--all"])).code(0);
+    let spared =
+        "job stays as it is: somebody writes it\nremoved 0 revisions, which gives back 0 B\n";
+    assert_eq!(ended.err, spared);
+    drop(writer);
+
+    let before = it.shell("du -s --block-size=1 sessions/job.session").out;
+    let ended = it.run(rule.iter().chain(&["job"])).code(0);
+    assert_eq!(ended.err, format!("removed 3 revisions of job (1 to 3), which gives back {would}"));
+    let bytes = |du: &str| du.split_whitespace().next().unwrap().parse::<u64>().unwrap();
+    let after = it.shell("du -s --block-size=1 sessions/job.session").out;
+    assert!(bytes(&before) - bytes(&after) >= 1_400_000, "{before}{after}");
+    it.run(["load", "--revision", "3", "job"]).code(3);
+    assert_eq!(it.run(["load", "job"]).code(0).out.len(), payload(5).len());
+    it.run(["verify", "job"]).code(0);
+    let json = it.run(rule.iter().chain(&["--json", "job", "old"])).code(0).json();
+    let nothing =
+        |id: &str| serde_json::json!({ "id": id, "revisions": [], "files": 0, "size": 0 });
+    assert_eq!(json["sessions"], serde_json::json!([nothing("job"), nothing("old")]));
+    it.run(rule.iter().chain(&["none"])).code(3);
+}

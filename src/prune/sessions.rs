@@ -1,96 +1,8 @@
-//! Removing the sessions that a rule picks.
-
-use std::time::{Duration, SystemTime};
-
+use super::{Criteria, PruneOptions};
 use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::listing::ListOptions;
 use crate::repository::Repository;
-
-/// Which sessions go: those that meet every criterion. With no criterion, none does.
-///
-/// Never those that somebody writes, nor the last session, nor one that cannot be read.
-///
-/// ```
-/// # use pitstop::{MemoryBackend, PruneOptions, Repository};
-/// # fn main() -> Result<(), pitstop::Error> {
-/// # let repository = Repository::with_backend(MemoryBackend::new());
-/// # for id in ["one", "two", "three"] { repository.get_or_create(id)?.save(b"")?; }
-/// let pruned = repository.prune(&PruneOptions::new().keep(2))?;
-/// assert_eq!((pruned.gone.len(), repository.list()?.sessions.len()), (1, 2));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct PruneOptions {
-    keep: Option<usize>,
-    older_than: Option<Duration>,
-    larger_than: Option<u64>,
-    total: Option<u64>,
-    listing: ListOptions,
-    permanently: bool,
-    dry_run: bool,
-}
-
-impl PruneOptions {
-    /// No criterion: nothing goes.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// All but the newest so many, of those with the [labels](Self::label) asked for.
-    pub fn keep(mut self, count: usize) -> Self {
-        self.keep = Some(count);
-        self
-    }
-
-    /// Those that did not change for so long: were not saved, or else made.
-    pub fn older_than(mut self, age: Duration) -> Self {
-        self.older_than = Some(age);
-        self
-    }
-
-    /// Those that take more than so many bytes, with all their files.
-    pub fn larger_than(mut self, bytes: u64) -> Self {
-        self.larger_than = Some(bytes);
-        self
-    }
-
-    /// The oldest, until those with the [labels](Self::label) asked for take no more than so many bytes.
-    pub fn total(mut self, bytes: u64) -> Self {
-        self.total = Some(bytes);
-        self
-    }
-
-    /// Those whose newest checkpoint has this label, of this value if one is given.
-    pub fn label(mut self, name: impl Into<String>, value: Option<String>) -> Self {
-        self.listing = self.listing.label(name, value);
-        self
-    }
-
-    /// Delete them at once instead of putting them into the trash: nothing brings them back.
-    pub fn permanently(mut self) -> Self {
-        self.permanently = true;
-        self
-    }
-
-    /// Only say what would go.
-    pub fn dry_run(mut self) -> Self {
-        self.dry_run = true;
-        self
-    }
-
-    /// Whether there is a criterion.
-    pub fn has_criterion(&self) -> bool {
-        let Self { keep, older_than, larger_than, total, listing, .. } = self;
-        keep.is_some()
-            || older_than.is_some()
-            || larger_than.is_some()
-            || total.is_some()
-            || listing.has_labels()
-    }
-}
 
 /// What went, or would.
 #[derive(Debug, Default)]
@@ -139,8 +51,9 @@ pub enum Spared {
 }
 
 impl Repository {
-    /// Removes the sessions that meet every criterion, and [sweeps](Self::sweep) what killed processes
-    /// left. They go to the [trash](Self::trash) unless they are to be deleted at once.
+    /// Removes the sessions that meet every criterion, and [sweeps](Self::sweep) what killed processes left.
+    /// Never one that somebody writes, nor the last session, nor one that cannot be read. They go to the
+    /// [trash](Self::trash) unless they are to be deleted at once.
     ///
     /// # Durability
     /// Each goes as by [`Session::trash`](crate::Session::trash). After a crash some are gone.
@@ -189,7 +102,7 @@ impl Repository {
         let listing = self.list_with(&options.listing)?;
         pruned.problems = listing.problems;
         let needs_usage = options.larger_than.is_some() || options.total.is_some();
-        let (now, mut count, mut bytes) = (SystemTime::now(), 0, 0);
+        let mut criteria = Criteria::new(options);
         let mut chosen = Vec::new();
         for summary in listing.sessions {
             let usage = match needs_usage.then(|| self.backend.usage(&summary.id)).transpose() {
@@ -201,15 +114,7 @@ impl Repository {
                     continue;
                 }
             };
-            count += 1;
-            let takes = usage.map_or(0, |it| it.bytes);
-            bytes += takes;
-            let age = now.duration_since(summary.changed).unwrap_or_default();
-            let goes = options.keep.is_none_or(|keep| count > keep)
-                && options.older_than.is_none_or(|least| age >= least)
-                && options.larger_than.is_none_or(|most| takes > most)
-                && options.total.is_none_or(|most| bytes > most);
-            if goes {
+            if criteria.pick(summary.changed, usage.map_or(0, |it| it.bytes)) {
                 chosen.push((summary, usage));
             }
         }

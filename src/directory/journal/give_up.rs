@@ -1,0 +1,47 @@
+//! Giving up older revisions before a save does, and the space that they took.
+
+use super::state::Journal;
+use super::tail::Tail;
+use crate::backend::GivenUp;
+use crate::checkpoint::Revision;
+use crate::directory::usage;
+use crate::error::Result;
+use crate::sys::{Access, Directory, found};
+
+/// Gives up the revisions before this one, and deletes the segments that hold nothing else. The caller is
+/// the writer.
+pub(in crate::directory) fn give_up(session: &Directory, before: Revision) -> Result<GivenUp> {
+    let mut tail = Tail::open(session)?;
+    tail.give_up_before(before.number().unwrap_or(0))?;
+    let mut given_up = GivenUp::default();
+    let newest = tail.segments.iter().rposition(|it| it.newest().is_some()).unwrap_or(0);
+    for n in tail.free().into_iter().filter(|n| *n < newest) {
+        let segment = &tail.segments[n];
+        let deleted = segment.file.metadata().and_then(|file| {
+            found(session.remove_file(&segment.name))?;
+            Ok(usage::of(&file))
+        });
+        match deleted {
+            Ok(usage) => given_up.usage += usage,
+            Err(failure) => given_up.remains.push(failure.into()),
+        }
+    }
+    Ok(given_up)
+}
+
+/// What [`give_up`] would delete.
+pub(in crate::directory) fn would_give_up(
+    session: &Directory,
+    before: Revision,
+) -> Result<GivenUp> {
+    let journal = Journal::open(session, Access::Read)?;
+    let kept = before.number().unwrap_or(0).max(journal.oldest_kept());
+    let mut given_up = GivenUp::default();
+    let newest = journal.segments.iter().rposition(|it| it.newest().is_some()).unwrap_or(0);
+    for segment in &journal.segments[..newest] {
+        if segment.newest_revision() < kept {
+            given_up.usage += usage::of(&segment.file.metadata()?);
+        }
+    }
+    Ok(given_up)
+}
