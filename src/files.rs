@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::checkpoint::Digester;
 use crate::error::{Error, Result};
-use crate::sys::{Access, Directory, File, Kind, found};
+use crate::sys::{Access, Directory, File, Kind, Metadata, found};
 
 /// A file that is being put into a directory. It gets its name when it is whole.
 const INCOMING: &str = ".pitstop-incoming";
@@ -125,12 +125,12 @@ impl Files {
             Entry::File(file) => {
                 let metadata = file.metadata()?;
                 files += 1;
-                if receiver.holds(path, file, metadata.size)? {
+                if receiver.holds(path, file, &metadata)? {
                     more(metadata.size);
                     return Ok(());
                 }
                 let mut at = 0;
-                receiver.file(path, metadata.modified, &mut || {
+                receiver.file(path, metadata.modified, metadata.is_executable, &mut || {
                     let piece = piece(file, at, metadata.size)?;
                     at += piece.len() as u64;
                     more(piece.len() as u64);
@@ -195,7 +195,7 @@ fn walk(
     Ok(())
 }
 
-/// Puts files into a directory. Each is there whole or not at all, 0600 in 0700, and durable after
+/// Puts files into a directory. Each is there whole or not at all, 0600 or 0700 in 0700, and durable after
 /// [`finish`](Self::finish).
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -219,11 +219,16 @@ impl Receiver {
         &mut self,
         path: &Path,
         modified: SystemTime,
+        is_executable: bool,
         next: &mut dyn FnMut() -> Result<Vec<u8>>,
     ) -> Result<()> {
         let (parent, name) = self.parent(path)?;
         found(parent.remove_file(INCOMING))?;
-        let file = parent.open_file(INCOMING, Access::CreateNew)?;
+        let access = match is_executable {
+            true => Access::CreateNewExecutable,
+            false => Access::CreateNew,
+        };
+        let file = parent.open_file(INCOMING, access)?;
         fill(&file, modified, next).and_then(|()| Ok(parent.rename(INCOMING, name)?)).inspect_err(
             |_| {
                 let _ = parent.remove_file(INCOMING);
@@ -242,11 +247,13 @@ impl Receiver {
     }
 
     /// Whether there is the same file already, and durable.
-    fn holds(&mut self, path: &Path, file: &File, size: u64) -> Result<bool> {
+    fn holds(&mut self, path: &Path, file: &File, metadata: &Metadata) -> Result<bool> {
         let (parent, name) = self.parent(path)?;
-        if !parent.metadata(name)?.is_some_and(|it| it.kind == Kind::File && it.size == size) {
+        let is_like = |it: &Metadata| (it.kind, it.size, it.is_executable);
+        if parent.metadata(name)?.as_ref().map(is_like) != Some(is_like(metadata)) {
             return Ok(false);
         }
+        let size = metadata.size;
         let there = parent.open_file(name, Access::Read)?;
         let mut at = 0;
         while at < size {

@@ -90,6 +90,36 @@ fn a_session_may_be_in_a_directory_of_any_name() {
 }
 
 #[test]
+fn sessions_of_one_name_in_two_directories_do_not_meet() {
+    let (scratch, repository) = repository();
+    let place = scratch.path().join("sessions/job");
+    fs::create_dir_all(&place).unwrap();
+    let (one, other) =
+        (repository.get_or_create("job").unwrap(), Session::in_directory(&place).unwrap());
+    for session in [&one, &other] {
+        session.save(session.id().as_str().as_bytes()).unwrap();
+        session.trash().unwrap();
+    }
+    let mut trash = repository.trash().unwrap();
+    trash.sort_by(|a, b| a.id.cmp(&b.id));
+    let ids: Vec<_> = trash.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids, ["job", "job/"]);
+    for trashed in &trash {
+        repository.restore_from_trash(trashed, &trashed.id).unwrap();
+    }
+    for session in [&one, &other] {
+        assert_eq!(session.load().unwrap().data, session.id().as_str().as_bytes());
+    }
+    // What a removal of the one left, the other does not touch.
+    let left = scratch.path().join("sessions/.job.removed");
+    fs::create_dir(&left).unwrap();
+    other.remove().unwrap();
+    assert!(left.exists() && !place.exists());
+    one.remove().unwrap();
+    assert!(!left.exists());
+}
+
+#[test]
 fn what_is_made_in_a_directory_that_is_its_groups_is_its_groups_too() {
     let (_scratch, repository) = repository();
     let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777;

@@ -7,7 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 
-use super::{END, End, FILES, FILES_END, FilesDigest, HEAD, Head, checkpoint_name, damaged};
+use super::{
+    END, End, FILES, FILES_END, FilesDigest, HEAD, Head, OWNER_EXECUTES, checkpoint_name, damaged,
+};
 use crate::checkpoint::Revision;
 use crate::copy::{Outline, Progress, open, revisions};
 use crate::error::{Error, Result};
@@ -131,6 +133,9 @@ impl<W: Write, P: FnMut(&Progress)> Export<W, P> {
             piece: Vec::new(),
         };
         let mut header = header(EntryType::Regular, metadata.size, metadata.modified);
+        if metadata.is_executable {
+            header.set_mode(0o600 | OWNER_EXECUTES);
+        }
         self.archive.append_data(&mut header, name, pieces).map_err(failed)
     }
 

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use tar::{Archive, Entries, EntryType};
 
 use super::{
-    CHECKPOINTS, END, End, FILES, FILES_END, FilesDigest, FilesEnd, HEAD, Head, checked_path,
-    checkpoint_name, damaged,
+    CHECKPOINTS, END, End, FILES, FILES_END, FilesDigest, FilesEnd, HEAD, Head, OWNER_EXECUTES,
+    checked_path, checkpoint_name, damaged,
 };
 use crate::checkpoint::{CheckpointInfo, Digester};
 use crate::copy::{Copied, CopyOptions, Origin, get_or_create, receive_from};
@@ -168,7 +168,9 @@ impl<R: Read> Origin for Import<'_, R> {
                     let modified = Duration::from_secs(found.data.header().mtime().unwrap_or(0));
                     files += 1;
                     let modified = UNIX_EPOCH.checked_add(modified).unwrap_or(UNIX_EPOCH);
-                    receiver.file(&path, modified, &mut || {
+                    let is_executable =
+                        found.data.header().mode().unwrap_or(0) & OWNER_EXECUTES != 0;
+                    receiver.file(&path, modified, is_executable, &mut || {
                         let piece = piece(&mut found.data)?;
                         digest.add(&piece);
                         more(piece.len() as u64);

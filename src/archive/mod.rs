@@ -26,6 +26,8 @@ const FILES: &str = "files";
 const FILES_END: &str = "files.json";
 const CHECKPOINTS: &str = "checkpoints";
 const END: &str = "end.json";
+/// What is kept of a file's mode.
+const OWNER_EXECUTES: u32 = 0o100;
 /// The checkpoint of a session that keeps no numbers.
 const NEWEST: &str = "newest";
 

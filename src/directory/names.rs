@@ -59,9 +59,13 @@ pub(super) fn session(id: &SessionId) -> String {
     }
 }
 
-/// What names that are made of a session's begin with.
+/// What names that are made of a session's begin with. No session's name begins with a dot: one more says
+/// that what follows is the name of a directory.
 fn hidden(id: &SessionId) -> String {
-    format!(".{}", id.as_str().trim_end_matches('/'))
+    match id.as_str().strip_suffix('/') {
+        Some(directory) => format!("..{directory}"),
+        None => format!(".{id}"),
+    }
 }
 
 /// The session in a directory of this name, whatever that is.
@@ -99,7 +103,10 @@ pub(super) fn to_stamp(time: SystemTime) -> SystemTime {
 /// What has this hidden name in a repository, if it is one of ours.
 pub(super) fn of_hidden(name: &OsStr) -> Option<Hidden> {
     let name = name.to_str()?.strip_prefix('.')?;
-    let id = |id: &str| SessionId::new(id).ok();
+    let id = |name: &str| match name.strip_prefix('.') {
+        Some(directory) => in_directory(OsStr::new(directory)).ok(),
+        None => SessionId::new(name).ok(),
+    };
     if let Some((name, stamp)) = name.rsplit_once(TRASH)
         && let Ok(removed) = Timestamp::strptime(format!("{STAMP}%z"), format!("{stamp}+0000"))
     {
@@ -169,6 +176,13 @@ mod tests {
         assert_eq!(what(&removed(&id)), Some(Hidden::Removed));
         assert_eq!(what(&(removed(&id) + "-12")), Some(Hidden::Removed));
         assert_eq!(what(&new_last(&id)), Some(Hidden::NewLast));
+        // In a directory of another name than a session's.
+        let other = SessionId::of_directory("my.trash-1 job.removed");
+        let name = trashed(&other, when);
+        assert_eq!(name, "..my.trash-1 job.removed.trash-2026-11-23T15.55.01.120456");
+        assert_eq!(what(&name), Some(Hidden::Trashed(other.clone(), when)));
+        assert_ne!(removed(&other), removed(&id));
+        assert_ne!(new_last(&other), new_last(&id));
         let others = [
             "job.session",
             ".job",

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use super::Metadata;
@@ -24,6 +25,13 @@ pub(crate) fn current_owner() -> Owner {
     })
 }
 
+/// What this process is called in its records instead of after its program.
+static PROGRAM: OnceLock<String> = OnceLock::new();
+
+pub(crate) fn set_program(name: String) {
+    let _ = PROGRAM.set(name);
+}
+
 fn read_owner() -> Owner {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     Owner {
@@ -31,9 +39,13 @@ fn read_owner() -> Owner {
         boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
         pid: std::process::id(),
         start_time: start_time(&read("/proc/self/stat")).unwrap_or(0),
-        program: std::env::args_os()
-            .next()
-            .and_then(|path| Some(Path::new(&path).file_name()?.to_string_lossy().into_owned()))
+        program: PROGRAM
+            .get()
+            .cloned()
+            .or_else(|| {
+                let path = std::env::args_os().next()?;
+                Some(Path::new(&path).file_name()?.to_string_lossy().into_owned())
+            })
             .unwrap_or_else(|| read("/proc/self/comm").trim().to_owned()),
         since: 0,
     }

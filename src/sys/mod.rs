@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-pub(crate) use host::current_owner;
+pub(crate) use host::{current_owner, set_program};
 #[cfg(feature = "object-store")]
 pub(crate) use machine::{Machine, is_running};
 pub(crate) use os::Os;
@@ -103,6 +103,8 @@ pub(crate) enum Access {
     Create,
     /// Write; made so, and an error if it is there.
     CreateNew,
+    /// The same, and its owner may execute it.
+    CreateNewExecutable,
 }
 
 /// What something is.
@@ -149,6 +151,8 @@ pub(crate) struct Metadata {
     pub links: u64,
     /// The user whose it is.
     pub owner: u32,
+    /// Whether that user may execute it.
+    pub is_executable: bool,
 }
 
 impl Metadata {

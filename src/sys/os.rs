@@ -110,10 +110,15 @@ impl RawDirectory for OsDirectory {
                 Access::Read => OFlags::RDONLY,
                 Access::Write => OFlags::RDWR,
                 Access::Create => OFlags::RDWR | OFlags::CREATE,
-                Access::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+                Access::CreateNew | Access::CreateNewExecutable => {
+                    OFlags::RDWR | OFlags::CREATE | OFlags::EXCL
+                }
             };
-        let creates = matches!(access, Access::Create | Access::CreateNew);
+        let creates = !matches!(access, Access::Read | Access::Write);
         let mut mode = Mode::RUSR | Mode::WUSR;
+        if access == Access::CreateNewExecutable {
+            mode |= Mode::XUSR;
+        }
         if creates && self.is_shared()? {
             mode |= Mode::RGRP | Mode::WGRP;
         }
@@ -372,6 +377,7 @@ fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags) -> io::Result<Met
         mount: statx.stx_mnt_id,
         links: statx.stx_nlink.into(),
         owner: statx.stx_uid,
+        is_executable: Mode::from_raw_mode(statx.stx_mode.into()).contains(Mode::XUSR),
     })
 }
 

@@ -163,7 +163,9 @@ impl RawDirectory for HookedDirectory {
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
         let operation = match access {
             Access::Read | Access::Write => Operation::OpenFile,
-            Access::Create | Access::CreateNew => Operation::CreateFile,
+            Access::Create | Access::CreateNew | Access::CreateNewExecutable => {
+                Operation::CreateFile
+            }
         };
         let open = || self.inner.open_file(name, access);
         let inner = self.hook.value(operation, Some(name), open)?;

@@ -40,9 +40,9 @@ const EXAMPLES: &str = "\
 Examples:
   echo '{\"step\": 3}' | pitstop save --create nightly   save; make it if new
   pitstop load nightly > state.json                    get it back
-  pitstop run --create nightly -- ./import.sh          run what saves and resumes by itself
-  pitstop list                                         what is there, the newest first
-  pitstop status                                       what is running, what was interrupted
+  pitstop run --create nightly -- ./import.sh          run what saves by itself
+  pitstop list                                         what is there
+  pitstop status                                       what runs, what was killed
 ";
 
 /// Reads the command line. Prints help and ends the process where that was asked for or needed.
@@ -85,6 +85,10 @@ mod tests {
             super::commands::GROUPS.iter().flat_map(|(_, names)| *names).collect();
         for name in command.get_subcommands().map(clap::Command::get_name) {
             assert!(name == "help" || grouped.contains(&&name), "{name} is in no group");
+        }
+        for command in command.get_subcommands() {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(about.len() <= 65, "in a terminal of 80 columns this takes two lines: {about}");
         }
         command.debug_assert();
     }

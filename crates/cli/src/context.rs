@@ -129,7 +129,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// A word as a POSIX shell takes it.
-fn quoted(word: &str) -> Cow<'_, str> {
+pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_alphanumeric() || "-_./:@%+,=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return Cow::Borrowed(word);

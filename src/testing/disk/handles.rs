@@ -120,6 +120,7 @@ impl State {
             mount: node.mount,
             links: node.links,
             owner: 1000,
+            is_executable: false,
         }
     }
 
@@ -187,11 +188,13 @@ impl RawDirectory for Directory {
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
         self.0.call(|state, directory| {
             let key = match state.look_up(directory, name) {
-                Ok(_) if access == Access::CreateNew => return Err(error(Errno::EXIST)),
+                Ok(_) if matches!(access, Access::CreateNew | Access::CreateNewExecutable) => {
+                    return Err(error(Errno::EXIST));
+                }
                 Ok(key) => key,
                 Err(failure)
                     if failure.kind() == io::ErrorKind::NotFound
-                        && matches!(access, Access::Create | Access::CreateNew) =>
+                        && !matches!(access, Access::Read | Access::Write) =>
                 {
                     state.add(directory, name, Content::file())?
                 }

@@ -19,7 +19,7 @@ Examples:
   pitstop copy job --to . --as job-of-monday      under another name
 ";
 
-/// Copy sessions into another repository, with their history and their files
+/// Copy sessions into another repository, with history and files
 ///
 /// Revisions keep their numbers, times and labels, and everything is compared with what was copied. After
 /// an interruption, and when there is something new, the same command goes on where it ended. A

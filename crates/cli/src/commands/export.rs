@@ -20,7 +20,7 @@ Examples:
   pitstop export job | ssh host pitstop import   without a file
 ";
 
-/// Write a session into a single file, with its history and its files
+/// Write a session into a single file, with history and files
 ///
 /// It is a tar archive: `tar tf` lists what is in it, and `pitstop import` makes a session of it on any
 /// machine.
@@ -88,6 +88,7 @@ impl Failed {
         match self {
             Self::Write(error) | Self::Session(Error::Output { source: error }) => {
                 CommandError::io(format!("cannot write {to}"), error)
+                    .hint("only the output failed: see where it goes")
             }
             Self::Session(error) => hints::of_session(error, session, context),
         }

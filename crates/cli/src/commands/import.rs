@@ -19,7 +19,7 @@ Examples:
   ssh host pitstop export job | pitstop import
 ";
 
-/// Make a session of what `pitstop export` wrote, and go on from there
+/// Make a session of what `pitstop export` wrote
 ///
 /// Everything is checked on the way in; if anything is wrong with it, no session is left behind. A session
 /// of that name that stands where this one stood earlier is brought up to date; one that holds something

@@ -30,14 +30,12 @@ use crate::error::Outcome;
 
 /// The commands as help shows them, by the question that each answers.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("Keep state", &["save", "load", "create", "run"]),
+    ("Keep state", &["save", "load", "create", "run", "convert"]),
     ("What ran here, and what did it leave?", &["list", "show", "history"]),
     ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
-    (
-        "How do I go back, or go on elsewhere?",
-        &["restore", "fork", "copy", "export", "import", "convert"],
-    ),
-    ("What is damaged, and what can go?", &["verify", "remove", "prune", "trash"]),
+    ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy", "export", "import"]),
+    ("What is damaged?", &["verify"]),
+    ("What can go?", &["remove", "prune", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
 

@@ -3,16 +3,17 @@ use std::io;
 use std::process::Command;
 
 use clap::Args;
+use pitstop::Owner;
 
 use crate::child::{Signals, become_program};
-use crate::context::Context;
+use crate::context::{Context, quoted};
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input;
 use crate::values::NewFormat;
 
-/// Run a program that holds a session: only it and what it starts can save in it
+/// Run a program that alone can save in a session
 ///
-/// Inside, `pitstop save` and `pitstop load` need no name. The environment of the program holds
+/// It and what it starts can, and nobody else. Inside, `pitstop save` and `pitstop load` need no name. The environment of the program holds
 /// PITSTOP_SESSION, PITSTOP_REPOSITORY, on a local disk PITSTOP_SESSION_DIRECTORY for files of its own, and
 /// PITSTOP_RESUMES: 1 if there is a checkpoint to go on from, else empty.
 ///
@@ -54,6 +55,7 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
     };
     let signals = Signals::take()
         .map_err(|error| CommandError::io("cannot pass signals on", error).hint(NOT_RUN))?;
+    Owner::set_program(name_of(&args.command));
     let writer = session.writer()?.share()?;
     let resumes = session.status()?.summary.saved.is_some();
 
@@ -63,6 +65,18 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
     let code = signals.run(&mut command);
     code.map(Exit::Program)
         .map_err(|error| CommandError::io("cannot run a program", error).hint(NOT_RUN))
+}
+
+/// What `status` calls it: the command, as far as it fits into a line.
+fn name_of(command: &[OsString]) -> String {
+    const LONGEST: usize = 60;
+    let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+    let mut name: String = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    if let Some((at, _)) = name.char_indices().nth(LONGEST) {
+        name.truncate(at);
+        name.push('…');
+    }
+    name
 }
 
 /// Why the program could not be run.

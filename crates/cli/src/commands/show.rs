@@ -14,7 +14,7 @@ use crate::input::SessionArg;
 use crate::output::{self, Time, WriterJson};
 use crate::{hints, values};
 
-/// Show what is known of a session, and what is in its newest checkpoint
+/// Show what is known of a session, and what is in it
 ///
 /// A checkpoint that is text or JSON is printed, one that is a test run of PlainBox or Checkbox is
 /// summed up. Others are named by their kind: `pitstop load` gives their bytes.

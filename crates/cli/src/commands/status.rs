@@ -13,7 +13,7 @@ use crate::error::{Exit, Outcome};
 use crate::input;
 use crate::output::{self, WriterJson};
 
-/// Tell who is writing a session, or which sessions somebody writes
+/// Tell what is running, and what was interrupted
 #[derive(Args)]
 pub(crate) struct StatusArgs {
     /// The name of the session [default: all that somebody writes, or wrote when it was killed]

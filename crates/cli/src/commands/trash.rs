@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
-use pitstop::{Error, Repository, SessionId, Trashed, Usage};
+use pitstop::{Error, Repository, Trashed, Usage};
 use serde_json::{Value, json};
 
 use crate::args::JsonArg;
@@ -112,9 +112,9 @@ pub(super) fn total(usage: &Usage, count: usize) -> String {
 }
 
 fn restore(repository: &Repository, args: &RestoreArgs, context: &Context) -> Outcome {
-    let wanted = input::session_id(&args.session)?;
+    let wanted = args.session.to_string_lossy();
     let trash = repository.trash()?;
-    let Some(trashed) = trash.iter().find(|it| it.id == wanted) else {
+    let Some(trashed) = trash.iter().find(|it| it.id.as_str() == wanted) else {
         let line = context.command_line(&["trash", "list"]);
         let message = format!("there is no session '{wanted}' in the trash");
         return Err(CommandError::new(Exit::NotFound, message)
@@ -122,7 +122,7 @@ fn restore(repository: &Repository, args: &RestoreArgs, context: &Context) -> Ou
     };
     let id = match &args.name {
         Some(name) => input::session_id(name)?,
-        None => wanted,
+        None => trashed.id.clone(),
     };
     match repository.restore_from_trash(trashed, &id) {
         Err(error @ Error::AlreadyExists { .. }) => {
@@ -141,15 +141,15 @@ fn restore(repository: &Repository, args: &RestoreArgs, context: &Context) -> Ou
 }
 
 fn empty(repository: &Repository, args: &EmptyArgs, context: &Context) -> Outcome {
-    let names = args.sessions.iter().map(|name| input::session_id(name));
-    let names: Vec<SessionId> = names.collect::<Result<_, _>>()?;
     let now = SystemTime::now();
     let is_old = |it: &Trashed| {
         let age = now.duration_since(it.removed).unwrap_or_default();
         args.older_than.is_none_or(|least| age >= least)
     };
     let mut trash = repository.trash()?;
-    trash.retain(|it| is_old(it) && (names.is_empty() || names.contains(&it.id)));
+    let names = &args.sessions;
+    let is_named = |it: &Trashed| names.iter().any(|name| *name == it.id.as_str());
+    trash.retain(|it| is_old(it) && (names.is_empty() || is_named(it)));
     let (mut exit, mut gone) = (Exit::Ok, Vec::new());
     for trashed in &trash {
         if !args.dry_run {

@@ -10,7 +10,7 @@ use crate::context::{self, Context};
 use crate::error::{Exit, Outcome};
 use crate::{input, output};
 
-/// Read all that is kept, and say what is damaged and what can still be loaded
+/// Say what is damaged, and what can still be loaded
 ///
 /// Every revision is read and held against its checksum. A plain session has none: that it can be read
 /// is all that can be said. Nothing is changed, and nobody is disturbed. The exit code is 6 if
@@ -102,11 +102,29 @@ fn hint(damaged: &Verification, args: &VerifyArgs, context: &Context) {
         Some(_) if args.repair => {
             context.hint("what is lost stays listed until newer revisions take its place");
         }
-        Some(good) => {
+        Some(good) if needs_repair(damaged) => {
             let line = context.command_line(&["verify", "--repair", id]);
             context.hint(format_args!("revision {good} of '{id}' is good; `{line}`"));
         }
+        Some(_) => {
+            let newer = damaged.revisions.iter().take_while(|it| it.error.is_none()).count();
+            let line = ["prune", "--revisions", "--keep", &newer.to_string(), id];
+            context.hint(format_args!(
+                "the newest revision of '{id}' is good, and nothing has to be done; `{}` gives up what is lost, \
+                 and all that is older",
+                context.command_line(&line)
+            ));
+        }
     }
+}
+
+/// Whether the newest revision is lost, or something is in the way.
+fn needs_repair(damaged: &Verification) -> bool {
+    damaged.revisions.first().is_none_or(|it| it.error.is_some())
+        || damaged
+            .findings
+            .iter()
+            .any(|it| it.severity == Severity::Damage && it.revision.is_none())
 }
 
 fn as_json(session: &Verification) -> Value {

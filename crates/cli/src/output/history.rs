@@ -15,14 +15,17 @@ const DAMAGED: Style = AnsiColor::Red.on_default();
 const REVISION: usize = 8;
 const SAVED: usize = 13;
 const SIZE: usize = 8;
-/// What stands to the left of the labels.
-const LEFT: usize = REVISION + 2 + SAVED + 2 + SIZE + 2 + SIZE + 2;
+/// What stands to the left of the labels, and in a narrow terminal.
+const LEFT: usize = NARROW + SIZE + 2;
+const NARROW: usize = REVISION + 2 + SAVED + 2 + SIZE + 2;
 /// Below this labels are of no use, and the terminal may as well wrap the line.
 const NARROWEST: usize = 12;
 
 /// Those of `revisions`, and the damaged ones among them where they belong, newest first.
 pub(crate) fn history(revisions: &[&Kept], history: &History) -> String {
-    let labels = width().map(|width| width.saturating_sub(LEFT).max(NARROWEST));
+    let has_room = width().is_none_or(|width| width >= LEFT + NARROWEST);
+    let left = if has_room { LEFT } else { NARROW };
+    let labels = width().map(|width| width.saturating_sub(left).max(NARROWEST));
     let (header, bad) = match coloured() {
         true => (HEADER, DAMAGED),
         false => (Style::new(), Style::new()),
@@ -35,11 +38,15 @@ pub(crate) fn history(revisions: &[&Kept], history: &History) -> String {
     let now = SystemTime::now();
     let mut text = header.render().to_string();
     let _ = write!(text, "{:>REVISION$}  {:<SAVED$}", "REVISION", "SAVED");
-    let _ = writeln!(text, "  {:>SIZE$}  {:>SIZE$}  LABELS{header:#}", "SIZE", "STORED");
+    let _ = write!(text, "  {:>SIZE$}", "SIZE");
+    if has_room {
+        let _ = write!(text, "  {:>SIZE$}", "STORED");
+    }
+    let _ = writeln!(text, "  LABELS{header:#}");
     for (revision, kept) in rows {
         let number = revision.to_string();
         let _ = match kept {
-            Some(kept) => row(&mut text, &number, kept, now, labels),
+            Some(kept) => row(&mut text, &number, kept, now, has_room, labels),
             None => writeln!(text, "{number:>REVISION$}  {bad}damaged{bad:#}"),
         };
     }
@@ -51,11 +58,15 @@ fn row(
     number: &str,
     kept: &Kept,
     now: SystemTime,
+    has_room: bool,
     widest: Option<usize>,
 ) -> std::fmt::Result {
     let saved = relative(kept.info.saved, now).to_string();
     let (bytes, stored) = (size(kept.info.size).to_string(), size(kept.stored).to_string());
-    write!(text, "{number:>REVISION$}  {saved:<SAVED$}  {bytes:>SIZE$}  {stored:>SIZE$}  ")?;
+    write!(text, "{number:>REVISION$}  {saved:<SAVED$}  {bytes:>SIZE$}  ")?;
+    if has_room {
+        write!(text, "{stored:>SIZE$}  ")?;
+    }
     let labels = labels(&kept.info.labels);
     match widest {
         Some(widest) => pad(text, &labels, widest),

@@ -14,8 +14,9 @@ use crate::context::printable;
 pub(super) const HEADER: Style = Style::new().bold();
 const LIVE: Style = AnsiColor::Green.on_default();
 
-/// What stands to the right of the name: two spaces and each column.
-const RIGHT: usize = 2 + SAVED + 2 + SIZE + 2 + FORMAT;
+/// What stands to the right of the name: two spaces and each column; and what of it in a narrow terminal.
+const RIGHT: usize = SHORT + 2 + FORMAT;
+const SHORT: usize = 2 + SAVED + 2 + SIZE;
 const SAVED: usize = 13;
 const SIZE: usize = 8;
 const FORMAT: usize = 7;
@@ -28,14 +29,22 @@ const NAME_BESIDE_ABOUT: usize = 32;
 /// All sessions, one a line, with what is known of what each is about. There may be very many, so that it
 /// is one text and nothing in between.
 pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> String {
+    let state = if sessions.iter().any(|it| it.live) { STATE } else { 0 };
     let is_about = sessions.iter().any(|it| known_labels(it).is_some())
         || summaries.iter().any(Option::is_some);
-    let state = if sessions.iter().any(|it| it.live) { STATE } else { 0 };
+    let beside = |is_about| if is_about { 2 + NARROWEST } else { 0 };
+    let has_room = |(right, is_about): &(usize, bool)| {
+        width().is_none_or(|it| it >= NARROWEST + right + state + beside(*is_about))
+    };
+    let layouts = [(RIGHT, is_about), (SHORT, is_about), (RIGHT, false)];
+    let (right, is_about) = layouts.into_iter().find(has_room).unwrap_or((SHORT, false));
     let widest = sessions.iter().map(|it| columns(it.id.as_str())).max().unwrap_or(0);
     let most = if is_about { NAME_BESIDE_ABOUT } else { usize::MAX };
-    let fits = |width: usize| width.saturating_sub(RIGHT + state).clamp(NARROWEST, most);
+    let fits = |width: usize| {
+        width.saturating_sub(right + state + beside(is_about)).clamp(NARROWEST, most)
+    };
     let name = widest.max("SESSION".len()).min(width().map_or(usize::MAX, fits));
-    let left = width().map(|it| it.saturating_sub(name + RIGHT + state + 2).max(NARROWEST));
+    let left = width().map(|it| it.saturating_sub(name + right + state + 2).max(NARROWEST));
     let (header, live) = match coloured() {
         true => (HEADER, LIVE),
         false => (Style::new(), Style::new()),
@@ -46,10 +55,11 @@ pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> Strin
     let mut cell = String::new();
     text.push_str(&header.render().to_string());
     pad(&mut text, "SESSION", name);
-    let _ = write!(text, "  {:<SAVED$}  {:>SIZE$}  FORMAT", "SAVED", "SIZE");
+    let _ = write!(text, "  {:<SAVED$}  {:>SIZE$}", "SAVED", "SIZE");
+    let format = if right == RIGHT { "  FORMAT" } else { "" };
     let _ = match is_about {
-        true => writeln!(text, "{:1$}ABOUT{header:#}", "", FORMAT - "FORMAT".len() + state + 2),
-        false => writeln!(text, "{header:#}"),
+        true => writeln!(text, "{format:<0$}  ABOUT{header:#}", right - SHORT + state),
+        false => writeln!(text, "{format}{header:#}"),
     };
     for (n, session) in sessions.iter().enumerate() {
         pad(&mut text, session.id.as_str(), name);
@@ -68,13 +78,18 @@ pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> Strin
         };
         text.extend(std::iter::repeat_n(' ', 2 + SIZE.saturating_sub(cell.len())));
         text.push_str(&cell);
+        if right == RIGHT {
+            let _ = write!(text, "  {:<FORMAT$}", session.format);
+        }
         let _ = match session.live {
-            true => write!(text, "  {:<FORMAT$}  {live}live{live:#}", session.format),
-            false => write!(text, "  {:<FORMAT$}{:state$}", session.format, ""),
+            true => write!(text, "  {live}live{live:#}"),
+            false => write!(text, "{:state$}", ""),
         };
-        let about = about(session, summaries.get(n).and_then(Option::as_deref));
-        text.push_str("  ");
-        pad(&mut text, &about, left.unwrap_or_else(|| columns(&about)));
+        if is_about {
+            let about = about(session, summaries.get(n).and_then(Option::as_deref));
+            text.push_str("  ");
+            pad(&mut text, &about, left.unwrap_or_else(|| columns(&about)));
+        }
         text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }

@@ -47,6 +47,24 @@ fn damage_is_told_and_repaired() {
 }
 
 #[test]
+fn a_loss_that_is_over_needs_no_repair() {
+    let it = Environment::new();
+    for letter in [b'a', b'b', b'c'] {
+        it.feed(&[letter; 5000], ["save", "-qc", "job"]).code(0);
+    }
+    let mut bytes = fs::read(segment(&it, "job")).unwrap();
+    let at = bytes.windows(100).position(|it| it == [b'a'; 100]).unwrap();
+    bytes[at] ^= 1;
+    fs::write(segment(&it, "job"), bytes).unwrap();
+    it.run(["verify", "job"]).code(6).says(
+        "hint: the newest revision of 'job' is good, and nothing has to be done; \
+         `pitstop prune --revisions --keep 2 job` gives up what is lost, and all that is older",
+    );
+    it.run(["prune", "--revisions", "--keep", "2", "job"]).code(0);
+    it.run(["verify", "job"]).code(0).prints("job: ok: 2 revisions\n");
+}
+
+#[test]
 fn what_lies_beside_the_sessions_is_told() {
     let it = Environment::new();
     it.run(["create", "job"]).code(0);

@@ -150,24 +150,32 @@ fn a_whole_repository_is_copied() {
 fn a_session_goes_on_on_another_machine() {
     let it = three_steps();
     fs::write(it.location().join("job.session/log"), "log").unwrap();
+    it.shell("cd sessions/job.session && echo : > go && chmod 755 go && chmod 644 log").code(0);
     it.run(["export", "job", "-o", "job.tar"])
         .code(0)
         .prints("")
-        .says("wrote 3 revisions and 1 file of job to job.tar");
+        .says("wrote 3 revisions and 2 files of job to job.tar");
     let listed = it.shell("tar tf job.tar").code(0).out;
     assert!(listed.contains("files/log\n") && listed.ends_with("checkpoints/3\nend.json\n"));
     it.run(["import", "-r", "there", "job.tar"])
         .code(0)
-        .says("imported 3 revisions and 1 file of job into $DIR/there");
+        .says("imported 3 revisions and 2 files of job into $DIR/there");
     it.run(["load", "-r", "there", "job"]).code(0).prints("3");
     assert_eq!(fs::read(it.path().join("there/job.session/log")).unwrap(), b"log");
+    // Its owner may execute what they could before, and nobody else may do anything.
+    it.run(["copy", "-q", "job", "--to", "elsewhere"]).code(0);
+    it.run(["fork", "-q", "job", "--as", "forked"]).code(0);
+    for place in ["there/job", "elsewhere/job", "sessions/forked"] {
+        let modes = it.shell(&format!("cd {place}.session && stat -c %a go log")).out;
+        assert_eq!(modes, "700\n600\n", "{place}");
+    }
     it.run(["history", "-r", "there", "job", "--label", "step=1"]).code(0);
     // Through a pipe, and under another name.
     it.shell("\"$P\" export -q job | \"$P\" import -r there --as other")
         .code(0)
-        .says("imported 3 revisions and 1 file of other into $DIR/there");
+        .says("imported 3 revisions and 2 files of other into $DIR/there");
     let json = it.run(["export", "--json", "job", "-o", "again.tar"]).code(0).json();
-    assert_eq!((&json["revisions"], &json["files"]), (&3.into(), &1.into()));
+    assert_eq!((&json["revisions"], &json["files"]), (&3.into(), &2.into()));
     it.run(["export", "--json", "job"]).code(2);
     it.feed(b"its own", ["save", "-q", "-r", "there", "job"]).code(0);
     it.run(["import", "-r", "there", "job.tar"]).code(5);
@@ -186,7 +194,8 @@ fn a_session_goes_on_on_another_machine() {
     it.run(["export", "none", "-o", "job.tar"]).code(3);
     it.run(["export", "job", "-o", "/dev/full"]).code(1).says(
         "error: cannot write /dev/full
-         cause: No space left on device (os error 28)",
+         cause: No space left on device (os error 28)
+         hint: only the output failed: see where it goes",
     );
     assert_eq!(fs::read(it.path().join("job.tar")).unwrap(), before);
 }

@@ -118,6 +118,11 @@ fn a_listing_fits_the_terminal_and_is_coloured_where_that_is_wanted() {
     let plain = on_terminal(&it, "NO_COLOR=1 \"$P\" list").unwrap().code(0).out;
     assert!(plain.contains("  ABOUT\r\n") && plain.contains("  text=xx"), "{plain}");
     assert!(plain.contains("\njob  ") && plain.contains("x…\r\n"), "{plain}");
+    assert!(plain.lines().all(|line| line.chars().count() <= 60), "{plain}");
+    let narrow = on_terminal(&it, "stty cols 50; NO_COLOR=1 \"$P\" list; \"$P\" history job");
+    let narrow = narrow.unwrap().code(0).out;
+    assert!(!narrow.contains("ABOUT") && narrow.contains("  text=xx"), "{narrow}");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 50), "{narrow}");
     // Whoever is no terminal gets the whole name.
     assert!(it.run(["list"]).out.contains(&long));
 }
@@ -129,7 +134,7 @@ fn help_names_every_command_and_exit_code() {
     for word in ["create", "completions", "Examples:", "Exit codes:", "  6  "] {
         assert!(help.contains(word), "{word}: {help}");
     }
-    assert!(it.run(["-h"]).code(0).out.lines().count() <= 52);
+    assert!(it.run(["-h"]).code(0).out.lines().count() <= 54);
     for shell in ["bash", "zsh", "fish"] {
         assert!(it.run(["completions", shell]).code(0).out.contains("pitstop"));
     }

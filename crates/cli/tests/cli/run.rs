@@ -77,7 +77,9 @@ fn nobody_else_saves_meanwhile() {
     assert_eq!(running.line(), "saved\n");
     it.feed(b"out", ["save", "job"]).code(4);
     it.run(["remove", "job"]).code(4);
-    assert!(it.run(["status", "job"]).out.starts_with("job: live: pitstop (pid "));
+    let told = it.run(["status", "job"]).out;
+    let program = "job: live: sh -c 'echo in | $P save && echo saved; exec sleep 60' (pid ";
+    assert!(told.starts_with(program), "{told}");
     running.signal(Signal::TERM);
     assert_eq!(running.end().1, Some(128 + 15));
     it.run(["load", "job"]).prints("in\n");

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::values::{self, LabelFilter};
 
-/// Remove what is no longer needed, by a rule: sessions, or older revisions of them
+/// Remove sessions, or older revisions of them, by a rule
 ///
 /// What goes meets every criterion given, of which there must be one.
 ///
@@ -31,8 +31,8 @@ Examples:
   pitstop prune --keep 20 --dry-run              see what would go
   pitstop prune --older-than 30d                 what was not saved for 30 days
   pitstop prune --older-than 4h --label kind=test
-  pitstop prune --total 10GB --permanently       delete the oldest until 10 GB are left
-  pitstop prune --revisions --keep 4 nightly     of one session, all but the newest 4 revisions
+  pitstop prune --total 10GB --permanently       delete all but 10 GB
+  pitstop prune --revisions --keep 4 nightly     all but the newest 4 revisions
   pitstop prune --revisions --older-than 7d --all --dry-run")]
 pub(crate) struct PruneArgs {
     /// The sessions of which revisions go, with --revisions
