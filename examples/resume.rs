@@ -25,7 +25,11 @@ struct State {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+pub fn start(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    match *arguments {
         [] => run(None),
         ["--kill-at", step] => run(Some(step.parse()?)),
         ["--move-to", repository] => move_to(repository),

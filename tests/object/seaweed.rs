@@ -138,20 +138,29 @@ fn a_killed_seaweedfs_loses_nothing_that_was_acknowledged() {
     }
 }
 
-/// `examples/resume`, killed in a local repository, killed again in the store, and finished there.
+#[allow(dead_code)]
+#[path = "../../examples/resume.rs"]
+mod resume;
+
+/// Set in a process that is to be the job: to its arguments.
+const JOB: &str = "PITSTOP_TEST_JOB";
+
+#[test]
+fn the_job_that_moves() {
+    if let Ok(arguments) = std::env::var(JOB) {
+        resume::start(&arguments.split_whitespace().collect::<Vec<_>>()).unwrap();
+    }
+}
+
+/// `examples/resume.rs`, killed in a local repository, killed again in the store, and finished there.
 fn a_job_moves_there_and_is_finished_by_another_process(server: &Server) {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--package=pitstop", "--example=resume"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
-    assert!(built.unwrap().success());
-    let mut program = std::env::current_exe().unwrap();
-    program.pop();
-    program.pop();
     let local = tempfile::tempdir().unwrap();
-    let run = |repository: &str, words: &[&str]| -> Output {
-        let mut job = Command::new(program.join("examples/resume"));
-        job.args(words).envs(server.environment()).env("PITSTOP_REPOSITORY", repository);
+    let run = |repository: &str, arguments: &str| -> Output {
+        let mut job = Command::new(std::env::current_exe().unwrap());
+        job.args(["--exact", "object::seaweed::the_job_that_moves", "--nocapture"])
+            .env(JOB, arguments)
+            .env("PITSTOP_REPOSITORY", repository)
+            .envs(server.environment());
         job.output().unwrap()
     };
     let says = |output: &Output, what: &str| {
@@ -159,13 +168,13 @@ fn a_job_moves_there_and_is_finished_by_another_process(server: &Server) {
         assert!(said.contains(what), "{said} {}", String::from_utf8_lossy(&output.stderr));
     };
     let (local, store) = (local.path().to_str().unwrap(), "s3://pitstop/fleet");
-    let killed = run(local, &["--kill-at", "30"]);
+    let killed = run(local, "--kill-at 30");
     assert_eq!(killed.status.signal(), Some(9));
-    says(&run(local, &["--move-to", store]), "revisions to s3://pitstop/fleet");
-    let killed = run(store, &["--kill-at", "60"]);
+    says(&run(local, &format!("--move-to {store}")), "revisions to s3://pitstop/fleet");
+    let killed = run(store, "--kill-at 60");
     assert_eq!(killed.status.signal(), Some(9));
     says(&killed, "going on after step 30");
-    let finished = run(store, &[]);
+    let finished = run(store, "");
     says(&finished, "going on after step 60");
     says(&finished, "done: the sum of 1 to 100 is 5050");
     assert!(finished.status.success());
