@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-pub fn start(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+pub(crate) fn start(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     match *arguments {
         [] => run(None),
         ["--kill-at", step] => run(Some(step.parse()?)),
