@@ -176,7 +176,7 @@ fn what_each_operation_costs() {
     session.history().unwrap();
     costs("history", &[Get]);
     session.prune(&PruneOptions::new().keep(1)).unwrap();
-    costs("prune of revisions", &[Get, Get, Get, Get, Get, Put, List]);
+    costs("prune of revisions", &[Get, Get, Get, Get, Put, List]);
     repository.list().unwrap();
     costs("list", &[List; 16]);
     session.remove().unwrap();

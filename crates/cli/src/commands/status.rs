@@ -114,7 +114,7 @@ fn sentence(status: &Status, now: SystemTime) -> String {
     let text = describe(&status.writer, now);
     match (&status.writer, status.summary.saved) {
         (WriterState::Interrupted(_), Some(saved)) => {
-            format!("{text}, last saved {}", output::relative(saved, now))
+            format!("{text}, saved {}", output::relative(saved, now))
         }
         (WriterState::Interrupted(_), None) => format!("{text}, never saved"),
         _ => text,
