@@ -32,7 +32,7 @@ STORY = [
 # A session that the real Checkbox made.
 CHECKUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir,
                        "tests/fixtures/checkbox-1.18.1/version-7.session")
-COLUMNS, ROWS = 88, 44
+COLUMNS, ROWS = 84, 44
 TMUX = ["tmux", "-L", f"pitstop-{os.getpid()}", "-f", "/dev/null"]
 COLOURS = {30: "#6e7681", 31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 36: "#76e3ea"}
 WIDTH, HEIGHT, MARGIN = 8.4, 19, 16
