@@ -2,9 +2,10 @@
 //! each order that two can come in.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
-use pitstop::{CreateOptions, Error, Format, Repository, Result, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, Result, SaveOptions, SessionId};
 
 use crate::traced::{self, mark};
 
@@ -37,6 +38,14 @@ fn act(repository: &Repository, what: &str) -> String {
     let outcome = match what {
         "create" => create(repository, "job", false).map(|_| String::new()),
         "save" => job().and_then(|it| it.save(b"saved")).map(|_| String::new()),
+        "save after old" => job().and_then(|it| {
+            let found = it.load()?;
+            if found.data != b"old" {
+                return Ok("too late".to_owned());
+            }
+            let options = SaveOptions::new().follows(found.info.revision);
+            it.save_with(b"mine", &options).map(|_| String::new())
+        }),
         "remove" => job()
             .and_then(|it| it.remove())
             .map(|it| it.remains.iter().map(|error| format!("{error:?}")).collect()),
@@ -69,6 +78,7 @@ fn act(repository: &Repository, what: &str) -> String {
         Err(Error::NotFound { .. }) => "NotFound".to_owned(),
         Err(Error::AlreadyExists { .. }) => "AlreadyExists".to_owned(),
         Err(Error::Busy { .. }) => "Busy".to_owned(),
+        Err(Error::Conflict { .. }) => "Conflict".to_owned(),
         Err(error) => format!("{error:?}"),
     }
 }
@@ -171,4 +181,44 @@ fn looking_and_another_operation() {
         interleave(("list", &listed), (other, DONE.1));
     }
     interleave(("last", &["Ok job", "Ok new"]), ("replace", DONE.1));
+}
+
+/// A save by PlainBox's protocol, in one go. Gives whether it was made.
+fn save_as_plainbox(location: &Path) -> bool {
+    let (next, session) = (location.join("session.next"), location.join("session"));
+    let Ok(mut file) = fs::File::create_new(&next) else { return false };
+    file.write_all(b"PlainBox's").unwrap();
+    fs::rename(next, session).unwrap();
+    true
+}
+
+/// What follows a certain checkpoint overwrites no other, not even one of PlainBox that came a moment ago.
+#[test]
+fn a_save_that_follows_a_revision_and_one_of_plainbox() {
+    let (mut before, mut locked, mut after) = (0, 0, 0);
+    for at in 0.. {
+        let scratch = tempfile::Builder::new().suffix("-plain").tempdir().unwrap();
+        let repository = open(scratch.path());
+        let job = create(&repository, "job", true).unwrap();
+        job.save(b"old").unwrap();
+        let location = job.location().unwrap();
+        let command = traced::command("interleaved::child", "save after old", scratch.path());
+        let mut theirs = false;
+        let reached = traced::pause(command, at, || theirs = save_as_plainbox(&location));
+        if !reached {
+            break;
+        }
+        let told = fs::read_to_string(scratch.path().join("told")).unwrap();
+        let found = job.load().unwrap().data;
+        match (theirs, told.as_str(), found.as_slice()) {
+            (true, "Conflict" | "Ok too late", b"PlainBox's") => before += 1,
+            (true, "Ok", b"PlainBox's") => after += 1,
+            (false, "Ok", b"mine") => locked += 1,
+            (..) => panic!("before call {at}: {theirs}, {told}, {}", found.escape_ascii()),
+        }
+        let left: Vec<_> =
+            fs::read_dir(&location).unwrap().map(|it| it.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "before call {at}: {left:?}");
+    }
+    assert!(before > 0 && locked > 0 && after > 0, "{before} {locked} {after}");
 }

@@ -181,9 +181,7 @@ fn a_plain_save_makes_these_system_calls() {
             libc::SYS_pwrite64,
             libc::SYS_fsync,
             libc::SYS_close,
-            libc::SYS_linkat,
             libc::SYS_renameat,
-            libc::SYS_unlinkat,
             libc::SYS_fsync,
         ]
     );

@@ -54,9 +54,7 @@ pub(super) fn finish(session: &Directory, marker: &Metadata) -> Outcome<()> {
     // Somebody may still be reading it as the checkpoint: it is replaced, not emptied.
     found(session.remove_file(names::NEW_SEGMENT))?;
     session.open_file(names::NEW_SEGMENT, Access::CreateNew)?;
-    session.rename(names::NEW_SEGMENT, names::JOURNAL)?;
-    // Before it becomes PlainBox's lock, which would be nobody's under that name alone.
-    session.sync()
+    session.rename(names::NEW_SEGMENT, names::JOURNAL)
 }
 
 /// Gives PlainBox's lock back, if it is a second name of this file.
@@ -117,7 +115,7 @@ impl Conversion {
                 (before, now) => before.is_none() && now.is_none(),
             };
             // A PlainBox was faster.
-            if same { Ok(()) } else { Err(leftover::taken(session, &self.id, &*self.disk)?) }
+            if same { Ok(()) } else { Err(leftover::taken(session, &self.id)) }
         })?;
         if let Err(failure) = finish(session, &marker) {
             tracing::debug!(error = %failure.source, "the next writer will clear up");
@@ -128,6 +126,8 @@ impl Conversion {
     fn to_plain(&self, marker: &Metadata, lose_history: bool) -> Result<()> {
         let session = &self.session;
         finish(session, marker)?;
+        // This file becomes PlainBox's lock, which would be nobody's under that name alone.
+        session.sync()?;
         leftover::clear(session, &self.id, &*self.disk)?;
         if !lose_history && has_more_than_a_checkpoint(&journal::history(session)?) {
             return Err(Error::Unsupported {
@@ -191,7 +191,7 @@ impl Conversion {
         let session = &self.session;
         leftover::lock_out(session, &self.id, &*self.disk, from)?;
         let Some(file) = session.metadata(from)? else {
-            return Err(leftover::taken(session, &self.id, &*self.disk)?);
+            return Err(leftover::taken(session, &self.id));
         };
         let renamed = session
             .metadata(names::CHECKPOINT)

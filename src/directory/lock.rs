@@ -44,14 +44,16 @@ impl WriterLock {
             return Err(backend.not_found(id));
         }
         let lock = Self { file, process: std::process::id() };
-        lock.leave_record();
+        lock.leave_record(locked.size);
         Ok(lock)
     }
 
     /// The record only tells people, so that a disk too full for it does not keep anyone from saving.
-    fn leave_record(&self) {
+    fn leave_record(&self, len: u64) {
         let record = serde_json::to_vec(&sys::current_owner()).unwrap_or_default();
-        if let Err(failure) = self.file.set_len(0).and_then(|()| self.file.write_all(&record)) {
+        // Cutting an empty file costs as much as any other.
+        let emptied = if len > 0 { self.file.set_len(0) } else { Ok(()) };
+        if let Err(failure) = emptied.and_then(|()| self.file.write_all(&record)) {
             tracing::debug!(error = %failure.source, "the writer's record could not be written");
         }
     }

@@ -332,7 +332,7 @@ impl Run {
                 Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
                 Err(error) => Err(error),
             },
-            Step::Contend(id, number) => match self.perform(Step::Save(id, number)) {
+            Step::Contend(id, number) => match self.perform(Step::Follow(id, number)) {
                 Err(Error::Locked { .. }) => Ok(()),
                 outcome => outcome,
             },

@@ -83,7 +83,7 @@ pub(crate) enum Step {
     OldLeftover(Id),
     /// Saves, and is told that PlainBox may be saving.
     Locked(Id, u32),
-    /// Saves, unless PlainBox is faster.
+    /// Saves what follows what is there, unless PlainBox is faster.
     Contend(Id, u32),
     /// One that made this the last session was killed, and the repository was moved since.
     LeftLink(Id),
@@ -382,8 +382,8 @@ fn of_plain() -> Vec<Scenario> {
     vec![
         Scenario {
             meanwhile: Some(Meanwhile {
-                // The fourth: two saves were made before, and the third finds what is left over.
-                before: (Operation::Link, "session.new", 3),
+                // The second: the first finds what is left over.
+                before: (Operation::Link, "session.new", 1),
                 act: |disk| {
                     let lock = format!("{NEAR}/a.session/session.next");
                     disk.put_link(lock, format!("{OUTSIDE}/file"));
@@ -398,6 +398,7 @@ fn of_plain() -> Vec<Scenario> {
         },
         scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
         scenario("leftover", NEAR, &left, &[Save("a", 2), Save("a", 7)]),
+        scenario("leftover-followed", NEAR, &left, &[Follow("a", 2), Save("a", 7)]),
         scenario(
             "leftover-held",
             NEAR,
@@ -412,7 +413,7 @@ fn of_plain() -> Vec<Scenario> {
         ),
         Scenario {
             traits: Traits { hard_links: false, ..Traits::ALL },
-            ..scenario("no-hard-links", NEAR, &saved, &[Save("a", 2), Save("a", 7)])
+            ..scenario("no-hard-links", NEAR, &saved, &[Follow("a", 2), Save("a", 7)])
         },
         Scenario {
             traits: Traits { is_local: false, ..Traits::ALL },

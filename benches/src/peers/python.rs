@@ -119,6 +119,7 @@ pub fn install() -> Result<()> {
         run(Command::new(&python).args(["-c", "import plainbox.impl.session.storage"]))?;
         std::fs::write(complete, "")?;
     }
+    eprintln!("building the Python package");
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/python");
     run(Command::new(&python).args(install).arg("--force-reinstall").arg(package))
 }

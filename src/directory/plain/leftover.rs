@@ -140,7 +140,7 @@ pub(in crate::directory) fn lock_out(
             match session.link(file, names::PLAINBOX_LOCK) {
                 // A PlainBox was faster.
                 Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
-                    Err(taken(session, id, disk)?)
+                    Err(taken(session, id))
                 }
                 outcome => Ok(outcome?),
             }
@@ -158,20 +158,10 @@ pub(in crate::directory) fn lock_out(
     }
 }
 
-/// The error of a writer that finds PlainBox's lock taken.
-pub(in crate::directory) fn taken(
-    session: &Directory,
-    id: &SessionId,
-    disk: &dyn Disk,
-) -> Result<Error> {
-    Ok(match session.metadata(names::PLAINBOX_LOCK)? {
-        Some(next) => locked(session, id, &next, disk),
-        None => Error::Locked {
-            id: id.clone(),
-            place: session.path().join(names::PLAINBOX_LOCK),
-            age: Duration::ZERO,
-        },
-    })
+/// The error of a writer that finds that a PlainBox began to save a moment ago.
+pub(in crate::directory) fn taken(session: &Directory, id: &SessionId) -> Error {
+    let place = session.path().join(names::PLAINBOX_LOCK);
+    Error::Locked { id: id.clone(), place, age: Duration::ZERO }
 }
 
 fn locked(session: &Directory, id: &SessionId, next: &Metadata, disk: &dyn Disk) -> Error {

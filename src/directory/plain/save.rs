@@ -63,20 +63,26 @@ impl PlainWriter {
         if options.retention != Retention::Default {
             return Err(unsupported("a rule for older revisions", &self.id));
         }
+        self.check(options)?;
+        let (new, digest) = self
+            .write(write, options.saved)
+            .and_then(|new| self.keep_plainbox_out(options).map(|()| new))
+            .and_then(|new| self.install(&new.0, options).map(|()| new))
+            .inspect_err(|_| self.clear())?;
+        let info = info(digest, &new);
+        self.last = Some((new, info.revision));
+        Ok(info)
+    }
+
+    /// Fails if another save came between.
+    fn check(&self, options: &SaveOptions) -> Result<()> {
         if options.follows.is_some() {
             let found = self.revision()?;
             if let Some(expected) = options.conflicts(found) {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
         }
-        let (new, digest) = self
-            .write(write, options.saved)
-            .and_then(|new| self.lock_out_plainbox().map(|()| new))
-            .and_then(|new| self.install(&new.0).map(|()| new))
-            .inspect_err(|_| self.clear())?;
-        let info = info(digest, &new);
-        self.last = Some((new, info.revision));
-        Ok(info)
+        Ok(())
     }
 
     fn revision(&self) -> Result<Revision> {
@@ -112,12 +118,18 @@ impl PlainWriter {
         Ok((metadata, digest))
     }
 
-    fn lock_out_plainbox(&self) -> Result<()> {
-        leftover::lock_out(&self.session, &self.id, &*self.disk, names::NEW_CHECKPOINT)
+    /// Fails if a PlainBox is saving. One that begins a moment later saves after us, which is in order,
+    /// unless ours is to follow a certain revision: then nobody may come between the last look and the rename.
+    fn keep_plainbox_out(&self, options: &SaveOptions) -> Result<()> {
+        if options.follows.is_none() {
+            return leftover::clear(&self.session, &self.id, &*self.disk);
+        }
+        leftover::lock_out(&self.session, &self.id, &*self.disk, names::NEW_CHECKPOINT)?;
+        self.check(options)
     }
 
     /// Puts the new checkpoint in place. From here on a failure may leave it visible.
-    fn install(&self, new: &Metadata) -> Result<()> {
+    fn install(&self, new: &Metadata, options: &SaveOptions) -> Result<()> {
         let renamed = self.session.rename(names::NEW_CHECKPOINT, names::CHECKPOINT);
         if let Err(failure) = renamed {
             return Err(match self.session.metadata(names::CHECKPOINT) {
@@ -126,10 +138,12 @@ impl PlainWriter {
                 _ => failure.indeterminate(),
             });
         }
-        // PlainBox may have broken our lock and hold its own now: leave that one alone.
-        let lock = self.session.metadata(names::PLAINBOX_LOCK);
-        if matches!(lock, Ok(Some(there)) if there.is_same_file(new)) {
-            let _ = self.session.remove_file(names::PLAINBOX_LOCK);
+        if options.follows.is_some() {
+            // PlainBox may have broken our lock and hold its own now: leave that one alone.
+            let lock = self.session.metadata(names::PLAINBOX_LOCK);
+            if matches!(lock, Ok(Some(there)) if there.is_same_file(new)) {
+                let _ = self.session.remove_file(names::PLAINBOX_LOCK);
+            }
         }
         self.session.sync().map_err(Failure::indeterminate)
     }

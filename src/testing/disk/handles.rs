@@ -126,10 +126,7 @@ impl State {
 
     /// What has a name, not what a link leads to unless that is to go wrong.
     fn look_up(&mut self, directory: Key, name: &OsStr) -> io::Result<Key> {
-        let laid = self.quirks.iter().position(|quirk| matches!(quirk, Quirk::LayLink(_)));
-        if let Some(Quirk::LayLink(target)) = laid.map(|at| self.quirks.remove(at)) {
-            self.lay_link(directory, name, target);
-        }
+        self.lay_link(directory, name);
         let follow = self.take_quirk(Quirk::FollowLink);
         let key = self.entry(directory, name)?;
         let found = match &self.nodes[key].live {
@@ -140,7 +137,9 @@ impl State {
         Ok(found)
     }
 
-    fn lay_link(&mut self, directory: Key, name: &OsStr, target: &str) {
+    fn lay_link(&mut self, directory: Key, name: &OsStr) {
+        let laid = self.quirks.iter().position(|quirk| matches!(quirk, Quirk::LayLink(_)));
+        let Some(Quirk::LayLink(target)) = laid.map(|at| self.quirks.remove(at)) else { return };
         let was = self.entry(directory, name).ok();
         let is_directory =
             was.is_some_and(|was| matches!(self.nodes[was].live, Content::Directory(_)));
@@ -261,6 +260,7 @@ impl RawDirectory for Directory {
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         self.0.call(|state, directory| {
             let key = state.entry(directory, from)?;
+            state.lay_link(directory, to);
             if state.entry(directory, to).is_ok() {
                 return Err(error(Errno::EXIST));
             }
