@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use nix::sys::signal::{SigSet, SigmaskHow};
 use tokio::runtime::{Builder, Handle};
 
 /// Runs a future on that thread and waits for it. A program's own runtime is not entered, so this may be
@@ -40,7 +41,12 @@ fn start() -> io::Result<Handle> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let work = move || runtime.block_on(std::future::pending::<()>());
-    thread::Builder::new().name("pitstop-object".to_owned()).spawn(work)?;
+    // Signals are for the program's own threads: one that waits for them would wait in vain for those that
+    // come here. A thread has from its start what the one has that starts it.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let started = thread::Builder::new().name("pitstop-object".to_owned()).spawn(work);
+    before.thread_set_mask()?;
+    started?;
     Ok(handle)
 }
 
