@@ -1,5 +1,6 @@
 //! Sessions in an object store, where requests fail, get lost and come twice.
 
+mod endings;
 mod faulty;
 mod listing;
 mod pruning;

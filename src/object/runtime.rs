@@ -62,4 +62,16 @@ mod tests {
         assert!(wait(async { panic!("on purpose") }).is_err());
         assert_eq!(wait(async { 43 }).unwrap(), 43);
     }
+
+    /// Also in one of a single thread, which a call that waits for it would stop for ever.
+    #[test]
+    fn sessions_are_saved_inside_a_runtime() {
+        let outside = Builder::new_current_thread().enable_all().build().unwrap();
+        let loaded = outside.block_on(async {
+            let session = crate::Repository::open("memory://runtime")?.get_or_create("job")?;
+            session.writer()?.save(&[7; 100_000])?;
+            session.load()
+        });
+        assert_eq!(loaded.unwrap().data, [7; 100_000]);
+    }
 }
