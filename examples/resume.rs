@@ -3,13 +3,16 @@
 //! `cargo run --example resume` runs it; press Ctrl-C or kill it, and run it again.
 //! `cargo run --example resume -- --story` shows the whole story by itself: the job kills itself
 //! half-way with SIGKILL, and a second process finishes it. The session is kept where `pitstop list` finds it.
+//!
+//! `-- --move-to s3://bucket/prefix` takes the session to another repository, from which the job goes on where
+//! `PITSTOP_REPOSITORY` names it: see docs/object-store.md.
 
 use std::error::Error;
 use std::process::Command;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pitstop::{Repository, Session};
+use pitstop::{CopyOptions, Repository, Session};
 
 const STEPS: u64 = 100;
 
@@ -22,16 +25,23 @@ struct State {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+pub(crate) fn start(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    match *arguments {
         [] => run(None),
         ["--kill-at", step] => run(Some(step.parse()?)),
+        ["--move-to", repository] => move_to(repository),
         ["--story"] => story(),
-        _ => Err("usage: resume [--story | --kill-at STEP]".into()),
+        _ => Err("usage: resume [--story | --kill-at STEP | --move-to REPOSITORY]".into()),
     }
 }
 
+const NAME: &str = "hundred-steps";
+
 fn run(kill_at: Option<u64>) -> Result<(), Box<dyn Error>> {
-    let session = Repository::open_default()?.get_or_create("hundred-steps")?;
+    let session = Repository::open_default()?.get_or_create(NAME)?;
     let mut writer = session.writer()?;
     let mut state = load(&session)?;
     match state.step {
@@ -63,6 +73,16 @@ fn load(session: &Session) -> Result<State, Box<dyn Error>> {
         Err(pitstop::Error::NoCheckpoint { .. }) => Ok(State::default()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// From here on the job goes on there: on another machine, if that is an object store.
+fn move_to(repository: &str) -> Result<(), Box<dyn Error>> {
+    let session = Repository::open_default()?.get(NAME)?;
+    let there = Repository::open(repository)?;
+    let copied = session.copy_to(&there, CopyOptions::new())?;
+    session.remove()?;
+    println!("moved {} revisions to {repository}", copied.revisions);
+    Ok(())
 }
 
 fn story() -> Result<(), Box<dyn Error>> {

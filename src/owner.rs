@@ -25,7 +25,8 @@ pub struct Owner {
 
 impl Owner {
     /// What the writers of this process are called, instead of after the file of its program: for one that
-    /// holds sessions on behalf of others. Before its first writer; only the first call counts.
+    /// holds sessions on behalf of others. To be called before any repository is opened; only the first call
+    /// counts.
     pub fn set_program(name: impl Into<String>) {
         sys::set_program(name.into());
     }

@@ -30,6 +30,26 @@ impl<R: Read> Input<R> {
     }
 }
 
+/// Tells of each piece that is read.
+pub(crate) struct Watched<R, F> {
+    source: R,
+    seen: F,
+}
+
+impl<R: Read, F: FnMut(u64)> Watched<R, F> {
+    pub(crate) fn new(source: R, seen: F) -> Self {
+        Self { source, seen }
+    }
+}
+
+impl<R: Read, F: FnMut(u64)> Read for Watched<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        (self.seen)(read as u64);
+        Ok(read)
+    }
+}
+
 /// The error of a checkpoint that was the input is one of its own.
 pub(crate) fn of_input(error: Error) -> Error {
     match error {

@@ -54,6 +54,24 @@ fn place() -> Place {
 }
 
 #[test]
+fn what_is_moved_is_told_of_within_a_checkpoint() {
+    let scratch = tempfile::tempdir().unwrap();
+    let session = session(scratch.path());
+    session.save(&vec![7; 20 << 20]).unwrap();
+    let (mut written, mut taken) = (Vec::new(), Vec::new());
+    let mut archive = Vec::new();
+    session.export(&mut archive, |it| written.push((it.done, it.total))).unwrap();
+    let there = Repository::open(scratch.path().join("there")).unwrap();
+    let options = CopyOptions::new().progress(|it| taken.push((it.done, it.total)));
+    there.import(archive.as_slice(), options).unwrap();
+    for told in [written, taken] {
+        assert!(told.len() > 20 && told.is_sorted(), "{}", told.len());
+        let (done, total) = told[told.len() - 1];
+        assert_eq!(done, total);
+    }
+}
+
+#[test]
 fn a_session_goes_on_where_its_archive_is_taken() {
     let Place { scratch, there, archive } = place();
     let original = Repository::open(scratch.path().join("here")).unwrap().get("job").unwrap();

@@ -1,5 +1,6 @@
 //! Sessions in an object store, where requests fail, get lost and come twice.
 
+mod endings;
 mod faulty;
 mod listing;
 mod pruning;
@@ -176,7 +177,7 @@ fn what_each_operation_costs() {
     session.history().unwrap();
     costs("history", &[Get]);
     session.prune(&PruneOptions::new().keep(1)).unwrap();
-    costs("prune of revisions", &[Get, Get, Get, Get, Get, Put, List]);
+    costs("prune of revisions", &[Get, Get, Get, Get, Put, List]);
     repository.list().unwrap();
     costs("list", &[List; 16]);
     session.remove().unwrap();

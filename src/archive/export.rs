@@ -15,6 +15,7 @@ use crate::copy::{Outline, Progress, open, revisions};
 use crate::error::{Error, Result};
 use crate::files::{Entry, Files, PassedOver, piece};
 use crate::session::Session;
+use crate::stream::Watched;
 use crate::sys::File;
 
 /// What was written into an archive.
@@ -157,10 +158,13 @@ impl<W: Write, P: FnMut(&Progress)> Export<W, P> {
             }
             let mut header = header(EntryType::Regular, info.size, info.saved);
             let name = checkpoint_name(info);
+            let (progress, at) = (&mut self.progress, &mut self.at);
+            let checkpoint = Watched::new(checkpoint, |more| {
+                at.done += more;
+                progress(at);
+            });
             self.archive.append_data(&mut header, name, checkpoint).map_err(failed)?;
             self.exported.revisions += 1;
-            self.at.done += info.size;
-            (self.progress)(&self.at);
         }
         self.json(END, &End { checkpoints: self.exported.revisions as u64 }).map(drop)
     }

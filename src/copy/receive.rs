@@ -11,7 +11,7 @@ use crate::files::{Files, PassedOver};
 use crate::id::SessionId;
 use crate::repository::{CreateOptions, Repository};
 use crate::session::{Session, Writer};
-use crate::stream::CheckpointReader;
+use crate::stream::{CheckpointReader, Watched};
 
 /// What is known of a session before it comes.
 pub(crate) struct Outline {
@@ -106,14 +106,19 @@ pub(crate) fn receive(
     };
     for (n, info) in wanted.iter().enumerate() {
         let is_newest = n + 1 == wanted.len();
+        let before = progress.done;
         if let Some(payload) = origin.open(info, is_newest)? {
+            let payload = Watched::new(payload, |more| {
+                progress.done += more;
+                options.tell(&progress);
+            });
             put(&mut writer, info, payload, standing.has_history)?;
             copied.revisions += usize::from(begin < revisions.len());
             if !standing.has_history {
                 copied.without_labels = info.labels.clone();
             }
         }
-        progress.done += info.size;
+        progress.done = before + info.size;
         options.tell(&progress);
     }
     origin.end()?;

@@ -23,7 +23,7 @@ pub(super) fn give_up(inner: &Arc<Inner>, id: &SessionId, before: u64) -> Result
 /// What that would delete. Packs that hold also what stays are counted when they are made anew.
 pub(super) fn would_give_up(inner: &Inner, id: &SessionId, before: u64) -> Result<GivenUp> {
     let (head, _) = inner.head(id)?;
-    let garbage = inner.garbage(id, &head, before)?;
+    let garbage = inner.garbage(id, &head, before, &inner.named(id, &head, 0)?)?;
     let older = head.table.entries.iter().filter(|entry| entry.revision < before);
     let in_head = older.filter(|entry| entry.record.is_none()).map(|entry| entry.size).sum();
     let objects: Usage = garbage.into_iter().map(|(_, size)| Usage::new(1, size)).sum();

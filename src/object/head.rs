@@ -39,17 +39,26 @@ pub(super) struct Head {
     pub(super) writer: Option<Place>,
     /// The session that this one replaces with its first checkpoint.
     pub(super) replaces: Option<SessionIdText>,
+    /// The key of the copy in the trash that it came from, which may still be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) restored_from: Option<String>,
     pub(super) table: Table,
 }
 
 /// The name of another session, as it was written: it is checked when it is used.
 type SessionIdText = String;
 
-/// What is left of a session that was removed, so that what comes late finds no free name.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What is left of a session that was removed, so that what comes late finds no free name. What it says has to
+/// be done before something else takes its place.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tombstone {
     pub(super) nonce: Nonce,
-    pub(super) made: Nonce,
+    /// The life that was removed, and of which nothing is needed any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) removed: Option<Nonce>,
+    /// The key of the copy in the trash that counts by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trashed: Option<String>,
 }
 
 /// The revisions that are kept, the newest first.
@@ -102,6 +111,7 @@ impl Head {
             epoch: 0,
             writer: None,
             replaces: new.replaces.as_ref().map(SessionId::to_string),
+            restored_from: None,
             table: Table::default(),
         }
     }
@@ -126,7 +136,7 @@ impl Head {
     /// Reads a head, or the start of one that is `len` bytes long. `None` for a tombstone.
     pub(super) fn read(bytes: &Bytes, len: u64) -> Result<Option<Self>, Unreadable> {
         if bytes.starts_with(TOMBSTONE) {
-            container::read::<Tombstone>(TOMBSTONE, bytes)?;
+            Tombstone::read(bytes)?;
             return Ok(None);
         }
         let (mut head, payloads): (Self, Bytes) = container::read(HEAD, bytes)?;
@@ -143,6 +153,23 @@ impl Head {
 }
 
 impl Tombstone {
+    pub(super) fn of_removed(made: Nonce) -> Self {
+        Self { nonce: Nonce::fresh(), removed: Some(made), trashed: None }
+    }
+
+    pub(super) fn of_trashed(key: &str) -> Self {
+        Self { nonce: Nonce::fresh(), removed: None, trashed: Some(key.to_owned()) }
+    }
+
+    /// The same in another version.
+    pub(super) fn next(&self) -> Self {
+        Self { nonce: Nonce::fresh(), ..self.clone() }
+    }
+
+    pub(super) fn read(bytes: &Bytes) -> Result<Self, Unreadable> {
+        Ok(container::read(TOMBSTONE, bytes)?.0)
+    }
+
     pub(super) fn to_bytes(&self) -> Bytes {
         container::write(TOMBSTONE, self, [], |len| len)
     }

@@ -17,10 +17,10 @@ use crate::error::{Error, Result};
 use crate::id::SessionId;
 
 /// How much of a head a listing in full reads: all but the payloads, unless labels are many and long.
-const BEGINNING: u64 = 16 * 1024;
+pub(super) const BEGINNING: u64 = 16 * 1024;
 
 /// So many are read before the next ones are asked for; a store that is overloaded is asked for these again.
-const READ_AT_ONCE: usize = 256;
+pub(super) const READ_AT_ONCE: usize = 256;
 
 pub(super) fn list(store: &Store) -> Result<Listing> {
     let (heads, problems) = heads(store)?;

@@ -22,12 +22,13 @@ mod runtime;
 mod seen;
 mod store;
 mod swap;
+mod sweep;
 mod table;
 mod trash;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,7 +36,7 @@ use object_store::ObjectStore;
 
 use crate::backend::{
     Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
-    Trashed, Unlocked, Usage, WriterState,
+    Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, Revision};
 use crate::error::{Error, Result};
@@ -45,6 +46,7 @@ use crate::sys::{self, Machine};
 use head::Head;
 use place::{Life, Place};
 pub use problem::StoreProblem;
+use remove::Standing;
 use seen::Seen;
 use store::{Patience, Store, Version};
 use swap::{Expected, Swapped};
@@ -73,7 +75,7 @@ struct Inner {
     machine: Machine,
     /// Where what was seen of sessions is kept for the next listing.
     cache: Option<PathBuf>,
-    is_probed: Arc<OnceLock<()>>,
+    is_probed: Arc<Mutex<bool>>,
 }
 
 impl ObjectBackend {
@@ -152,9 +154,11 @@ impl ObjectBackend {
 impl Inner {
     /// Sees to it that the store honours conditions, before the first change.
     fn probe(&self) -> Result<()> {
-        if self.is_probed.get().is_none() {
+        // Who comes meanwhile waits for it.
+        let mut is_probed = self.is_probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_probed {
             probe::probe(&self.store)?;
-            let _ = self.is_probed.set(());
+            *is_probed = true;
         }
         Ok(())
     }
@@ -226,8 +230,11 @@ impl Backend for ObjectBackend {
             match self.inner.swap(id, &expected, &bytes, |there| there.made == head.made)? {
                 Swapped::Done(_) | Swapped::Since => return Ok(()),
                 Swapped::Other(None) => expected = Expected::Nothing,
-                Swapped::Other(Some(there)) => match Head::read(&there.bytes, there.len) {
-                    Ok(None) => expected = Expected::Version(there.version),
+                Swapped::Other(Some(there)) => match Standing::read(&there) {
+                    Ok(Standing::Tombstone(tombstone)) => {
+                        self.inner.settle(&tombstone)?;
+                        expected = Expected::Version(there.version);
+                    }
                     _ => {
                         let repository = self.location().to_owned();
                         return Err(Error::AlreadyExists { id: id.clone(), repository });
@@ -314,6 +321,10 @@ impl Backend for ObjectBackend {
 
     fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
         self.inner.delete_trashed(trashed)
+    }
+
+    fn sweep(&self, dry_run: bool) -> Result<Sweep> {
+        self.inner.sweep(dry_run)
     }
 
     fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {

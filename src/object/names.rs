@@ -25,14 +25,22 @@ pub(super) fn head(id: &SessionId) -> String {
     format!("{}/{}", heads(shard(id)), encoded(id))
 }
 
+/// The signs of life in a shard.
+pub(super) fn beats(shard: u64) -> String {
+    format!("w/{shard:x}")
+}
+
 /// What a session's writer changes from time to time, to show that it lives.
 pub(super) fn beat(id: &SessionId) -> String {
-    format!("w/{:x}/{}", shard(id), encoded(id))
+    format!("{}/{}", beats(shard(id)), encoded(id))
 }
+
+/// The records and packs of all sessions.
+pub(super) const RECORDS: &str = "c";
 
 /// All records and packs of one life of a session. They stay where they are if it gets another name.
 pub(super) fn records(made: Nonce) -> String {
-    format!("c/{made}")
+    format!("{RECORDS}/{made}")
 }
 
 /// All sessions in the trash.

@@ -4,31 +4,89 @@ use std::collections::HashSet;
 
 use object_store::ObjectMeta;
 
-use super::head::{Head, Table};
+use super::container::Unreadable;
+use super::head::{Head, Table, Tombstone};
 use super::nonce::Nonce;
 use super::place::Life;
+use super::store::{Object, Version};
 use super::swap::{Expected, Swapped};
 use super::{Inner, names};
 use crate::backend::{Removal, Unlocked};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::SessionId;
+
+/// What is under a name.
+pub(super) enum Standing {
+    Nothing,
+    Tombstone(Tombstone),
+    Session(Box<Head>),
+}
+
+impl Standing {
+    pub(super) fn read(object: &Object) -> Result<Self, Unreadable> {
+        match Head::read(&object.bytes, object.len)? {
+            Some(head) => Ok(Self::Session(Box::new(head))),
+            None => Ok(Self::Tombstone(Tombstone::read(&object.bytes)?)),
+        }
+    }
+}
 
 impl Inner {
     /// Puts a tombstone in the place of the head, and then deletes what that stood for. The tombstone stays:
     /// a delete has no condition, so that it could hit a session that was made anew under that name.
     pub(super) fn remove(&self, id: &SessionId) -> Result<Removal> {
-        let (head, mut version) = self.free_head(id)?;
-        while !self.bury_once(id, &version, head.made)? {
-            version = match self.free_head(id) {
-                Ok((now, version)) if now.made == head.made => version,
-                // Somebody else was faster.
-                Ok(_) | Err(Error::NotFound { .. }) => break,
-                Err(error) => return Err(error),
-            };
+        let (mut head, mut version) = self.free_head(id)?;
+        let made = head.made;
+        loop {
+            self.end_restoring(&head)?;
+            if self.bury_once(id, &version, &Tombstone::of_removed(made))? {
+                break;
+            }
+            match self.what_stands(id)?.1 {
+                Standing::Tombstone(there) if there.removed == Some(made) => break,
+                _ => (head, version) = self.free_head(id)?,
+            }
+            if head.made != made {
+                return Err(self.not_found(id));
+            }
         }
-        let mut keys = self.objects(head.made)?;
+        let mut keys = self.objects(made)?;
         keys.push(names::beat(id));
         Ok(Removal { remains: self.store.delete(&keys) })
+    }
+
+    /// Puts a tombstone in the place of a head; whether it still was the one.
+    pub(super) fn bury_once(
+        &self,
+        id: &SessionId,
+        head: &Version,
+        tombstone: &Tombstone,
+    ) -> Result<bool> {
+        let expected = Expected::Version(head.clone());
+        let swapped = self.swap(id, &expected, &tombstone.to_bytes(), |_| false)?;
+        Ok(!matches!(swapped, Swapped::Other(_)))
+    }
+
+    /// Does what a tombstone stands for. Then something else may take its place.
+    pub(super) fn settle(&self, tombstone: &Tombstone) -> Result<()> {
+        if let Some(key) = &tombstone.trashed {
+            self.keep_in_trash(key)?;
+        }
+        if let Some(made) = tombstone.removed {
+            let remains = self.store.delete(&self.objects(made)?);
+            remains.into_iter().next().map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+
+    /// What is under a name.
+    pub(super) fn what_stands(&self, id: &SessionId) -> Result<(Expected, Standing)> {
+        let key = names::head(id);
+        let Some(object) = self.store.get(&key)? else {
+            return Ok((Expected::Nothing, Standing::Nothing));
+        };
+        let standing = Standing::read(&object).map_err(|problem| self.unreadable(&key, problem))?;
+        Ok((Expected::Version(object.version), standing))
     }
 
     /// Frees the place of a writer that cannot be seen, on a person's word.
@@ -68,7 +126,7 @@ impl Inner {
     /// Deletes what this head does not name and no later one can: what came with a revision that it has or
     /// had. A record that is being written, for a save that follows, has a higher one.
     pub(super) fn collect_garbage(&self, id: &SessionId, head: &Head) {
-        match self.garbage(id, head, 0) {
+        match self.garbage(id, head, 0, &HashSet::new()) {
             Ok(garbage) => {
                 self.store.discard(&garbage.into_iter().map(|(key, _)| key).collect::<Vec<_>>());
             }
@@ -76,26 +134,34 @@ impl Inner {
         }
     }
 
-    /// The keys of that and their sizes, as if the revisions before this one were given up.
+    /// The keys of that and of what an earlier head named, and their sizes, as if the revisions before this one
+    /// were given up.
     pub(super) fn garbage(
         &self,
         id: &SessionId,
         head: &Head,
         before: u64,
+        earlier: &HashSet<String>,
     ) -> Result<Vec<(String, u64)>> {
         let named = self.named(id, head, before)?;
         let newest = head.revision().number().unwrap_or(0);
         let prefix = names::records(head.made);
         let key = |it: ObjectMeta| {
             let name = it.location.filename()?;
-            let is_old = names::record_revision(name).is_some_and(|it| it <= newest);
+            let is_old = names::record_revision(name).is_some_and(|it| it <= newest)
+                || earlier.contains(name);
             (is_old && !named.contains(name)).then(|| (format!("{prefix}/{name}"), it.size))
         };
         Ok(self.store.list([prefix.clone()])?.into_iter().filter_map(key).collect())
     }
 
     /// The names of all objects that a head stands for from this revision on, through packs as well.
-    fn named(&self, id: &SessionId, head: &Head, before: u64) -> Result<HashSet<String>> {
+    pub(super) fn named(
+        &self,
+        id: &SessionId,
+        head: &Head,
+        before: u64,
+    ) -> Result<HashSet<String>> {
         let (mut named, mut tables) = (HashSet::new(), vec![head.table.clone()]);
         while let Some(table) = tables.pop() {
             let entries = table.entries.into_iter().filter(|entry| entry.revision >= before);

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use nix::sys::signal::{SigSet, SigmaskHow};
 use tokio::runtime::{Builder, Handle};
 
 /// Runs a future on that thread and waits for it. A program's own runtime is not entered, so this may be
@@ -40,7 +41,12 @@ fn start() -> io::Result<Handle> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let work = move || runtime.block_on(std::future::pending::<()>());
-    thread::Builder::new().name("pitstop-object".to_owned()).spawn(work)?;
+    // Signals are for the program's own threads: one that waits for them would wait in vain for those that
+    // come here. A thread has from its start what the one has that starts it.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let started = thread::Builder::new().name("pitstop-object".to_owned()).spawn(work);
+    before.thread_set_mask()?;
+    started?;
     Ok(handle)
 }
 
@@ -55,5 +61,17 @@ mod tests {
         assert_eq!(answer, 42);
         assert!(wait(async { panic!("on purpose") }).is_err());
         assert_eq!(wait(async { 43 }).unwrap(), 43);
+    }
+
+    /// Also in one of a single thread, which a call that waits for it would stop for ever.
+    #[test]
+    fn sessions_are_saved_inside_a_runtime() {
+        let outside = Builder::new_current_thread().enable_all().build().unwrap();
+        let loaded = outside.block_on(async {
+            let session = crate::Repository::open("memory://runtime")?.get_or_create("job")?;
+            session.writer()?.save(&[7; 100_000])?;
+            session.load()
+        });
+        assert_eq!(loaded.unwrap().data, [7; 100_000]);
     }
 }

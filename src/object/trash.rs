@@ -1,9 +1,10 @@
 //! The trash. A session in it is a copy of its head, under a key that never comes again; what that names
 //! stays where it is.
 //!
-//! The copy counts only while the session itself does not stand: so it can be put before the tombstone
-//! and taken away after the head is back, and a kill in between leaves one of the two. Whoever takes it out
-//! claims it first, so that two never do.
+//! The copy is put before the tombstone, and counts only once a tombstone names it. Whatever takes the place of
+//! that tombstone notes it in the copy before. So a copy of who was killed in between never counts, whatever becomes of
+//! the session. Whoever takes a session out claims it first, so that two never do; then it names the copy in the
+//! head, so that the copy is deleted before that session goes.
 
 use std::time::SystemTime;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::container::{self, Unreadable};
 use super::head::{Head, Time, Tombstone};
 use super::nonce::Nonce;
+use super::remove::Standing;
 use super::seen::Seen;
 use super::store::Version;
 use super::swap::{Expected, Swapped};
@@ -25,22 +27,35 @@ const ITEM: &[u8; 8] = b"PITSTRSH";
 
 /// A session in the trash.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Item {
+pub(super) struct Item {
     nonce: Nonce,
     id: String,
     removed: Time,
     files: u64,
     bytes: u64,
-    claim: Option<Claim>,
+    /// It counts whatever stands under its name.
+    #[serde(default)]
+    is_in: bool,
+    /// The names under which somebody was about to put it back.
+    #[serde(default)]
+    restored_to: Vec<String>,
+    /// It is being deleted.
+    #[serde(default)]
+    pub(super) is_going: bool,
     #[serde(skip)]
     head: Bytes,
 }
 
-/// What somebody is doing, or was when it was killed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Claim {
-    Restore { to: String },
-    Delete,
+/// An item as it is seen together with what stands.
+pub(super) struct Copy {
+    pub(super) item: Item,
+    version: Version,
+    head: Head,
+    pub(super) trashed: Trashed,
+    /// The session is in the trash by it.
+    counts: bool,
+    /// It is not, and never will be again.
+    pub(super) never_counts: bool,
 }
 
 impl Item {
@@ -71,9 +86,10 @@ impl Item {
 
 impl Inner {
     pub(super) fn trash(&self, id: &SessionId) -> Result<Trashed> {
-        let mut last: Option<String> = None;
-        let (item, head, version) = loop {
-            let (head, version) = self.free_head(id)?;
+        let (mut head, mut version) = self.free_head(id)?;
+        let made = head.made;
+        loop {
+            self.end_restoring(&head)?;
             let usage = self.usage(id)?;
             let item = Item {
                 nonce: Nonce::fresh(),
@@ -81,42 +97,43 @@ impl Inner {
                 removed: SystemTime::now().into(),
                 files: usage.files,
                 bytes: usage.bytes,
-                claim: None,
+                is_in: false,
+                restored_to: Vec::new(),
+                is_going: false,
                 head: head.to_bytes(),
             };
             let key = names::trashed(id, item.removed, item.nonce);
             self.store.put(&key, item.to_bytes())?;
-            let outcome = self.bury_once(id, &version, head.made);
-            if let Some(last) = last.replace(key) {
-                self.store.discard(&[last]);
+            match self.bury_once(id, &version, &Tombstone::of_trashed(&key)) {
+                // The answer may be lost, and something else stand there by now.
+                Ok(is_buried) if is_buried || self.copy(&key)?.is_some_and(|it| it.counts) => {
+                    self.store.discard(&[names::beat(id)]);
+                    let mut trashed = item.trashed(&head)?;
+                    if let Some(summary) = &mut trashed.summary {
+                        summary.version = version.e_tag.as_deref().map(list::plain_tag);
+                    }
+                    return Ok(trashed);
+                }
+                // It may count yet.
+                Err(error @ Error::Indeterminate { .. }) => return Err(error),
+                outcome => {
+                    self.store.discard(&[key]);
+                    outcome?;
+                }
             }
-            match outcome? {
-                true => break (item, head, version),
-                false => continue,
+            (head, version) = self.free_head(id)?;
+            if head.made != made {
+                return Err(self.not_found(id));
             }
-        };
-        self.store.discard(&[names::beat(id)]);
-        let mut trashed = item.trashed(&head)?;
-        if let Some(summary) = &mut trashed.summary {
-            summary.version = version.e_tag.as_deref().map(list::plain_tag);
         }
-        Ok(trashed)
-    }
-
-    /// Puts a tombstone in the place of a head; whether it still was the one.
-    pub(super) fn bury_once(&self, id: &SessionId, head: &Version, made: Nonce) -> Result<bool> {
-        let tombstone = Tombstone { nonce: Nonce::fresh(), made }.to_bytes();
-        let expected = Expected::Version(head.clone());
-        Ok(!matches!(self.swap(id, &expected, &tombstone, |_| false)?, Swapped::Other(_)))
     }
 
     /// What is in the trash. What cannot be read is passed over.
     pub(super) fn trashed(&self) -> Result<Vec<Trashed>> {
         let mut trashed = Vec::new();
         for object in self.store.list([names::TRASH.to_owned()])? {
-            let key = self.store.key(&object.location);
-            match self.item(&key) {
-                Ok(Some((_, _, head, it))) if !self.stands(&it.id, head.made)? => trashed.push(it),
+            match self.copy(&self.store.key(&object.location)) {
+                Ok(Some(copy)) if copy.counts && !copy.item.is_going => trashed.push(copy.trashed),
                 Ok(_) => (),
                 Err(error @ (Error::Corrupt { .. } | Error::Unsupported { .. })) => {
                     tracing::warn!(%error, "something in the trash cannot be read");
@@ -125,6 +142,35 @@ impl Inner {
             }
         }
         Ok(trashed)
+    }
+
+    /// A copy, and what follows from what stands. That is read first: what is noted in the copy before something takes
+    /// the place of a tombstone is then seen in one of the two.
+    pub(super) fn copy(&self, key: &str) -> Result<Option<Copy>> {
+        let id = key.rsplit('/').nth(1).and_then(names::id);
+        let standing = match id.map(|id| self.what_stands(&id)) {
+            Some(Ok((_, standing))) => standing,
+            None | Some(Err(Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+                Standing::Nothing
+            }
+            Some(Err(error)) => return Err(error),
+        };
+        let Some((item, version, head, trashed)) = self.item(key)? else { return Ok(None) };
+        let is_back = self.is_back(&item, head.made)?;
+        let counts = !is_back
+            && match &standing {
+                Standing::Session(there) => item.is_in && there.made != head.made,
+                Standing::Tombstone(there) => item.is_in || there.trashed.as_deref() == Some(key),
+                Standing::Nothing => item.is_in,
+            };
+        let may_count = match &standing {
+            // Its tombstone can be put as long as that is the head.
+            Standing::Session(there) => there.nonce == head.nonce,
+            Standing::Tombstone(_) => false,
+            Standing::Nothing => true,
+        };
+        let never_counts = is_back || !(item.is_in || counts || may_count);
+        Ok(Some(Copy { item, version, head, trashed, counts, never_counts }))
     }
 
     fn item(&self, key: &str) -> Result<Option<(Item, Version, Head, Trashed)>> {
@@ -136,30 +182,60 @@ impl Inner {
         Ok(Some((item, object.version, head, trashed)))
     }
 
-    /// Whether this life of a session stands under this name.
-    fn stands(&self, id: &SessionId, made: Nonce) -> Result<bool> {
-        match self.start_of_head(id) {
-            Ok((head, _)) => Ok(head.made == made),
-            Err(Error::NotFound { .. } | Error::Corrupt { .. }) => Ok(false),
-            Err(error) => Err(error),
+    /// Whether a session stands under a name for which somebody took it out of the trash, and left the copy.
+    fn is_back(&self, item: &Item, made: Nonce) -> Result<bool> {
+        for name in &item.restored_to {
+            if let (_, Standing::Session(there)) = self.what_stands(&SessionId::new(name)?)?
+                && there.made == made
+            {
+                return Ok(true);
+            }
         }
+        Ok(false)
+    }
+
+    /// Notes in a copy that it counts.
+    pub(super) fn keep_in_trash(&self, key: &str) -> Result<()> {
+        loop {
+            let (item, version) = match self.item(key) {
+                Ok(Some((item, version, ..))) if !item.is_in => (item, version),
+                Err(error @ (Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+                    tracing::warn!(%error, "something in the trash cannot be read");
+                    return Ok(());
+                }
+                outcome => return outcome.map(drop),
+            };
+            let ours = Item { nonce: Nonce::fresh(), is_in: true, ..item };
+            match self.store.swap(key, &Expected::Version(version), &ours.to_bytes(), |_| false)? {
+                Swapped::Done(_) => return Ok(()),
+                Swapped::Since | Swapped::Other(_) => (),
+            }
+        }
+    }
+
+    /// Deletes the copy that a session came from, if that is still there: before the session goes, for otherwise
+    /// the copy would be in its place.
+    pub(super) fn end_restoring(&self, head: &Head) -> Result<()> {
+        let Some(key) = &head.restored_from else { return Ok(()) };
+        self.store.delete(std::slice::from_ref(key)).into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Takes a session out of the trash: the claim, then its head, and then the copy goes.
     pub(super) fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
-        let claim = Claim::Restore { to: id.to_string() };
-        let (key, item, head) = self.claim(trashed, claim)?;
-        let restored = Head { epoch: head.epoch + 1, writer: None, ..head.next() };
+        let (key, item, head) = self.claim(trashed, Some(id))?;
+        let restored_from = Some(key.clone());
+        let restored = Head { epoch: head.epoch + 1, writer: None, restored_from, ..head.next() };
         let bytes = restored.to_bytes();
         loop {
             let (expected, there) = self.what_stands(id)?;
             match there {
-                Some(there) if there.made == head.made => break,
-                Some(_) => {
+                Standing::Session(there) if there.made == head.made => break,
+                Standing::Session(_) => {
                     let repository = self.store.location().to_owned();
                     return Err(Error::AlreadyExists { id: id.clone(), repository });
                 }
-                None => (),
+                Standing::Tombstone(there) => self.settle(&there)?,
+                Standing::Nothing => (),
             }
             // Whoever claims it after us changes what stands here after that, so that what we read before
             // looking is no more.
@@ -177,7 +253,7 @@ impl Inner {
     }
 
     pub(super) fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
-        let (key, _, head) = self.claim(trashed, Claim::Delete)?;
+        let (key, _, head) = self.claim(trashed, None)?;
         let mut remains = self.store.delete(&self.objects(head.made)?);
         if remains.is_empty() {
             remains = self.store.delete(&[key]);
@@ -185,30 +261,32 @@ impl Inner {
         Ok(Removal { remains })
     }
 
-    /// Makes sure that nobody else takes it out of the trash.
-    fn claim(&self, trashed: &Trashed, claim: Claim) -> Result<(String, Item, Head)> {
+    /// Makes sure that nobody else takes it out of the trash: to put it back under this name, or to delete it.
+    fn claim(&self, trashed: &Trashed, to: Option<&SessionId>) -> Result<(String, Item, Head)> {
         self.probe()?;
         let not_found = || self.not_found(&trashed.id);
         let key = self.trash_key(trashed)?.ok_or_else(not_found)?;
         loop {
-            let (item, version, head, _) = self.item(&key)?.ok_or_else(not_found)?;
-            if item.claim == Some(Claim::Delete) && claim != Claim::Delete {
+            let copy = self.copy(&key)?.ok_or_else(not_found)?;
+            if !copy.counts || (copy.item.is_going && to.is_some()) {
                 return Err(not_found());
             }
-            if self.stands(&trashed.id, head.made)? {
-                return Err(not_found());
+            let Copy { item, version, head, .. } = copy;
+            let mut ours = Item { nonce: Nonce::fresh(), is_in: true, ..item.clone() };
+            match to {
+                Some(to) => ours.restored_to.push(to.to_string()),
+                None => ours.is_going = true,
             }
-            let ours = Item { nonce: Nonce::fresh(), claim: Some(claim.clone()), ..item.clone() };
             match self.store.swap(&key, &Expected::Version(version), &ours.to_bytes(), |_| false)? {
                 Swapped::Done(_) => (),
                 Swapped::Since | Swapped::Other(_) => continue,
             }
-            if let Some(Claim::Restore { to }) = item.claim
-                && self.keep_out(&SessionId::new(to)?, head.made)?
-            {
-                // It was back already.
-                self.store.discard(&[key]);
-                return Err(not_found());
+            for to in item.restored_to {
+                if self.keep_out(&SessionId::new(to)?, head.made)? {
+                    // It was back already.
+                    self.store.discard(&[key]);
+                    return Err(not_found());
+                }
             }
             return Ok((key, ours, head));
         }
@@ -217,25 +295,17 @@ impl Inner {
     /// Sees to it that who was about to put this life of a session there cannot do so any more; whether it
     /// is there already.
     fn keep_out(&self, id: &SessionId, made: Nonce) -> Result<bool> {
-        let tombstone = Tombstone { nonce: Nonce::fresh(), made }.to_bytes();
         loop {
-            match self.what_stands(id)? {
-                (_, Some(there)) => return Ok(there.made == made),
-                (expected, None) => match self.swap(id, &expected, &tombstone, |_| false)? {
-                    Swapped::Done(_) | Swapped::Since => return Ok(false),
-                    Swapped::Other(_) => (),
-                },
+            let (expected, tombstone) = match self.what_stands(id)? {
+                (_, Standing::Session(there)) => return Ok(there.made == made),
+                (expected, Standing::Tombstone(there)) => (expected, there.next()),
+                (expected, Standing::Nothing) => (expected, Tombstone::default().next()),
+            };
+            match self.swap(id, &expected, &tombstone.to_bytes(), |_| false)? {
+                Swapped::Done(_) | Swapped::Since => return Ok(false),
+                Swapped::Other(_) => (),
             }
         }
-    }
-
-    /// What is under a name: nothing, a tombstone, or a session.
-    fn what_stands(&self, id: &SessionId) -> Result<(Expected, Option<Head>)> {
-        let key = names::head(id);
-        let Some(object) = self.store.get(&key)? else { return Ok((Expected::Nothing, None)) };
-        let head = Head::read(&object.bytes, object.len);
-        let head = head.map_err(|problem| self.unreadable(&key, problem))?;
-        Ok((Expected::Version(object.version), head))
     }
 
     fn trash_key(&self, trashed: &Trashed) -> Result<Option<String>> {

@@ -152,7 +152,10 @@ impl ObjectWriter {
     fn save_payload(&mut self, payload: &Payload, options: &SaveOptions) -> Result<CheckpointInfo> {
         options.check()?;
         let is_in = |there: &Head, (entry, _): &(Entry, Table)| there.table.has(entry.nonce);
-        let change = |writer: &Self| {
+        // What was put for a head that came to nothing.
+        let mut put = Vec::new();
+        let mut change = |writer: &Self| {
+            writer.inner.store.discard(&std::mem::take(&mut put));
             let newest = writer.head.revision();
             if let Some(expected) = options.conflicts(newest) {
                 return Err(writer.conflict(expected, newest));
@@ -174,6 +177,7 @@ impl ObjectWriter {
                 Payload::Here(data) if data.len() <= INLINE => entry.payload = Some(data.clone()),
                 Payload::Here(data) => {
                     let name = names::record(number, entry.nonce);
+                    put.push(writer.key(&name));
                     record::put(&writer.inner.store, &writer.key(&name), &mut data.as_ref())?;
                     entry.record = Some(name);
                 }
@@ -187,11 +191,18 @@ impl ObjectWriter {
             next.table.push(entry.clone());
             let dropped = next.table.forget(options.retention, SystemTime::now());
             if let Some(pack) = next.table.spill() {
+                put.push(writer.key(&pack.name));
                 writer.inner.store.put(&writer.key(&pack.name), pack.bytes)?;
             }
             Ok((next, (entry, dropped)))
         };
-        let (entry, dropped) = self.change(change, is_in)?;
+        let changed = self.change(&mut change, is_in);
+        if let Err(error) = &changed
+            && !matches!(error, Error::Indeterminate { .. })
+        {
+            self.inner.store.discard(&put);
+        }
+        let (entry, dropped) = changed?;
         self.inner.delete_dropped(&self.id, &self.head, &dropped);
         Ok(entry.info())
     }
@@ -228,7 +239,12 @@ impl BackendWriter for ObjectWriter {
         let name = names::record(number, Nonce::fresh());
         let mut source = Cursor::new(first).chain(source);
         let put = record::put(&self.inner.store, &self.key(&name), &mut source)?;
-        self.save_payload(&Payload::Record(name, put), options)
+        let key = self.key(&name);
+        let saved = self.save_payload(&Payload::Record(name, put), options);
+        if matches!(saved, Err(Error::Conflict { .. })) {
+            self.inner.store.discard(&[key]);
+        }
+        saved
     }
 
     fn replaces(&self) -> Option<&SessionId> {
@@ -256,17 +272,18 @@ impl ObjectWriter {
                 pack.map_err(|key| writer.inner.gone(&key))
             };
             let newest = writer.head.revision().number().unwrap_or(0);
-            let packs = next.table.give_up_before(before.min(newest), newest, &mut read)?;
+            // They come with a later one, as what is saved next does: so nobody takes them for garbage.
+            let packs = next.table.give_up_before(before.min(newest), newest + 1, &mut read)?;
             let mut made = 0;
             for pack in packs {
                 made += pack.bytes.len() as u64;
                 writer.inner.store.put(&writer.key(&pack.name), pack.bytes)?;
             }
-            Ok((next, made))
+            Ok((next, (made, writer.inner.named(&writer.id, &writer.head, 0)?)))
         };
-        let made = self.change(change, |_, _| false)?;
+        let (made, named) = self.change(change, |_, _| false)?;
         let (keys, sizes): (Vec<_>, Vec<_>) =
-            self.inner.garbage(&self.id, &self.head, 0)?.into_iter().unzip();
+            self.inner.garbage(&self.id, &self.head, 0, &named)?.into_iter().unzip();
         let remains = self.inner.store.delete(&keys);
         let mut usage = Usage::default();
         if remains.is_empty() {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt, once};
@@ -56,10 +57,10 @@ pub(super) enum Request {
     Delete,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Faulty {
-    inner: InMemory,
-    state: Mutex<State>,
+    inner: Arc<InMemory>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +74,17 @@ struct State {
     /// How many objects are being asked for, and how many were at most.
     gets: (usize, usize),
     gets_take_time: bool,
+    sleep: Sleep,
+}
+
+/// Of the request that is to wait until others are done.
+#[derive(Debug, Default)]
+enum Sleep {
+    #[default]
+    No,
+    At(usize),
+    Asleep(Waker),
+    Over,
 }
 
 impl Faulty {
@@ -115,6 +127,65 @@ impl Faulty {
         state.gets.1
     }
 
+    /// The keys of all objects.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let listed = self.inner.list(None).map(|it| it.unwrap().location.to_string());
+        futures_util::FutureExt::now_or_never(listed.collect()).unwrap()
+    }
+
+    /// Whether so many requests and one more were made since the plan was.
+    pub(super) fn was_reached(&self, at: usize) -> bool {
+        self.state.lock().unwrap().seen > at
+    }
+
+    /// After so many requests from now on, the next one waits until it is woken up.
+    pub(super) fn sleep_at(&self, at: usize) {
+        self.state.lock().unwrap().sleep = Sleep::At(at);
+    }
+
+    /// Returns when a request sleeps, or it is over without one.
+    pub(super) fn wait_for_sleep(&self, is_over: impl Fn() -> bool) {
+        while !matches!(self.state.lock().unwrap().sleep, Sleep::Asleep(_)) && !is_over() {
+            std::thread::yield_now();
+        }
+        let sleep = &mut self.state.lock().unwrap().sleep;
+        if let Sleep::At(_) = sleep {
+            // Nor does any other one.
+            *sleep = Sleep::No;
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        let mut state = self.state.lock().unwrap();
+        if let Sleep::Asleep(waker) = &state.sleep {
+            waker.wake_by_ref();
+            state.sleep = Sleep::Over;
+        }
+    }
+
+    pub(super) fn has_slept(&self) -> bool {
+        matches!(self.state.lock().unwrap().sleep, Sleep::Over)
+    }
+
+    async fn sleep(&self) {
+        let mut is_first = true;
+        std::future::poll_fn(|context| {
+            let sleep = &mut self.state.lock().unwrap().sleep;
+            match sleep {
+                Sleep::At(0) => {
+                    *sleep = Sleep::Asleep(context.waker().clone());
+                    is_first = false;
+                    return Poll::Pending;
+                }
+                Sleep::At(left) => *left -= 1,
+                Sleep::Asleep(_) if !is_first => return Poll::Pending,
+                _ => (),
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// Lets all others go first who were asked for an object before this returns.
     async fn take_time(&self) {
         if !self.state.lock().unwrap().gets_take_time {
@@ -130,7 +201,7 @@ impl Faulty {
         std::future::poll_fn(|context| {
             turns += 1;
             context.waker().wake_by_ref();
-            if turns > 100 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            if turns > 100 { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         change(-1);
@@ -222,6 +293,7 @@ impl ObjectStore for Faulty {
         if is_beat && is_silent {
             return Err(answer("connection reset"));
         }
+        self.sleep().await;
         let fault = self.next(Request::Put);
         if ignores_conditions {
             options.mode = PutMode::Overwrite;
@@ -248,6 +320,7 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        self.sleep().await;
         let fault = self.next(Request::Get);
         if fault != Some(Fault::Conflict) {
             before(fault)?;
@@ -264,19 +337,29 @@ impl ObjectStore for Faulty {
         &self,
         paths: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        let fault = self.next(Request::Delete);
-        match before(fault) {
-            Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
-            _ => self.inner.delete_stream(paths).map(move |it| after(fault, it)).boxed(),
-        }
+        let this = self.clone();
+        let deleted = async move {
+            this.sleep().await;
+            let fault = this.next(Request::Delete);
+            match before(fault) {
+                Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
+                _ => this.inner.delete_stream(paths).map(move |it| after(fault, it)).boxed(),
+            }
+        };
+        once(deleted).flatten().boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let fault = self.next(Request::List);
-        match before(fault) {
-            Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
-            _ => self.inner.list(prefix),
-        }
+        let (this, prefix) = (self.clone(), prefix.cloned());
+        let listed = async move {
+            this.sleep().await;
+            let fault = this.next(Request::List);
+            match before(fault) {
+                Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
+                _ => this.inner.list(prefix.as_ref()),
+            }
+        };
+        once(listed).flatten().boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

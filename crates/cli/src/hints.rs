@@ -86,6 +86,11 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         }
         Error::Input { .. } => vec!["nothing was saved; what was saved before stands".to_owned()],
         Error::LabelsTooLong { .. } => vec!["keep what is long in the checkpoint itself".to_owned()],
+        Error::Unsupported { place, .. } if place.contains("://") => {
+            vec!["it takes a store that honours If-None-Match and If-Match; what a newer Pitstop wrote, \
+                  a newer one"
+                .to_owned()]
+        }
         Error::Unsupported { .. } => {
             vec![format!("{} tells of what kind a session is", line(&["show", "SESSION"]))]
         }

@@ -42,7 +42,8 @@ pub(super) fn copies_have_the_history(repository: &Subject) {
     if repository.capabilities.history {
         assert_eq!(copied.revisions, 3);
         assert_eq!(revisions(&copy), revisions(&original));
-        assert_eq!(seen, [(1000, 3000), (2000, 3000), (3000, 3000)]);
+        assert!([1000, 2000, 3000].iter().all(|it| seen.contains(&(*it, 3000))), "{seen:?}");
+        assert!(seen.is_sorted() && seen.last() == Some(&(3000, 3000)), "{seen:?}");
         for info in revisions(&original) {
             let load = |session: &Session| session.load_revision(info.revision).unwrap();
             assert_eq!(load(&copy), load(&original));
@@ -52,7 +53,7 @@ pub(super) fn copies_have_the_history(repository: &Subject) {
     } else {
         assert_eq!((copied.revisions, copied.without_history), (1, 2));
         assert_eq!(copied.without_labels["step"], "7");
-        assert_eq!(seen, [(1000, 1000)]);
+        assert!(seen.iter().all(|it| *it == (1000, 1000)) && !seen.is_empty(), "{seen:?}");
         copy.save(b"next").unwrap();
     }
     // And back, and within the same repository.

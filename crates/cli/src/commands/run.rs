@@ -45,6 +45,7 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
         return Err(exec(args));
     }
     let id = input::session_id(&args.session)?;
+    Owner::set_program(name_of(&args.command));
     let mut repository = context.open()?;
     if let Some(format) = args.format {
         repository = repository.with_format(format.into());
@@ -55,7 +56,6 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
     };
     let signals = Signals::take()
         .map_err(|error| CommandError::io("cannot pass signals on", error).hint(NOT_RUN))?;
-    Owner::set_program(name_of(&args.command));
     let writer = session.writer()?.share()?;
     let resumes = session.status()?.summary.saved.is_some();
 

@@ -109,15 +109,16 @@ fn comfort<'a>(writers: impl IntoIterator<Item = &'a WriterState>, context: &Con
     }
 }
 
-/// The state of its writer and, of one that was killed, what there is to go on from.
+/// The state of its writer, and of one that was killed what there is to go on from.
 fn sentence(status: &Status, now: SystemTime) -> String {
-    let text = describe(&status.writer, now);
     match (&status.writer, status.summary.saved) {
-        (WriterState::Interrupted(_), Some(saved)) => {
-            format!("{text}, last saved {}", output::relative(saved, now))
+        (WriterState::Interrupted(owner), Some(saved)) => {
+            format!("interrupted: {owner} was killed; saved {}", output::relative(saved, now))
         }
-        (WriterState::Interrupted(_), None) => format!("{text}, never saved"),
-        _ => text,
+        (WriterState::Interrupted(owner), None) => {
+            format!("interrupted: {owner} was killed; never saved")
+        }
+        (writer, _) => describe(writer, now),
     }
 }
 

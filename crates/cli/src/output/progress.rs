@@ -2,8 +2,13 @@
 
 use indicatif::ProgressStyle;
 use pitstop::Progress;
+use unicode_width::UnicodeWidthStr;
 
+use super::table::pad;
 use crate::context::Context;
+
+/// So much of a name leaves room for the rest in a line.
+const MOST_OF_NAME: usize = 12;
 
 /// A bar that goes away when it is dropped.
 pub(crate) struct ProgressBar(indicatif::ProgressBar);
@@ -11,7 +16,7 @@ pub(crate) struct ProgressBar(indicatif::ProgressBar);
 impl ProgressBar {
     /// One that shows nothing where nobody looks.
     pub(crate) fn new(context: &Context) -> Self {
-        const LOOK: &str = "{msg}  {bar:30}  {binary_bytes} of {binary_total_bytes}, {eta} left";
+        const LOOK: &str = "{msg}  {wide_bar}  {binary_bytes} of {binary_total_bytes}, {eta} left";
         if context.is_quiet() {
             return Self(indicatif::ProgressBar::hidden());
         }
@@ -25,8 +30,11 @@ impl ProgressBar {
     pub(crate) fn show(&self, progress: &Progress) {
         self.0.set_length(progress.total);
         self.0.set_position(progress.done);
-        if self.0.message() != progress.session.as_str() {
-            self.0.set_message(progress.session.to_string());
+        let mut name = String::new();
+        let id = progress.session.as_str();
+        pad(&mut name, id, id.width().min(MOST_OF_NAME));
+        if self.0.message() != name {
+            self.0.set_message(name);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use super::environment::{Ended, Environment};
+use super::environment::{Ended, Environment, PITSTOP};
 use super::s3::{S3, without_secrets};
 
 pub(super) fn save<const N: usize>(
@@ -63,4 +63,29 @@ fn a_listing_says_what_it_does_not_know_and_looks_if_asked() {
     s3.take_requests();
     s3.run(&it, ["list", "--label", "step=4"]).prints("").says("no session has such a label");
     assert_eq!(gets(&s3), 0);
+}
+
+#[test]
+fn a_program_holds_a_session_in_an_object_store() {
+    let (it, s3) = (Environment::new(), S3::start());
+    let run = |script: &str| {
+        let mut command = s3.command(&it);
+        command.args(["-q", "run", "-c", "job", "--", "sh", "-c", script]).env("P", PITSTOP);
+        without_secrets(it.ended(command.output().unwrap()))
+    };
+    let script = "echo \"[$PITSTOP_RESUMES] [$PITSTOP_SESSION_DIRECTORY]\"
+                  echo $(( $($P load 2>/dev/null || echo 0) + 1 )) | $P -q save --keep all
+                  $P load";
+    run(script).code(0).says("").prints("[] []\n1\n");
+    run(script).code(0).says("").prints("[1] []\n2\n");
+    let told = run("$P status job; exit 7").code(7).out;
+    assert!(told.starts_with("job: live: sh -c '$P status job; exit 7' (pid "), "{told}");
+    s3.run(&it, ["status", "job"]).code(0).prints("job: idle\n");
+    let pruned = s3.run(&it, ["prune", "--revisions", "--keep", "1", "job"]).code(0);
+    assert!(pruned.err.starts_with("removed 1 revision of job (1), which gives back "), "{pruned}");
+    s3.run(&it, ["load", "job"]).code(0).prints("2\n");
+    // And it goes on on a local disk, and the other way round.
+    s3.run(&it, ["export", "-q", "job", "-o", "job.tar"]).code(0);
+    it.run(["import", "-q", "job.tar"]).code(0);
+    it.run(["load", "job"]).code(0).prints("2\n");
 }

@@ -26,6 +26,8 @@ struct State {
     /// `GET /key`, without what stands behind a question mark.
     requests: Vec<String>,
     script: Option<Box<Script>>,
+    /// A header that gets lost on the way.
+    lost: Option<&'static str>,
 }
 
 /// What a request is answered with instead; `None` for what the store would say.
@@ -80,6 +82,11 @@ impl S3 {
 
     pub(super) fn answer(&self, script: impl FnMut(&Request) -> Option<Answer> + Send + 'static) {
         self.state.lock().unwrap().script = Some(Box::new(script));
+    }
+
+    /// As a proxy or a store does that does not know it.
+    pub(super) fn lose_header(&self, name: &'static str) {
+        self.state.lock().unwrap().lost = Some(name);
     }
 
     pub(super) fn behave(&self) {
@@ -200,7 +207,7 @@ impl State {
 
     fn put(&mut self, key: &str, request: &Request) -> Answer {
         let there = self.objects.get(key).map(|(tag, _)| tag);
-        let header = |name: &str| request.headers.get(name);
+        let header = |name: &str| request.headers.get(name).filter(|_| self.lost != Some(name));
         let is_met = header("if-none-match").is_none_or(|_| there.is_none())
             && header("if-match").is_none_or(|tag| there == Some(tag));
         if !is_met {

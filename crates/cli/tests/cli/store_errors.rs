@@ -230,3 +230,22 @@ fn a_store_that_says_nothing_is_given_up() {
     s3.behave();
     s3.run(&it, ["load", "job"]).code(0).prints("state");
 }
+
+#[test]
+fn a_store_that_passes_over_conditions_is_refused() {
+    for header in ["if-none-match", "if-match"] {
+        let it = Environment::new();
+        let s3 = with_a_session(&it);
+        s3.lose_header(header);
+        for words in [&["create", "new"][..], &["remove", "job"], &["last", "job"]] {
+            let ended = it.ended(s3.command(&it).args(words).output().unwrap());
+            ended.code(1).says(
+                "error: changing an object on a condition, without which two writers cannot be kept apart, \
+                 is not supported by s3://bucket/jobs
+                 hint: it takes a store that honours If-None-Match and If-Match; what a newer Pitstop wrote, \
+                 a newer one",
+            );
+        }
+        s3.run(&it, ["load", "job"]).code(0).prints("state");
+    }
+}
