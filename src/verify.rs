@@ -150,9 +150,12 @@ impl Session {
             return Ok(Repair { moved_aside: Vec::new(), renewed: None, now: before });
         }
         let mut renewed = None;
-        if let Err(Error::Corrupt { newest_good: Some(good), .. }) =
-            read(&**self.backend(), self.id(), None)
-        {
+        let newest = read(&**self.backend(), self.id(), None);
+        if newest.is_ok() {
+            // It moves aside what something newer than it was saved after.
+            drop(self.writer()?);
+        }
+        if let Err(Error::Corrupt { newest_good: Some(good), .. }) = newest {
             let mut writer = self.writer()?;
             let checkpoint = self.backend().open_checkpoint(self.id(), Some(good))?;
             let mut options = SaveOptions::new().keep(Retention::All);

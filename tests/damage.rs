@@ -253,6 +253,34 @@ fn a_writer_that_does_not_save_hides_no_damage() {
     assert!(!newest.exists() && newest.with_file_name("session.journal.aside-1").exists());
 }
 
+/// What is saved after damage hides no damage that comes later, in whatever file.
+#[test]
+fn damage_that_follows_damage_is_seen() {
+    let journal = journal();
+    let header = |place: &Path| fs::read(place).unwrap()[..4096].to_vec();
+    flip(&journal.segment, 16);
+    flip(&journal.segment, 2048 + 16);
+    for n in 0..60 {
+        let data: Vec<u8> = large(n)[..5000].to_vec();
+        journal
+            .session
+            .save_with(&data, &SaveOptions::new().keep(Retention::Revisions(2)))
+            .unwrap();
+        assert!(journal.session.load().unwrap().data == data);
+        let files = fs::read_dir(journal.segment.parent().unwrap()).unwrap();
+        let files = files.map(|it| it.unwrap().path());
+        let segments = files.filter(|it| it.to_str().unwrap().contains("session.journal-"));
+        let sequence =
+            |place: &PathBuf| header(place)[16..24].to_vec().into_iter().rev().collect::<Vec<_>>();
+        let newest = segments.max_by_key(sequence).unwrap();
+        let good = fs::read(&newest).unwrap();
+        fs::write(&newest, [&[0; 4096], &good[4096..]].concat()).unwrap();
+        let lost = journal.session.load();
+        assert!(matches!(lost, Err(Error::Corrupt { .. })), "save {n}: {lost:?}");
+        fs::write(&newest, &good).unwrap();
+    }
+}
+
 #[test]
 fn damage_is_told_by_file_record_and_revision() {
     let journal = journal();

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use nix::libc;
-use pitstop::{CreateOptions, Error, Format, Repository, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, SaveOptions, SessionId};
 
 use crate::traced::{self, mark};
 
@@ -30,6 +30,9 @@ fn child() {
             writer.save(&OLD).unwrap();
             between_marks(|| drop(writer.save(&NEW).unwrap()));
         }
+        "stream" => between_marks(|| {
+            drop(job().save_from(large().as_slice(), &SaveOptions::new()).unwrap())
+        }),
         "load" => {
             let job = job();
             between_marks(|| drop(job.load().unwrap()));
@@ -47,6 +50,11 @@ fn between_marks(task: impl FnOnce()) {
 const OLD: [u8; 3000] = [b'o'; 3000];
 const NEW: [u8; 4096] = [b'n'; 4096];
 
+/// More than is saved in one piece.
+fn large() -> Vec<u8> {
+    (0..9_u32 << 18).flat_map(u32::to_le_bytes).collect()
+}
+
 fn create(repository: &Repository, id: &str, format: Format, replace: bool) -> pitstop::Session {
     let options = CreateOptions::new().id(SessionId::new(id).unwrap()).format(format);
     let options = if replace { options.replace_last() } else { options };
@@ -57,21 +65,24 @@ fn create(repository: &Repository, id: &str, format: Format, replace: bool) -> p
 /// has made the repository and `after` judges what is left; both leave `other` as it is.
 fn kill_everywhere(task: &str, before: fn(&Repository), after: fn(&Repository)) {
     let mut point = 0;
-    loop {
-        let scratch = tempfile::tempdir().unwrap();
-        let repository = Repository::open(scratch.path().join("sessions")).unwrap();
-        before(&repository);
-        let trace = traced::run("killed::child", task, scratch.path(), Some(point));
-        after(&repository);
-        let listing = repository.list().unwrap();
-        assert!(listing.problems.is_empty(), "{task}, call {point}: {:?}", listing.problems);
-        assert!(listing.sessions.iter().all(|it| !it.live), "{task}, call {point}");
-        if !trace.killed {
-            assert!(point > 5, "{task} was killed at {point} points only");
-            return eprintln!("{task}: killed at each of {point} system calls");
-        }
+    while kill_at(task, point, before, after) {
         point += 1;
     }
+    assert!(point > 5, "{task} was killed at {point} points only");
+    eprintln!("{task}: killed at each of {point} system calls");
+}
+
+/// Kills the task at this call. Says whether it gets there.
+fn kill_at(task: &str, point: usize, before: fn(&Repository), after: fn(&Repository)) -> bool {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    before(&repository);
+    let trace = traced::run("killed::child", task, scratch.path(), Some(point));
+    after(&repository);
+    let listing = repository.list().unwrap();
+    assert!(listing.problems.is_empty(), "{task}, call {point}: {:?}", listing.problems);
+    assert!(listing.sessions.iter().all(|it| !it.live), "{task}, call {point}");
+    trace.killed
 }
 
 fn with_plain_job(repository: &Repository) {
@@ -110,6 +121,32 @@ fn save_killed_anywhere() {
     };
     for before in [with_plain_job, with_journal_job] {
         kill_everywhere("save", before, after);
+    }
+}
+
+/// At each of the calls with which it begins and ends, and at some of those that write piece after piece.
+#[test]
+fn save_of_a_stream_killed_in_many_places() {
+    const EACH: usize = 30;
+    let after: fn(&Repository) = |repository| {
+        let job = repository.get("job").unwrap();
+        let loaded = job.load().unwrap().data;
+        assert!(loaded == OLD || loaded == large(), "{} bytes", loaded.len());
+        goes_on(repository, "job");
+        let left = std::fs::read_dir(job.location().unwrap()).unwrap();
+        let unfinished = ["session.new", "session.journal.new"];
+        assert!(
+            left.into_iter()
+                .all(|it| !unfinished.contains(&&*it.unwrap().file_name().to_string_lossy()))
+        );
+    };
+    for before in [with_plain_job, with_journal_job] {
+        let all = calls("stream", before).len();
+        let between = (EACH..all - EACH).step_by(23);
+        for point in (0..EACH).chain(between).chain(all - EACH..all - 1) {
+            kill_at("stream", point, before, after);
+        }
+        eprintln!("stream: killed at many of {all} system calls");
     }
 }
 

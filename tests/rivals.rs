@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use pitstop::{CreateOptions, Error, Format, Repository, Result, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, Result, SessionId, Trashed};
 
 use crate::traced;
 
@@ -34,6 +34,7 @@ macro_rules! on_both_formats {
 }
 
 mod counting;
+mod moving;
 mod pairs;
 mod threads;
 
@@ -56,6 +57,8 @@ fn child() {
             Random(seed.parse().unwrap()),
             saves.parse().unwrap(),
         ),
+        ["go", "on", steps] => moving::go_on(&repository, steps.parse().unwrap()),
+        ["make", sessions] => moving::make(&repository, sessions.parse().unwrap()),
         ["churn", name, rounds] => pairs::churn(&repository, name, rounds.parse().unwrap()),
         ["replace", rounds] => pairs::replace_again_and_again(&repository, rounds.parse().unwrap()),
         _ => panic!("no task {task}"),
@@ -206,12 +209,29 @@ fn obey(repository: &Repository) {
             ["remove", id] => told(session(id).and_then(|it| it.remove()), |removal| {
                 removal.remains.iter().map(|error| format!("{error:?}")).collect()
             }),
+            ["trash", id] => told(session(id).and_then(|it| it.trash()), |_| String::new()),
+            ["put_back", id] => {
+                let put_back = trashed(repository, id)
+                    .and_then(|it| repository.restore_from_trash(&it, &it.id));
+                told(put_back, |_| String::new())
+            }
+            ["empty_trash", id] => {
+                let emptied =
+                    trashed(repository, id).and_then(|it| repository.delete_from_trash(&it));
+                told(emptied, |_| String::new())
+            }
             ["make_last", id] => {
                 told(session(id).and_then(|it| it.make_last()), |()| String::new())
             }
             _ => panic!("no order {order}"),
         });
     }
+}
+
+fn trashed(repository: &Repository, id: &str) -> Result<Trashed> {
+    let found = repository.trash()?.into_iter().find(|it| it.id.as_str() == id);
+    let (id, place) = (SessionId::new(id)?, repository.location().to_owned());
+    found.ok_or(Error::NotFound { id, repository: place })
 }
 
 /// Gives each rival its order at once, and waits for all answers.

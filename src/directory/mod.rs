@@ -360,18 +360,28 @@ fn format(session: &Directory) -> Result<Format> {
     Ok(if journal::is_there(session)? { Format::Journal } else { Format::Plain })
 }
 
-/// Looks again if the session was converted while it seemed to be empty or damaged.
+/// Looks again if the session was converted meanwhile. Of a journal that becomes plain, older segments may be
+/// left when the newest is gone, and seem to be all.
 fn in_its_format<T>(
     session: &Directory,
     look: impl Fn(Format) -> Result<Option<T>>,
 ) -> Result<Option<T>> {
+    let mut marker = journal::marker(session)?;
     loop {
-        let now = format(session)?;
-        let outcome = look(now);
-        let is_suspicious = matches!(outcome, Ok(None) | Err(Error::Corrupt { .. }));
-        if !is_suspicious || format(session)? == now {
+        let format = if marker.is_some() { Format::Journal } else { Format::Plain };
+        let outcome = look(format);
+        if format == Format::Plain && matches!(outcome, Ok(Some(_))) {
             return outcome;
         }
+        let now = journal::marker(session)?;
+        let is_same = match (&marker, &now) {
+            (Some(before), Some(now)) => before.is_same_file(now) && before.changed == now.changed,
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        if is_same {
+            return outcome;
+        }
+        marker = now;
     }
 }
 

@@ -18,16 +18,18 @@ pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Remov
     let (repository, session) = backend.session(id)?;
     let _lock = WriterLock::take(backend, &repository, &session, id)?;
     leftover::check(&session, id, &*backend.disk)?;
-    discard(&repository, &names::session(id), id, Some(&session))
+    let removal = discard(&repository, &names::session(id), id, Some(&session))?;
+    removal.ok_or_else(|| backend.not_found(id))
 }
 
-/// Deletes a directory that holds the session of this name, or held it once. `session` if it does.
+/// Deletes a directory that holds the session of this name, or held it once. `session` if it does. `None`
+/// if another one was faster.
 pub(super) fn discard(
     repository: &Directory,
     name: &str,
     id: &SessionId,
     session: Option<&Directory>,
-) -> Result<Removal> {
+) -> Result<Option<Removal>> {
     let removed = names::removed(id);
     let mut removal = Removal::default();
     if repository.metadata(&removed)?.is_some() {
@@ -37,14 +39,16 @@ pub(super) fn discard(
             super::move_aside(repository, &removed, &removed)?;
         }
     }
-    repository.rename(name, &removed)?;
+    if found(repository.rename(name, &removed))?.is_none() {
+        return Ok(None);
+    }
     if let Err(failure) = repository.sync() {
         // Not one file may go before that lasts. Whole it was, and whole it stays.
         let _ = put_back(repository, &removed, name, session);
         return Err(failure.indeterminate());
     }
     delete(repository, &removed, &mut removal);
-    Ok(removal)
+    Ok(Some(removal))
 }
 
 /// Undoes a rename that could not be flushed. Nor can this one be, so the way to the session is not

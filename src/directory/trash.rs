@@ -105,13 +105,14 @@ fn already_exists(repository: &Directory, id: &SessionId) -> Error {
 
 pub(super) fn delete(repository: &Directory, trashed: &Trashed) -> Result<Removal> {
     let name = names::trashed(&trashed.id, trashed.removed);
-    match repository.metadata(&name)? {
+    let removal = match repository.metadata(&name)? {
         Some(there) if there.kind == Kind::Directory => {
-            remove::discard(repository, &name, &trashed.id, None)
+            remove::discard(repository, &name, &trashed.id, None)?
         }
         // A link was never put there by us.
-        _ => Err(not_found(repository, &trashed.id)),
-    }
+        _ => None,
+    };
+    removal.ok_or_else(|| not_found(repository, &trashed.id))
 }
 
 fn not_found(repository: &Directory, id: &SessionId) -> Error {

@@ -56,7 +56,7 @@ pub(super) struct Tombstone {
     /// The life that was removed, and of which nothing is needed any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) removed: Option<Nonce>,
-    /// The key of the copy in the trash that counts by this.
+    /// The last part of the key of the copy in the trash that counts by this. The whole may be too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) trashed: Option<String>,
 }
@@ -158,7 +158,13 @@ impl Tombstone {
     }
 
     pub(super) fn of_trashed(key: &str) -> Self {
-        Self { nonce: Nonce::fresh(), removed: None, trashed: Some(key.to_owned()) }
+        let name = key.rsplit('/').next().map(str::to_owned);
+        Self { nonce: Nonce::fresh(), removed: None, trashed: name }
+    }
+
+    /// Whether the copy of this key, of the same session, counts by it.
+    pub(super) fn names(&self, key: &str) -> bool {
+        self.trashed.as_deref().is_some_and(|name| key.rsplit('/').next() == Some(name))
     }
 
     /// The same in another version.

@@ -232,7 +232,7 @@ impl Backend for ObjectBackend {
                 Swapped::Other(None) => expected = Expected::Nothing,
                 Swapped::Other(Some(there)) => match Standing::read(&there) {
                     Ok(Standing::Tombstone(tombstone)) => {
-                        self.inner.settle(&tombstone)?;
+                        self.inner.settle(id, &tombstone)?;
                         expected = Expected::Version(there.version);
                     }
                     _ => {

@@ -68,9 +68,9 @@ impl Inner {
     }
 
     /// Does what a tombstone stands for. Then something else may take its place.
-    pub(super) fn settle(&self, tombstone: &Tombstone) -> Result<()> {
-        if let Some(key) = &tombstone.trashed {
-            self.keep_in_trash(key)?;
+    pub(super) fn settle(&self, id: &SessionId, tombstone: &Tombstone) -> Result<()> {
+        if let Some(name) = &tombstone.trashed {
+            self.keep_in_trash(&format!("{}/{name}", names::trash_of(id)))?;
         }
         if let Some(made) = tombstone.removed {
             let remains = self.store.delete(&self.objects(made)?);

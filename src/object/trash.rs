@@ -160,7 +160,7 @@ impl Inner {
         let counts = !is_back
             && match &standing {
                 Standing::Session(there) => item.is_in && there.made != head.made,
-                Standing::Tombstone(there) => item.is_in || there.trashed.as_deref() == Some(key),
+                Standing::Tombstone(there) => item.is_in || there.names(key),
                 Standing::Nothing => item.is_in,
             };
         let may_count = match &standing {
@@ -234,7 +234,7 @@ impl Inner {
                     let repository = self.store.location().to_owned();
                     return Err(Error::AlreadyExists { id: id.clone(), repository });
                 }
-                Standing::Tombstone(there) => self.settle(&there)?,
+                Standing::Tombstone(there) => self.settle(id, &there)?,
                 Standing::Nothing => (),
             }
             // Whoever claims it after us changes what stands here after that, so that what we read before

@@ -1,5 +1,5 @@
 use super::{Criteria, PruneOptions};
-use crate::backend::{Kept, Usage};
+use crate::backend::{GivenUp, Kept, Usage};
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -47,8 +47,18 @@ impl Session {
         }
         // It must be there when the others are not.
         drop(self.open_checkpoint()?);
-        let given_up = self.backend().give_up(self.id(), oldest.info.revision, options.dry_run)?;
-        Ok(PrunedRevisions { gone, usage: given_up.usage, remains: given_up.remains })
+        match self.backend().give_up(self.id(), oldest.info.revision, options.dry_run) {
+            // It was converted meanwhile.
+            Err(Error::Unsupported { .. })
+                if matches!(self.history(), Err(Error::Unsupported { .. })) =>
+            {
+                Ok(PrunedRevisions::default())
+            }
+            given_up => {
+                let GivenUp { usage, remains } = given_up?;
+                Ok(PrunedRevisions { gone, usage, remains })
+            }
+        }
     }
 }
 

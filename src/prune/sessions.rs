@@ -143,7 +143,14 @@ impl Repository {
     ) -> Result<std::result::Result<Gone, Spared>> {
         let trashed = self.backend.trash(&summary.id)?;
         if trashed.summary.as_ref().is_none_or(|now| summary.was_changed(now)) {
-            self.backend.restore_trashed(&trashed, &trashed.id)?;
+            match self.backend.restore_trashed(&trashed, &trashed.id) {
+                // One was made under its name meanwhile: it is kept in the trash.
+                Err(Error::AlreadyExists { .. }) => {
+                    let (summary, usage) = (summary.clone(), trashed.usage);
+                    return Ok(Ok(Gone { summary, usage, trashed: Some(trashed) }));
+                }
+                outcome => outcome?,
+            }
             return Ok(Err(Spared::Changed));
         }
         let (summary, usage) = (summary.clone(), trashed.usage);

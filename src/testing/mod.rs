@@ -12,6 +12,7 @@ mod disk;
 mod faults;
 mod hook;
 mod mutants;
+mod observe;
 mod parallel;
 mod random;
 mod run;

@@ -254,11 +254,11 @@ impl World {
                 self.in_flight = None;
                 self.session(id).payloads = vec![Some(payload)];
             }
-            Some(Step::Save(id, _)) => {
-                // Nor may what is damaged be out of the way before the next one.
-                let (is_damaged, evidence) = (self.session(id).is_damaged, self.evidence.clone());
+            Some(Step::Save(..)) => {
+                // Nor may what is damaged be aside before the next one.
+                let evidence = self.evidence.clone();
                 self.acknowledge();
-                (self.session(id).is_damaged, self.evidence) = (is_damaged, evidence);
+                self.evidence = evidence;
             }
             _ => self.acknowledge(),
         }

@@ -216,3 +216,19 @@ fn what_a_killed_save_left_is_swept() {
         assert_eq!(job.load_revision(Revision::from_number(number)).unwrap().data, CONTENT);
     }
 }
+
+/// A listing knows a tombstone by its length.
+#[test]
+fn a_session_of_a_long_name_is_gone_from_the_listing() {
+    let all = repository(&Arc::new(Faulty::new()));
+    let name = "ü".repeat(100);
+    for _ in 0..2 {
+        let session = all.create(&named(&name)).unwrap();
+        session.save(CONTENT).unwrap();
+        session.trash().unwrap();
+        assert!(all.list().unwrap().sessions.is_empty());
+    }
+    assert_eq!(all.trash().unwrap().len(), 2);
+    all.create(&named(&name)).unwrap().remove().unwrap();
+    assert!(all.list().unwrap().sessions.is_empty());
+}

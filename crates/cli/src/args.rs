@@ -42,7 +42,7 @@ Examples:
   pitstop load nightly > state.json                    get it back
   pitstop run --create nightly -- ./import.sh          run what saves by itself
   pitstop list                                         what is there
-  pitstop status                                       what runs, what was killed
+  pitstop status                                       what runs or was killed
 ";
 
 /// Reads the command line. Prints help and ends the process where that was asked for or needed.

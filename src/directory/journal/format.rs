@@ -28,6 +28,9 @@ pub(super) struct SegmentHeader {
     pub salt: u64,
     /// Drawn when the journal is made: segments of different journals do not mix.
     pub journal: u64,
+    /// Files of lower numbers were written for the last time before this use began: where such a one is
+    /// damaged, nothing newer is lost. At most 2⁴⁸ − 1.
+    pub outlived: u64,
     /// The revisions before this one were given up while this segment was the newest; 0 if none were.
     pub kept: u64,
 }
@@ -46,7 +49,7 @@ impl SegmentHeader {
         let mut copy = Vec::with_capacity(SEGMENT_LEN);
         copy.extend(SEGMENT_MAGIC);
         copy.extend(VERSION.to_le_bytes());
-        copy.extend([0; 6]);
+        copy.extend(&self.outlived.to_le_bytes()[..6]);
         copy.extend(self.sequence.to_le_bytes());
         copy.extend(self.salt.to_le_bytes());
         copy.extend(self.journal.to_le_bytes());
@@ -74,6 +77,7 @@ impl SegmentHeader {
             sequence: u64_at(copy, 16),
             salt: u64_at(copy, 24),
             journal: u64_at(copy, 32),
+            outlived: u64_at(copy, 8) >> 16,
             kept: u64_at(copy, 48),
         })
     }
@@ -282,7 +286,7 @@ mod tests {
     #[test]
     fn headers_read_back_as_they_were_written() {
         for kept in [0, 1, HIGHEST] {
-            let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, kept };
+            let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, outlived: 7, kept };
             assert_eq!(first_block(&header.encode()), FirstBlock::Segment(header));
         }
         let bytes = record().encode(11);
@@ -307,7 +311,8 @@ mod tests {
     #[test]
     fn no_bit_of_a_segment_header_can_change_unseen() {
         for kept in [0, 6] {
-            let bytes = SegmentHeader { sequence: 3, salt: 4, journal: 5, kept }.encode();
+            let bytes =
+                SegmentHeader { sequence: 3, salt: 4, journal: 5, outlived: 7, kept }.encode();
             // Those of the version may say that it is of a newer one.
             for bit in (0..64).chain(80..SEGMENT_LEN * 8) {
                 let mut flipped = bytes.clone();
@@ -319,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_segment_survives_the_loss_of_a_sector_of_its_header() {
-        let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, kept: 6 };
+        let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, outlived: 7, kept: 6 };
         for sector in 0..8 {
             let mut block = header.encode();
             block[sector * 512..][..512].fill(0);

@@ -45,7 +45,8 @@ pub(super) fn create(session: &Directory) -> Result<()> {
 
 /// Makes the first segment of a journal, which is none without [`marker`].
 pub(super) fn begin(session: &Directory) -> Result<()> {
-    let header = SegmentHeader { sequence: 1, salt: number(), journal: number(), kept: 0 };
+    let header =
+        SegmentHeader { sequence: 1, salt: number(), journal: number(), outlived: 0, kept: 0 };
     let mut bytes = header.encode();
     bytes.extend(close_record(0, header.salt));
     bytes.resize(FIRST_SEGMENT as usize, 0);

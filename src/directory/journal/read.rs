@@ -68,7 +68,8 @@ fn newest_of<T>(session: &Directory, take: Take<T>) -> Result<Option<Found<T>>> 
     let (journal, newest) = undisturbed(session, |journal| {
         let newest = journal.newest_good(take)?;
         let good = newest.as_ref().map_or(0, |(place, _)| journal.record(*place).header.revision);
-        if journal.proven() > good || !journal.damaged.is_empty() {
+        let place = newest.as_ref().map(|(place, _)| *place);
+        if journal.proven() > good || journal.may_have_lost_newer(place) {
             return Err(damaged(session, journal, journal.proven(), good));
         }
         Ok(newest)
@@ -107,7 +108,7 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
     let look = |journal: &Journal| {
         let place = standing(journal).next().transpose()?;
         let revision = place.map_or(0, |place| journal.record(place).header.revision);
-        if journal.proven() > revision || !journal.damaged.is_empty() {
+        if journal.proven() > revision || journal.may_have_lost_newer(place) {
             return Err(damaged(session, journal, journal.proven(), 0));
         }
         Ok(place.map(|place| journal.kept(place)))

@@ -116,6 +116,14 @@ impl Journal {
         lost.into_iter().rev().collect()
     }
 
+    /// Whether a file whose header is lost may have held something newer than this.
+    pub(super) fn may_have_lost_newer(&self, newest: Option<Place>) -> bool {
+        let until = newest.map_or(0, |(s, _)| s + 1);
+        let outlived = self.segments[..until].iter().map(|it| it.header.outlived).max();
+        let is_outlived = |name: &str| names::segment_number(name) < outlived;
+        self.damaged.iter().any(|(name, _)| !is_outlived(name))
+    }
+
     /// What a change of which shows that a writer was at work while this was read.
     pub(super) fn fingerprint(&self) -> Vec<(u64, u64)> {
         self.segments.iter().map(|it| (it.header.sequence, it.end)).collect()

@@ -31,7 +31,7 @@ pub(super) struct Tail {
     window: Window,
     pub deltas: Deltas,
     /// Files of segments whose headers are lost. They stay where they are until something newer is
-    /// saved: without them nobody could tell that the newest may be lost.
+    /// saved, behind a header that says so: without them nobody could tell that the newest may be lost.
     damaged: Vec<String>,
 }
 
@@ -108,8 +108,31 @@ impl Tail {
         }
     }
 
+    /// Files of lower numbers are not written any more: see [`SegmentHeader::outlived`].
+    pub(super) fn outlived(&self) -> u64 {
+        let promised = self.segments.iter().map(|it| it.header.outlived).max().unwrap_or(0);
+        if self.damaged.is_empty() {
+            return promised;
+        }
+        let all = self.damaged.iter().chain(self.segments.iter().map(|it| &it.name));
+        let highest = all.filter_map(|name| names::segment_number(name)).max().unwrap_or(0);
+        promised.max(highest.saturating_add(1)).min((1 << 48) - 1)
+    }
+
+    /// Whether what is saved in this segment is newer than all that is damaged, for everybody to see.
+    pub(super) fn outlives_damage(&self, segment: &Segment) -> bool {
+        let outlived = |name: &String| {
+            names::segment_number(name).is_some_and(|number| number < segment.header.outlived)
+        };
+        self.damaged.iter().all(outlived)
+    }
+
     /// Moves damaged segments aside, once something newer than what they may have held is saved.
     pub(super) fn move_damaged_aside(&mut self, session: &Directory) -> Outcome<()> {
+        let mut saved = self.segments.iter().filter(|it| it.newest().is_some());
+        if !saved.any(|it| self.outlives_damage(it)) {
+            return Ok(());
+        }
         while let Some(name) = self.damaged.last() {
             let place = move_aside(session, name, names::SEGMENT_ASIDE)?;
             tracing::warn!(kept = %place.display(), "a segment of the journal is damaged");
@@ -121,7 +144,8 @@ impl Tail {
     /// The header of the segment that is written next.
     pub(super) fn next_use(&self) -> SegmentHeader {
         let sequence = self.next_sequence();
-        SegmentHeader { sequence, salt: number(), journal: self.journal, kept: 0 }
+        let outlived = if self.damaged.is_empty() { 0 } else { self.outlived() };
+        SegmentHeader { sequence, salt: number(), journal: self.journal, outlived, kept: 0 }
     }
 
     pub(super) fn next_sequence(&self) -> u64 {

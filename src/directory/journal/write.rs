@@ -44,8 +44,9 @@ impl JournalWriter {
         id: SessionId,
         disk: Arc<dyn Disk>,
     ) -> Result<Self> {
-        let tail = Some(Tail::open(&session)?);
-        Ok(Self { session, id, disk, tail, least: 0 })
+        let mut tail = Tail::open(&session)?;
+        clear_up(&mut tail, &session);
+        Ok(Self { session, id, disk, tail: Some(tail), least: 0 })
     }
 
     /// Makes `data` the newest checkpoint.
@@ -88,10 +89,7 @@ impl JournalWriter {
         }
         // Where this fails, what is in memory is forgotten, and the next save looks what stands.
         let info = save(self, &mut tail)?;
-        // The checkpoint is saved; what goes wrong here is done again after the next one.
-        if let Err(Failure { source, .. }) = tail.move_damaged_aside(&self.session) {
-            tracing::warn!(error = %source, "a damaged segment could not be moved aside");
-        }
+        clear_up(&mut tail, &self.session);
         self.tail = Some(tail);
         Ok(info)
     }
@@ -112,7 +110,7 @@ impl JournalWriter {
         (header.kind, header.stored) = (kind, stored.len() as u64);
         let len = header.len().ok_or_else(|| self.unsupported(TOO_LARGE_FOR_A_FILE))?;
         match tail.segments.last() {
-            Some(segment) if segment.fits(len) => {
+            Some(segment) if segment.fits(len) && tail.outlives_damage(segment) => {
                 if kind == Kind::Delta {
                     header.check = stored_check(stored, segment.header.salt);
                 }
@@ -189,7 +187,12 @@ impl JournalWriter {
     ) -> Result<()> {
         let wanted = wanted_capacity(len, tail.next_sequence());
         let least = if wanted > SEVERAL { LEAST + len } else { wanted };
-        let fits = |&n: &usize| (least..=wanted * TOO_LARGE).contains(&tail.segments[n].capacity);
+        let outlived = tail.outlived();
+        let fits = |&n: &usize| {
+            let segment = &tail.segments[n];
+            (least..=wanted * TOO_LARGE).contains(&segment.capacity)
+                && names::segment_number(&segment.name).is_some_and(|number| number >= outlived)
+        };
         if let Some(n) = tail.free().into_iter().find(fits) {
             let fresh = tail.next_use();
             let old = tail.segments.remove(n);
@@ -217,13 +220,12 @@ impl JournalWriter {
     /// A new segment. It gets its name when it is whole: else a power cut could leave one that looks
     /// damaged.
     fn begin(&self, tail: &mut Tail, capacity: u64) -> Result<Segment> {
-        let header = tail.next_use();
+        let (header, mut slot) = (tail.next_use(), tail.outlived());
         // Of what is free and does not fit, nothing is needed any more.
         for n in tail.free().into_iter().rev() {
             let gone = tail.segments.remove(n);
             self.session.remove_file(&gone.name)?;
         }
-        let mut slot = 0;
         while self.session.metadata(names::segment(slot))?.is_some() {
             slot += 1;
         }
@@ -274,6 +276,13 @@ impl Drop for JournalWriter {
             let close = close_record(newest.header.revision, segment.header.salt);
             let _ = segment.file.write_all_at(&[&close], segment.end);
         }
+    }
+}
+
+/// Nobody misses what may go wrong here: it is done again after the next save, and by the next writer.
+fn clear_up(tail: &mut Tail, session: &Directory) {
+    if let Err(Failure { source, .. }) = tail.move_damaged_aside(session) {
+        tracing::warn!(error = %source, "a damaged segment could not be moved aside");
     }
 }
 
