@@ -175,7 +175,7 @@ fn d9_d11_a_killed_writer_loses_nothing_and_blocks_nobody() {
         let signal = if round % 2 == 0 {
             rustix::process::Signal::KILL
         } else {
-            rustix::process::Signal::INT
+            rustix::process::Signal::TERM
         };
         let id = rustix::process::Pid::from_child(&process);
         rustix::process::kill_process(id, signal).unwrap();

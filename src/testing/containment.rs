@@ -280,7 +280,7 @@ fn race(scenario: &Scenario, wrap: &Wrap, number: usize) -> std::result::Result<
 /// What follows a certain revision overwrites no save of PlainBox, before whichever call that comes.
 pub(crate) fn plainbox_is_kept_out(wrap: &Wrap) -> std::result::Result<(), String> {
     let is_fit = |it: &Scenario| {
-        it.name == "conditional" && it.format == Format::Plain && it.traits.hard_links
+        it.format == Format::Plain && ["conditional", "leftover-held"].contains(&it.name)
     };
     for scenario in scenarios().into_iter().filter(is_fit) {
         let mut number = 0;

@@ -398,12 +398,11 @@ fn of_plain() -> Vec<Scenario> {
         },
         scenario("foreign", FAR, &[Foreign("a")], &[Save("a", 2), Save("a", 3), Remove("a")]),
         scenario("leftover", NEAR, &left, &[Save("a", 2), Save("a", 7)]),
-        scenario("leftover-followed", NEAR, &left, &[Follow("a", 2), Save("a", 7)]),
         scenario(
             "leftover-held",
             NEAR,
             &[saved.as_slice(), &[Hold("a"), OldLeftover("a"), Wait(100)]].concat(),
-            &[Save("a", 2), Save("a", 7)],
+            &[Follow("a", 2), Save("a", 7)],
         ),
         scenario(
             "unlock",
