@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -16,7 +16,7 @@ struct Running {
 
 impl Running {
     fn start(it: &Environment, script: &str) -> Self {
-        let mut command = it.command(PITSTOP);
+        let mut command = with_default_signals(it, PITSTOP);
         command.args(["-q", "run", "--create", "job", "--", "sh", "-c", script]);
         let mut child =
             command.env("P", PITSTOP).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -43,6 +43,13 @@ impl Running {
         assert_eq!(status.signal(), None);
         (rest, status.code())
     }
+}
+
+/// A shell lets no script handle what was ignored when it began, as Ctrl-C is in the background of another.
+fn with_default_signals(it: &Environment, program: &str) -> Command {
+    let mut command = it.command("env");
+    command.arg("--default-signal").arg(program);
+    command
 }
 
 fn run(it: &Environment, script: &str) -> super::environment::Ended {
@@ -145,7 +152,7 @@ fn ctrl_c_reaches_the_program_once() {
          echo \"interrupted $n\"; exit 7",
     )
     .unwrap();
-    let mut command = it.command("script");
+    let mut command = with_default_signals(&it, "script");
     command.args(["-qec", "exec \"$P\" run -c job -- sh script.sh", "/dev/null"]);
     command.env("P", PITSTOP).env("SHELL", "/bin/sh");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
