@@ -401,7 +401,9 @@ fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
         _ if place.ends_with("..") => true,
         Step::Copy(_) | Step::Import(_) | Step::Fork(..) => *failed == "flush",
         // What else could not be flushed of a plain session is Indeterminate.
-        Step::Save(..) if scenario.format == Format::Plain && *failed == "flush" => {
+        Step::Save(..) | Step::Follow(..)
+            if scenario.format == Format::Plain && *failed == "flush" =>
+        {
             place == repository || place.parent() == Some(repository)
         }
         Step::Save(..) => place == repository,
