@@ -14,7 +14,9 @@ from pitstop import Session
 
 def test_what_is_told_as_saved_is_saved_whatever_is_interrupted(session: Session) -> None:
     program = (
-        "import pickle, sys\n"
+        "import pickle, signal, sys\n"
+        # A shell's background ignores it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "session = pickle.load(sys.stdin.buffer)\n"
         "acknowledged = 0\n"
         "try:\n"
