@@ -152,7 +152,7 @@ impl Backend for MemoryBackend {
         self.with(id, |slot| {
             let kept = |it: &Checkpoint| Kept { info: it.info.clone(), stored: it.info.size };
             let revisions = slot.checkpoints.iter().rev().map(kept).collect();
-            Ok(History { revisions, damaged: Vec::new() })
+            Ok(History { revisions, ..History::default() })
         })
     }
 

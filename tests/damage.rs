@@ -6,7 +6,9 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use pitstop::{CheckpointReader, Error, Repository, Retention, Revision, SaveOptions, Session};
+use pitstop::{
+    CheckpointReader, Error, Format, Repository, Retention, Revision, SaveOptions, Session,
+};
 
 const SECTOR: usize = 512;
 
@@ -132,18 +134,128 @@ fn no_sector_is_lost_unseen() {
 #[test]
 fn no_cut_goes_unseen() {
     let journal = journal();
-    for len in (0..journal.used()).step_by(97).chain([0, 1, 4095, 4096, 4097]) {
-        // Without its end a journal cannot know what it held: anything but what was saved is refused.
-        fs::write(&journal.segment, &journal.bytes[..len]).unwrap();
-        match journal.session.load() {
-            Ok(it) => assert!(journal.payloads.contains(&it.data), "cut to {len}"),
-            Err(Error::Corrupt { .. } | Error::NoCheckpoint { .. }) => (),
-            other => panic!("cut to {len}: {other:?}"),
-        }
-        let saved = journal.session.save(b"goes on").unwrap();
-        assert_eq!(journal.session.load().unwrap().info, saved);
-        clear(journal.segment.parent().unwrap());
+    let used = journal.used();
+    for len in (0..used).step_by(97).chain([0, 1, 4095, 4096, 4097, used - 4096, used - 1]) {
+        let what = format!("cut to {len}");
+        let cut = &journal.bytes[..len];
+        journal.judge(cut, &what);
+        let lost = journal.session.load();
+        assert!(matches!(lost, Err(Error::Corrupt { .. })), "{what}: {lost:?}");
+        assert!(journal.session.verify().unwrap().is_damaged(), "{what}");
+        assert!(journal.session.history().unwrap().may_lack_newer, "{what}");
+        // A writer that comes and goes changes nothing about that.
+        drop(journal.session.writer().unwrap());
+        assert!(matches!(journal.session.load(), Err(Error::Corrupt { .. })), "{what}");
+        journal.judge_next_save(cut, &what);
     }
+    // Of what was never written nothing can be lost.
+    for len in [used, used + 1, used + 4096, journal.bytes.len() - 1] {
+        fs::write(&journal.segment, &journal.bytes[..len]).unwrap();
+        assert_eq!(journal.session.load().unwrap().data, journal.payloads[2], "cut to {len}");
+        journal.judge_next_save(&journal.bytes[..len], &format!("cut to {len}"));
+    }
+}
+
+#[test]
+fn the_loss_of_all_files_is_seen() {
+    let journal = journal();
+    fs::remove_file(&journal.segment).unwrap();
+    let lost = journal.session.load();
+    assert!(matches!(lost, Err(Error::Corrupt { newest_good: None, .. })), "{lost:?}");
+    assert!(matches!(journal.session.status(), Err(Error::Corrupt { .. })));
+    assert!(journal.session.verify().unwrap().is_damaged());
+    assert!(journal.session.history().unwrap().may_lack_newer);
+    let saved = journal.session.save(b"goes on").unwrap();
+    assert!(saved.revision.number() > Some(3), "{}", saved.revision);
+    assert_eq!(journal.session.load().unwrap().data, b"goes on");
+    assert!(!journal.session.verify().unwrap().is_damaged());
+}
+
+/// The file that says that a session keeps a journal is empty, and may be cleared away as such.
+#[test]
+fn a_journal_without_its_mark_is_no_empty_session() {
+    let journal = journal();
+    let mark = journal.segment.with_file_name("session.journal");
+    fs::remove_file(&mark).unwrap();
+    let is_corrupt = |outcome: Option<Error>| matches!(outcome, Some(Error::Corrupt { .. }));
+    let session = &journal.session;
+    assert!(is_corrupt(session.load().err()));
+    assert!(is_corrupt(session.status().err()));
+    assert!(is_corrupt(session.writer().err()));
+    for format in [Format::Plain, Format::Journal] {
+        assert!(is_corrupt(session.convert(format, true).err()));
+    }
+    assert!(session.verify().unwrap().is_damaged());
+    let listing = session.repository().list().unwrap();
+    assert_eq!((listing.sessions.len(), listing.problems.len()), (0, 1));
+    assert!(!session.repair().unwrap().now.is_damaged());
+    assert_eq!(session.load().unwrap().data, journal.payloads[2]);
+    assert_eq!(session.history().unwrap().revisions.len(), 3);
+}
+
+/// A first checkpoint that does not fit into the first segment is no reason to be without one.
+#[test]
+fn a_journal_is_never_without_a_file() {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository = Repository::open(scratch.path().join("sessions")).unwrap();
+    let session = repository.get_or_create("job").unwrap();
+    let place = session.location().unwrap();
+    let data = large(1);
+    session.save(&data).unwrap();
+    assert!(place.join("session.journal-0").exists() && place.join("session.journal-1").exists());
+    for seed in [2, 3] {
+        session.save(&large(seed)).unwrap();
+    }
+    let lens = fs::read_dir(&place).unwrap().map(|it| it.unwrap().metadata().unwrap().len());
+    let is_small = |len: &u64| (1..1 << 20).contains(len);
+    assert_eq!(lens.filter(is_small).count(), 0, "given back when it is not the only one");
+    assert!(session.load().unwrap().data == large(3));
+}
+
+/// Whoever copies files back and forth may leave one twice.
+#[test]
+fn a_file_that_is_there_twice_counts_once() {
+    let journal = journal();
+    for copy in ["session.journal-1", "session.journal-7"] {
+        fs::copy(&journal.segment, journal.segment.with_file_name(copy)).unwrap();
+    }
+    for n in 4..30 {
+        let numbers = |session: &Session| {
+            let revisions = session.history().unwrap().revisions;
+            revisions.iter().map(|it| it.info.revision.number().unwrap()).collect::<Vec<_>>()
+        };
+        let numbers = numbers(&journal.session);
+        let expected: Vec<u64> = (1..n).rev().take(numbers.len().max(3)).collect();
+        assert_eq!(numbers, expected);
+        assert!(!journal.session.verify().unwrap().is_damaged());
+        let saved = journal.session.save(format!("{n}").as_bytes()).unwrap();
+        assert_eq!(saved.revision.number(), Some(n));
+        assert_eq!(journal.session.load().unwrap().info, saved);
+    }
+}
+
+/// The first block of a file is what all else in it is read by. There is a copy elsewhere.
+#[test]
+fn a_file_is_read_without_its_first_block() {
+    let journal = journal();
+    for fill in [0, 0xff] {
+        let mut tampered = journal.bytes.clone();
+        tampered[..4096].fill(fill);
+        fs::write(&journal.segment, &tampered).unwrap();
+        assert_eq!(journal.session.load().unwrap().data, journal.payloads[2]);
+        assert_eq!(journal.session.history().unwrap().revisions.len(), 3);
+        let found = journal.session.verify().unwrap();
+        assert!(!found.is_damaged() && found.findings.len() == 1, "{found:?}");
+        assert!(journal.session.repair().unwrap().now.newest_good().is_some());
+        journal.judge_next_save(&tampered, "without its first block");
+    }
+    // Also one that came in pieces.
+    let data = large(1);
+    journal.session.save_from(data.as_slice(), &SaveOptions::new()).unwrap();
+    let streamed = journal.segment.with_file_name("session.journal-1");
+    let bytes = fs::read(&streamed).unwrap();
+    fs::write(&streamed, [&[0; 4096], &bytes[4096..]].concat()).unwrap();
+    assert!(journal.session.load().unwrap().data == data);
 }
 
 /// A save that was cut short with its writer: everything agrees on the one before.
@@ -239,8 +351,7 @@ fn a_writer_that_does_not_save_hides_no_damage() {
     let noise = large(1);
     journal.session.save(&noise).unwrap();
     let newest = journal.segment.with_file_name("session.journal-1");
-    flip(&newest, 16);
-    flip(&newest, 2048 + 16);
+    lose_header(&newest);
     for _ in 0..2 {
         let lost = journal.session.load().unwrap_err();
         let Error::Corrupt { newest_good, .. } = lost else { panic!("{lost:?}") };
@@ -258,8 +369,7 @@ fn a_writer_that_does_not_save_hides_no_damage() {
 fn damage_that_follows_damage_is_seen() {
     let journal = journal();
     let header = |place: &Path| fs::read(place).unwrap()[..4096].to_vec();
-    flip(&journal.segment, 16);
-    flip(&journal.segment, 2048 + 16);
+    lose_header(&journal.segment);
     for n in 0..60 {
         let data: Vec<u8> = large(n)[..5000].to_vec();
         journal
@@ -274,7 +384,7 @@ fn damage_that_follows_damage_is_seen() {
             |place: &PathBuf| header(place)[16..24].to_vec().into_iter().rev().collect::<Vec<_>>();
         let newest = segments.max_by_key(sequence).unwrap();
         let good = fs::read(&newest).unwrap();
-        fs::write(&newest, [&[0; 4096], &good[4096..]].concat()).unwrap();
+        lose_header(&newest);
         let lost = journal.session.load();
         assert!(matches!(lost, Err(Error::Corrupt { .. })), "save {n}: {lost:?}");
         fs::write(&newest, &good).unwrap();
@@ -339,6 +449,17 @@ fn large(seed: u32) -> Vec<u8> {
     (0..2_300_000).map(word).flat_map(u32::to_le_bytes).collect()
 }
 
+/// All copies of it.
+fn lose_header(place: &Path) {
+    let mut bytes = fs::read(place).unwrap();
+    for at in 0..bytes.len() - 8 {
+        if bytes[at..].starts_with(b"PITSTOPj") {
+            bytes[at..at + 8].fill(0);
+        }
+    }
+    fs::write(place, bytes).unwrap();
+}
+
 fn flip(place: &Path, at: u64) {
     let file = fs::File::options().read(true).write(true).open(place).unwrap();
     let mut byte = [0];
@@ -385,8 +506,12 @@ fn damage_in_what_is_read_in_pieces_is_seen_before_the_first_byte_and_on_the_way
         flip(&segment, at);
     }
     fs::File::options().write(true).open(&segment).unwrap().set_len(end - 1).unwrap();
-    // Without its end it cannot be told from a save that was cut short.
-    assert_eq!(read_on(session.open_checkpoint().unwrap(), b"before").0, 6);
+    let lost = session.open_checkpoint().map(drop);
+    let good = Revision::from_number(1);
+    assert!(
+        matches!(lost, Err(Error::Corrupt { newest_good: Some(it), .. }) if it == good),
+        "{lost:?}"
+    );
 }
 
 /// A reader is slow, and what it reads is given up and written over.

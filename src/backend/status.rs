@@ -96,6 +96,8 @@ pub struct History {
     pub revisions: Vec<Kept>,
     /// Those that were saved and are lost to damage, the newest first.
     pub damaged: Vec<Revision>,
+    /// Whether damage may have taken newer ones than all of these, of which not even the numbers are known.
+    pub may_lack_newer: bool,
 }
 
 /// One revision that is kept.

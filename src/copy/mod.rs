@@ -310,7 +310,9 @@ pub(crate) fn revisions(source: &Session) -> Result<(Vec<CheckpointInfo>, Vec<Re
         Err(error) => return Err(error),
     };
     let newest = history.revisions.first().map_or(Revision::NONE, |it| it.info.revision);
-    if history.damaged.first().is_some_and(|it| it.number() > newest.number()) {
+    if history.may_lack_newer
+        || history.damaged.first().is_some_and(|it| it.number() > newest.number())
+    {
         // This says what is damaged, and what is good.
         source.open_checkpoint()?;
     }

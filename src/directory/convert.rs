@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::journal::JournalWriter;
 use super::lock::WriterLock;
 use super::plain::{self, leftover};
-use super::{DirectoryBackend, journal, move_aside, names, pieces};
+use super::{DirectoryBackend, check_mark, journal, move_aside, names, pieces};
 use crate::backend::{Format, History};
 use crate::checkpoint::SaveOptions;
 use crate::error::{Error, Result};
@@ -25,8 +25,12 @@ pub(super) fn convert(
 ) -> Result<()> {
     let (repository, session) = backend.session(id)?;
     let _lock = WriterLock::take(backend, &repository, &session, id)?;
+    let marker = journal::marker(&session)?;
+    if marker.is_none() {
+        check_mark(&session)?;
+    }
     let conversion = Conversion { session, id: id.clone(), disk: backend.disk.clone() };
-    match (journal::marker(&conversion.session)?, to) {
+    match (marker, to) {
         (Some(marker), Format::Journal) => Ok(finish(&conversion.session, &marker)?),
         (None, Format::Journal) => conversion.to_journal(),
         (Some(marker), Format::Plain) => conversion.to_plain(&marker, lose_history),

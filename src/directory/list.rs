@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{journal, lock, names, open_session, still_there};
+use super::{check_mark, journal, lock, names, open_session, still_there};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
@@ -65,8 +65,14 @@ fn summary(repository: &Directory, name: &OsString, guess: Format) -> Result<Opt
         return Ok(Some(summary));
     }
     let Some(session) = open_session(repository, &names::session(&id))? else { return Ok(None) };
-    let summary = summarize(&session, &id)?;
-    Ok((summary.saved.is_some() || still_there(repository, &session, &id)?).then_some(summary))
+    match summarize(&session, &id) {
+        Ok(summary) if summary.saved.is_some() => Ok(Some(summary)),
+        // It is empty or, as it seems, damaged; or its files go one after the other.
+        outcome => match still_there(repository, &session, &id)? {
+            true => outcome.map(Some),
+            false => Ok(None),
+        },
+    }
 }
 
 /// A plain session that was saved and that nobody writes, as nearly all of many are: two calls tell.
@@ -121,15 +127,18 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
         }),
         // It became a journal just now.
         None if journal::is_there(session)? => summarize(session, id),
-        None => Ok(Summary {
-            id: id.clone(),
-            saved: None,
-            size: None,
-            labels: Some(Labels::new()),
-            changed: session.own_metadata()?.modified,
-            format: Format::Plain,
-            live,
-            version: None,
-        }),
+        None => {
+            check_mark(session)?;
+            Ok(Summary {
+                id: id.clone(),
+                saved: None,
+                size: None,
+                labels: Some(Labels::new()),
+                changed: session.own_metadata()?.modified,
+                format: Format::Plain,
+                live,
+                version: None,
+            })
+        }
     }
 }

@@ -167,10 +167,12 @@ impl Backend for DirectoryBackend {
 
     fn status(&self, id: &SessionId) -> Result<Status> {
         let (repository, session) = self.session(id)?;
-        let summary = list::summarize(&session, id)?;
-        if summary.saved.is_none() && !still_there(&repository, &session, id)? {
+        let summary = list::summarize(&session, id);
+        let is_saved = matches!(&summary, Ok(summary) if summary.saved.is_some());
+        if !is_saved && !still_there(&repository, &session, id)? {
             return Err(self.not_found(id));
         }
+        let summary = summary?;
         let writer = match lock::holder(&session)? {
             WriterState::Idle | WriterState::Interrupted(_) if leftover::is_foreign(&session)? => {
                 leftover::state(&session, &*self.disk)?
@@ -224,8 +226,10 @@ impl Backend for DirectoryBackend {
         let (_, session) = self.session(id)?;
         let history = in_its_format(&session, |format| match format {
             Format::Journal => {
-                let is_empty = |it: &History| it.revisions.is_empty() && it.damaged.is_empty();
-                journal::history(&session).map(|it| (!is_empty(&it)).then_some(it))
+                let tells = |it: &History| {
+                    !it.revisions.is_empty() || !it.damaged.is_empty() || it.may_lack_newer
+                };
+                journal::history(&session).map(|it| Some(it).filter(tells))
             }
             _ => Err(plain::unsupported("a history", id)),
         })?;
@@ -242,6 +246,7 @@ impl Backend for DirectoryBackend {
                 FormatWriter::Journal(JournalWriter::open(here, id.clone(), disk)?)
             }
             None => {
+                check_mark(&session)?;
                 leftover::clear(&session, id, &*self.disk)?;
                 FormatWriter::Plain(PlainWriter::new(here, id.clone(), disk))
             }
@@ -380,9 +385,28 @@ fn in_its_format<T>(
             (before, now) => before.is_none() && now.is_none(),
         };
         if is_same {
+            if format == Format::Plain && matches!(outcome, Ok(None)) {
+                check_mark(session)?;
+            }
             return outcome;
         }
         marker = now;
+    }
+}
+
+/// Fails if what looks like a plain session without a checkpoint is a journal without the file that says so.
+/// That is empty, and there are those who clear empty files away.
+fn check_mark(session: &Directory) -> Result<()> {
+    let is_lost = session.metadata(names::CHECKPOINT)?.is_none()
+        && journal::is_saved(session)?
+        && !journal::is_there(session)?;
+    match is_lost {
+        true => Err(Error::Corrupt {
+            place: session.path().join(names::JOURNAL),
+            problem: "it is missing, and without it nobody sees the journal".to_owned(),
+            newest_good: None,
+        }),
+        false => Ok(()),
     }
 }
 

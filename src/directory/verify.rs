@@ -5,12 +5,11 @@ use std::io::ErrorKind;
 
 use super::lock::WriterLock;
 use super::names::{self, Hidden};
-use super::{DirectoryBackend, format, journal, last, move_aside, still_there};
-use crate::backend::Format;
-use crate::backend::{Finding, Severity, Verification, verify_by_loading};
+use super::{DirectoryBackend, check_mark, format, journal, last, move_aside, still_there};
+use crate::backend::{Finding, Format, Severity, Verification, verify_by_loading};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Directory, Kind, found};
+use crate::sys::{Access, Directory, Kind, found};
 
 /// Loads every revision, and says where in which file those are that cannot be loaded.
 pub(super) fn verify(backend: &DirectoryBackend, id: &SessionId) -> Result<Verification> {
@@ -139,8 +138,24 @@ pub(super) fn move_misplaced(backend: &DirectoryBackend, id: &SessionId) -> Resu
         }
         found(move_aside(&session, name, aside))?;
     }
+    let is_made = match check_mark(&session) {
+        Err(Error::Corrupt { .. }) => {
+            if lock.is_none() {
+                lock = Some(WriterLock::take(backend, &repository, &session, id)?);
+            }
+            session.open_file(names::JOURNAL, Access::CreateNew)?;
+            true
+        }
+        outcome => outcome.map(|()| false)?,
+    };
     // They may have been moved by a repair that was killed.
-    Ok(session.sync()?)
+    let flushed = session.sync();
+    if flushed.is_err() && is_made {
+        // A later flush may not make up for it: the next one is of a file made anew.
+        let _ = session.remove_file(names::JOURNAL);
+    }
+    drop(lock);
+    Ok(flushed?)
 }
 
 /// What lies where the link to the last session belongs.

@@ -285,7 +285,8 @@ impl Backend for ObjectBackend {
     fn history(&self, id: &SessionId) -> Result<History> {
         let (revisions, damaged) = self.inner.history(id)?;
         let kept = |entry: head::Entry| Kept { info: entry.info(), stored: entry.size };
-        Ok(History { revisions: revisions.into_iter().map(kept).collect(), damaged })
+        let revisions = revisions.into_iter().map(kept).collect();
+        Ok(History { revisions, damaged, may_lack_newer: false })
     }
 
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {

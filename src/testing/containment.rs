@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::disk::{Quirk, SimulatedDisk};
 use super::hook::{Action, HookedDisk, Operation};
+use super::payload::payload;
 use super::run::{Run, Wrap};
-use super::scenario::{OUTSIDE, Scenario, payload, scenarios};
+use super::scenario::{OUTSIDE, Scenario, scenarios};
 use crate::backend::Format;
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};

@@ -18,9 +18,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use twox_hash::XxHash3_64;
 
 use super::disk::{Moment, SimulatedDisk, Survivors};
+use super::payload::{LARGE, STATE};
 use super::random::Random;
 use super::run::{Run, Wrap};
-use super::scenario::{Id, LARGE, STATE, Scenario, Step, scenarios};
+use super::scenario::{Scenario, scenarios};
+use super::step::{Id, Step};
 use super::world::{Presence, World};
 
 /// How much of it is looked at.

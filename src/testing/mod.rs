@@ -14,9 +14,11 @@ mod hook;
 mod mutants;
 mod observe;
 mod parallel;
+mod payload;
 mod random;
 mod run;
 mod scenario;
+mod step;
 mod world;
 
 pub use crash::{Budget, Verdict, crashes};

@@ -5,8 +5,10 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 
+use super::payload::payload;
 use super::run::Run;
-use super::scenario::{Id, OWN_FILE, OWN_LINK, payload};
+use super::scenario::{OWN_FILE, OWN_LINK};
+use super::step::Id;
 use super::world::{Expected, NO_LINK, Presence, World};
 use crate::backend::{Format, History, Kept, Problem, Status, Summary};
 use crate::checkpoint::{Checkpoint, Digest};

@@ -10,10 +10,9 @@ use std::time::Duration;
 use super::crash::plain;
 use super::disk::SimulatedDisk;
 use super::hook::{Action, HookedDisk};
-use super::scenario::{
-    COPIED, Id, Meanwhile, NEAR, NOISE, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, STATE, Scenario, Step,
-    payload,
-};
+use super::payload::{NOISE, STATE, payload};
+use super::scenario::{COPIED, Meanwhile, NEAR, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, Scenario};
+use super::step::{Harm, Id, Step};
 use super::world::World;
 use crate::backend::{Format, Trashed};
 use crate::checkpoint::{CheckpointInfo, Digest, Retention, SaveOptions};
@@ -152,6 +151,22 @@ impl Run {
         self.world.evidence.extend(found.map(|(_, content)| ((of, content), false)));
     }
 
+    fn damage(&mut self, id: Id, harm: Harm) {
+        let segment = self.place(id).join("session.journal-0");
+        let mut bytes = self.disk.read(&segment).unwrap_or_default();
+        match harm {
+            // The last copy is behind the first record, which is of one block.
+            Harm::Header => {
+                bytes.iter_mut().take(2 * 4096).for_each(|byte| *byte = 0);
+                self.disk.put_file(&segment, &bytes);
+                self.keep_evidence(Some(id), &segment);
+            }
+            Harm::End => self.disk.put_file(&segment, &bytes[..3 * 4096 - 100]),
+            Harm::Mark => self.disk.delete(self.place(id).join("session.journal")),
+        }
+        self.disk.sync_all();
+    }
+
     pub(crate) fn perform(&mut self, step: Step) -> Result<(), Error> {
         match step {
             Step::Create(id) => {
@@ -282,12 +297,8 @@ impl Run {
                 self.put_evidence(Some(id), self.place(id).join("session.replaces"));
                 Ok(())
             }
-            Step::Damage(id) => {
-                let segment = self.place(id).join("session.journal-0");
-                let mut bytes = self.disk.read(&segment).unwrap_or_default();
-                bytes.iter_mut().take(4096).for_each(|byte| *byte = 0);
-                self.disk.put_file(&segment, &bytes);
-                self.keep_evidence(Some(id), &segment);
+            Step::Damage(id, harm) => {
+                self.damage(id, harm);
                 Ok(())
             }
             Step::Foreign(id) => {

@@ -1,126 +1,12 @@
 //! What a program does with a repository, step by step, and what was promised to it at each.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk::{SimulatedDisk, Traits};
 use super::hook::Operation;
+use super::payload::{HUGE, LARGE, NOISE, STATE};
+use super::step::{Harm, Step};
 use crate::backend::Format;
-
-pub(crate) type Id = &'static str;
-
-/// One call of the library, or something that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Step {
-    Create(Id),
-    /// Creates a session that replaces the last one.
-    Replace(Id),
-    /// Saves the payload of this number: by the writer that is held, if there is one.
-    Save(Id, u32),
-    /// Saves what comes in pieces.
-    Stream(Id, u32),
-    /// Saves, on condition that nobody saved in between.
-    Follow(Id, u32),
-    /// Makes the revision of this payload the newest.
-    Restore(Id, u32),
-    /// Makes the second session of the newest checkpoint of the first.
-    Fork(Id, Id),
-    /// Copies the session of this name from [`SOURCE`].
-    Copy(Id),
-    /// Makes it keep its checkpoints in the other format.
-    Convert(Id, Format),
-    /// Gives up the revisions before that of this payload.
-    GiveUp(Id, u32),
-    /// Writes it into an archive.
-    Export(Id),
-    /// Makes the session of an archive of what is in [`SOURCE`].
-    Import(Id),
-    /// Becomes the writer, and stays it.
-    Hold(Id),
-    Release(Id),
-    MakeLast(Id),
-    Remove(Id),
-    Trash(Id),
-    /// Takes the session out of the trash, under its name.
-    PutBack(Id),
-    /// Deletes it from the trash.
-    EmptyTrash(Id),
-    /// Deletes what killed processes left.
-    Sweep,
-    /// Loads all that the session keeps, and sees that nothing is damaged.
-    Verify(Id),
-    /// Looks at what lies beside the sessions.
-    VerifyAll,
-    /// Makes it one that can be used again.
-    Repair(Id),
-    /// The same, of the link to the last session.
-    RepairLast,
-    Unlock(Id),
-    /// Lists, loads, and asks for the last session.
-    Look(Id),
-    /// The program puts files of its own into the session's directory.
-    OwnFiles(Id),
-    /// The same file, which nobody flushed.
-    UnflushedFile(Id),
-    /// A program keeps a session in [`SOURCE`], with files of its own.
-    Source(Id),
-    /// Somebody puts a file where a link of the session belongs.
-    Misplace(Id),
-    /// The header of the journal's first segment is lost, and all in it.
-    Damage(Id),
-    /// PlainBox makes a session.
-    Foreign(Id),
-    /// A save is killed.
-    Unfinished(Id),
-    /// A conversion is killed just before it counts.
-    HalfConverted(Id),
-    /// A removal, a creation and a change of the last session are killed.
-    Debris(Id),
-    /// PlainBox is killed while it saves.
-    Leftover(Id),
-    /// The same, so long ago that it lasts.
-    OldLeftover(Id),
-    /// Saves, and is told that PlainBox may be saving.
-    Locked(Id, u32),
-    /// Saves what follows what is there, unless PlainBox is faster.
-    Contend(Id, u32),
-    /// One that made this the last session was killed, and the repository was moved since.
-    LeftLink(Id),
-    /// Somebody puts a file where the link to the last session belongs.
-    LastIsFile,
-    /// Or a directory.
-    LastIsDirectory,
-    /// Somebody made this one the last session, in the middle of the step before.
-    LastIs(Id),
-    Wait(u64),
-    /// Every process is killed, and a new one starts.
-    Kill,
-}
-
-impl Step {
-    /// Whether it is not Pitstop that does it.
-    pub(crate) fn is_by_others(self) -> bool {
-        matches!(
-            self,
-            Self::OwnFiles(_)
-                | Self::UnflushedFile(_)
-                | Self::Source(_)
-                | Self::Misplace(_)
-                | Self::Damage(_)
-                | Self::Foreign(_)
-                | Self::Unfinished(_)
-                | Self::HalfConverted(_)
-                | Self::Debris(_)
-                | Self::Leftover(_)
-                | Self::OldLeftover(_)
-                | Self::LeftLink(_)
-                | Self::LastIsFile
-                | Self::LastIsDirectory
-                | Self::LastIs(_)
-        )
-    }
-}
 
 /// Somebody comes in between, once.
 #[derive(Clone, Copy, Debug)]
@@ -171,48 +57,6 @@ pub(crate) const COPIED: [(u64, u32); 3] = [(1, 3), (2, 2), (4, 6)];
 pub(crate) const OWN_FILE: &str = "own/files/report";
 pub(crate) const OWN_LINK: (&str, &str) = ("own/newest", "files/report");
 const FAR: &str = "/home/user/.local/state/pitstop/sessions";
-
-/// The payload of this number. Each sector of each is unlike any other.
-pub(crate) fn payload(number: u32) -> Arc<[u8]> {
-    static MADE: Mutex<BTreeMap<u32, Arc<[u8]>>> = Mutex::new(BTreeMap::new());
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    made.entry(number).or_insert_with(|| make_payload(number).into()).clone()
-}
-
-fn make_payload(number: u32) -> Vec<u8> {
-    const SIZES: [u32; 4] = [0, 1, 600, 5000];
-    let noise = |seed: u32, size: u32| {
-        let mut x = seed;
-        (0..size).map(move |_| {
-            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (x >> 24) as u8 | 1
-        })
-    };
-    match number {
-        NOISE..STATE => noise(number, 4000 + number * 1237 % 5000).collect(),
-        STATE..LARGE => {
-            let nth = number - STATE;
-            let mut state: Vec<u8> = noise(0, 6000 + 300 * nth).collect();
-            state[nth as usize * 97..][..30].copy_from_slice(&[nth as u8; 30]);
-            state
-        }
-        LARGE..HUGE => noise(number, 150_000).collect(),
-        HUGE.. => noise(number, 4_300_000).collect(),
-        _ => {
-            let size = SIZES[number as usize % SIZES.len()];
-            (0..size).map(|at| (number.wrapping_mul(31) + at / 512 * 7 + at) as u8 | 1).collect()
-        }
-    }
-}
-
-/// From here on, payloads that have nothing in common, of which few are kept.
-pub(crate) const NOISE: u32 = 100;
-/// From here on, one that grows and changes a little.
-pub(crate) const STATE: u32 = 200;
-/// From here on, so large that a segment holds two of them.
-pub(crate) const LARGE: u32 = 300;
-/// From here on, so large that a segment for them is not filled with zeros.
-pub(crate) const HUGE: u32 = 400;
 
 /// Those of both formats.
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -497,8 +341,18 @@ fn of_journals() -> Vec<Scenario> {
         ),
         scenario(
             "damaged-segment",
-            &all([&made, &[Save("a", 2), Damage("a")]]),
+            &all([&made, &[Save("a", 2), Damage("a", Harm::Header)]]),
             &[Save("a", 7), Save("a", 6)],
+        ),
+        scenario(
+            "cut-segment",
+            &all([&made, &[Save("a", 3), Save("a", 2), Damage("a", Harm::End)]]),
+            &[Save("a", 7), Save("a", 6)],
+        ),
+        scenario(
+            "lost-mark",
+            &all([&made, &[Save("a", 2), Damage("a", Harm::Mark)]]),
+            &[Repair("a"), Save("a", 6)],
         ),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
         scenario(

@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use twox_hash::XxHash3_64;
 
-use super::scenario::{COPIED, Id, Step};
+use super::scenario::COPIED;
+use super::step::{Id, Step};
 use crate::backend::Format;
 use crate::revision::Revision;
 
@@ -232,7 +233,7 @@ impl World {
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
             Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
             Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, false)),
-            Step::Misplace(id) | Step::Damage(id) => self.session(id).is_damaged = true,
+            Step::Misplace(id) | Step::Damage(id, _) => self.session(id).is_damaged = true,
             Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
             Step::LastIs(id) => self.last = vec![Some(id)],
             // It is nothing to go on from, so that it is kept or moved away.

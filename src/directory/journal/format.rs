@@ -13,8 +13,9 @@ pub(super) const BLOCK: u64 = 4096;
 const VERSION: u16 = 1;
 const SEGMENT_MAGIC: [u8; 8] = *b"PITSTOPj";
 const RECORD_MAGIC: [u8; 8] = *b"PITSTOPr";
-const SEGMENT_LEN: usize = 64;
-/// A segment's header stands twice, in sectors apart.
+const SEGMENT_LEN: usize = 80;
+/// A segment's header stands twice in its first block, in sectors apart. A third copy is in the padding
+/// of its first record.
 const COPIES: [usize; 2] = [0, 2048];
 /// A record's header without its labels.
 pub(super) const RECORD_LEN: usize = 96;
@@ -34,6 +35,8 @@ pub(super) struct SegmentHeader {
     pub outlived: u64,
     /// The revisions before this one were given up while this segment was the newest; 0 if none were.
     pub kept: u64,
+    /// The length of the file, so that it is seen where it was cut short; 0 if that was not noted.
+    pub capacity: u64,
 }
 
 /// What the first block of a segment says.
@@ -46,7 +49,26 @@ pub(super) enum FirstBlock {
 }
 
 impl SegmentHeader {
+    /// The first block of a segment.
     pub(super) fn encode(&self) -> Vec<u8> {
+        let copy = self.copy();
+        let mut block = vec![0; BLOCK as usize];
+        for at in COPIES {
+            block[at..at + copy.len()].copy_from_slice(&copy);
+        }
+        block
+    }
+
+    /// So many zeros and, if it fits, a copy of this at their end: what is behind the first record.
+    pub(super) fn padding(&self, len: usize) -> Vec<u8> {
+        let mut padding = vec![0; len];
+        if let Some(at) = len.checked_sub(SEGMENT_LEN) {
+            padding[at..].copy_from_slice(&self.copy());
+        }
+        padding
+    }
+
+    fn copy(&self) -> Vec<u8> {
         let mut copy = Vec::with_capacity(SEGMENT_LEN);
         copy.extend(SEGMENT_MAGIC);
         copy.extend(VERSION.to_le_bytes());
@@ -55,31 +77,29 @@ impl SegmentHeader {
         copy.extend(self.salt.to_le_bytes());
         copy.extend(self.journal.to_le_bytes());
         copy.extend(XxHash3_64::oneshot(&copy).to_le_bytes());
-        if self.kept > 0 {
-            copy.extend(self.kept.to_le_bytes());
+        for later in [self.kept, self.capacity] {
+            copy.extend(later.to_le_bytes());
             copy.extend(XxHash3_64::oneshot(&copy).to_le_bytes());
         }
-        let mut block = vec![0; BLOCK as usize];
-        for at in COPIES {
-            block[at..at + copy.len()].copy_from_slice(&copy);
-        }
-        block
+        copy
     }
 
-    fn decode(copy: &[u8]) -> Option<Self> {
+    pub(super) fn decode(copy: &[u8]) -> Option<Self> {
+        let is_checked = |at| u64_at(copy, at) == XxHash3_64::oneshot(&copy[..at]);
+        let is_absent = |at: usize| copy[at - 8..at + 8].iter().all(|byte| *byte == 0);
         let sound = copy[..8] == SEGMENT_MAGIC
             && u16_at(copy, 8) == VERSION
             && u64_at(copy, 16) <= HIGHEST
             && u64_at(copy, 48) <= HIGHEST
-            && u64_at(copy, 40) == XxHash3_64::oneshot(&copy[..40])
-            && (copy[48..SEGMENT_LEN].iter().all(|byte| *byte == 0)
-                || u64_at(copy, 56) == XxHash3_64::oneshot(&copy[..56]));
+            && is_checked(40)
+            && [56, 72].into_iter().all(|at| is_checked(at) || is_absent(at));
         sound.then(|| Self {
             sequence: u64_at(copy, 16),
             salt: u64_at(copy, 24),
             journal: u64_at(copy, 32),
             outlived: u64_at(copy, 8) >> 16,
             kept: u64_at(copy, 48),
+            capacity: u64_at(copy, 64),
         })
     }
 }
@@ -98,6 +118,19 @@ pub(super) fn first_block(block: &[u8]) -> FirstBlock {
         Some(newer) => FirstBlock::Newer(u16_at(newer, 8)),
         None => FirstBlock::Damaged,
     }
+}
+
+/// Where in a segment the third copy of its header is and how long that is, by its second block. It stands
+/// behind the first record, if its padding has room for it.
+pub(super) fn third_copy(second: &[u8]) -> Option<(u64, usize)> {
+    if second.get(..RECORD_LEN)?[..8] != RECORD_MAGIC || u16_at(second, 8) != VERSION {
+        return None;
+    }
+    let head = RECORD_LEN as u64 + u64::from(u32_at(second, 12));
+    let used = head.checked_add(u64_at(second, 32))?;
+    let end = used.checked_next_multiple_of(BLOCK)?;
+    let at = end.checked_sub(SEGMENT_LEN as u64).filter(|at| *at >= used)?;
+    Some((BLOCK.checked_add(at)?, SEGMENT_LEN))
 }
 
 /// What a record holds.
@@ -286,8 +319,9 @@ mod tests {
 
     #[test]
     fn headers_read_back_as_they_were_written() {
-        for kept in [0, 1, HIGHEST] {
-            let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, outlived: 7, kept };
+        for (kept, capacity) in [(0, 0), (1, 1 << 20), (HIGHEST, u64::MAX)] {
+            let header =
+                SegmentHeader { sequence: 3, salt: 4, journal: 5, outlived: 7, kept, capacity };
             assert_eq!(first_block(&header.encode()), FirstBlock::Segment(header));
         }
         let bytes = record().encode(11);
@@ -312,8 +346,15 @@ mod tests {
     #[test]
     fn no_bit_of_a_segment_header_can_change_unseen() {
         for kept in [0, 6] {
-            let bytes =
-                SegmentHeader { sequence: 3, salt: 4, journal: 5, outlived: 7, kept }.encode();
+            let bytes = SegmentHeader {
+                sequence: 3,
+                salt: 4,
+                journal: 5,
+                outlived: 7,
+                kept,
+                capacity: 8 << 12,
+            }
+            .encode();
             // Those of the version may say that it is of a newer one.
             for bit in (0..64).chain(80..SEGMENT_LEN * 8) {
                 let mut flipped = bytes.clone();
@@ -325,7 +366,8 @@ mod tests {
 
     #[test]
     fn a_segment_survives_the_loss_of_a_sector_of_its_header() {
-        let header = SegmentHeader { sequence: 3, salt: 4, journal: 5, outlived: 7, kept: 6 };
+        let header =
+            SegmentHeader { sequence: 3, salt: 4, journal: 5, outlived: 7, kept: 6, capacity: 8 };
         for sector in 0..8 {
             let mut block = header.encode();
             block[sector * 512..][..512].fill(0);

@@ -20,12 +20,14 @@ use crate::random;
 use crate::sys::{Access, Directory, Metadata};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
 pub(super) use give_up::{give_up, would_give_up};
-pub(super) use read::{history, load, load_revision, newest, open, open_revision};
+pub(super) use read::{history, is_saved, load, load_revision, newest, open, open_revision};
 pub(super) use verify::locate;
 pub(super) use write::JournalWriter;
 
 /// The first segment of a journal: small, for there may be a hundred thousand.
 const FIRST_SEGMENT: u64 = 32 * 1024;
+/// Segments up to this size hold several checkpoints, larger ones two.
+const SEVERAL: u64 = 1 << 20;
 
 /// Whether a session keeps a journal.
 pub(super) fn is_there(session: &Directory) -> Result<bool> {
@@ -46,8 +48,14 @@ pub(super) fn create(session: &Directory) -> Result<()> {
 
 /// Makes the first segment of a journal, which is none without [`marker`].
 pub(super) fn begin(session: &Directory) -> Result<()> {
-    let header =
-        SegmentHeader { sequence: 1, salt: number(), journal: number(), outlived: 0, kept: 0 };
+    let header = SegmentHeader {
+        sequence: 1,
+        salt: number(),
+        journal: number(),
+        outlived: 0,
+        kept: 0,
+        capacity: FIRST_SEGMENT,
+    };
     let mut bytes = header.encode();
     bytes.extend(close_record(0, header.salt));
     bytes.resize(FIRST_SEGMENT as usize, 0);

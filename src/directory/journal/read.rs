@@ -117,13 +117,24 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
     Ok(undisturbed(session, look)?.1)
 }
 
+/// Whether the segments hold a checkpoint, with or without [`marker`](super::marker).
+pub(in crate::directory) fn is_saved(session: &Directory) -> Result<bool> {
+    match Journal::open(session, Access::Read) {
+        Ok(journal) => Ok(journal.newest_good(Journal::payload)?.is_some()),
+        // What is no file is none of a journal's.
+        Err(Error::Corrupt { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Every revision that is kept, the newest first.
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
     let look = |journal: &Journal| {
         let revisions = standing(journal).map(|place| Ok(journal.kept(place?)));
         let revisions = revisions.collect::<Result<Vec<Kept>>>()?;
         let damaged = journal.lost().into_iter().map(Revision::from_number).collect();
-        Ok(History { revisions, damaged })
+        let newest = standing(journal).next().transpose()?;
+        Ok(History { revisions, damaged, may_lack_newer: journal.may_have_lost_newer(newest) })
     };
     Ok(undisturbed(session, look)?.1)
 }
@@ -146,25 +157,28 @@ fn undisturbed<T>(
     session: &Directory,
     look: impl Fn(&Journal) -> Result<T>,
 ) -> Result<(Journal, T)> {
-    let mut before = Vec::new();
+    let mut before = None;
     let mut patience = PATIENCE;
     loop {
         let journal = Journal::open(session, Access::Read)?;
         let outcome = look(&journal);
         let suspicious =
             matches!(outcome, Err(Error::Corrupt { .. })) || !journal.lost().is_empty();
-        if !suspicious || journal.fingerprint() == before || patience == 0 {
+        if !suspicious || before == Some(journal.fingerprint()) || patience == 0 {
             return outcome.map(|found| (journal, found));
         }
-        before = journal.fingerprint();
+        before = Some(journal.fingerprint());
         patience -= 1;
     }
 }
 
 fn damaged(session: &Directory, journal: &Journal, lost: u64, good: u64) -> Error {
-    let problem = match journal.damaged.first() {
-        Some((name, _)) => format!("{name} has lost its header"),
-        None => format!("revision {lost} cannot be read"),
+    let cut_short = journal.segments.iter().rfind(|it| !it.is_whole());
+    let problem = match (journal.damaged.first(), cut_short) {
+        (Some((name, _)), _) => format!("{name} has lost its header"),
+        (None, Some(segment)) => format!("{} was cut short", segment.name),
+        (None, None) if journal.is_without_files() => "its segments are missing".to_owned(),
+        (None, None) => format!("revision {lost} cannot be read"),
     };
     let good = match good {
         0 => newest_whole(journal),

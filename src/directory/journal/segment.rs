@@ -1,8 +1,10 @@
 //! One file of a journal, and what is in it.
 
-use super::format::{BLOCK, FirstBlock, Kind, RecordHeader, SegmentHeader, first_block};
+use super::format::{
+    BLOCK, FirstBlock, Kind, RecordHeader, SegmentHeader, first_block, third_copy,
+};
 use crate::error::{Error, Result};
-use crate::sys::File;
+use crate::sys::{File, Outcome};
 
 /// So much of its beginning is read at once: all that a session has which was seldom saved.
 const HEAD: u64 = 16 * 1024;
@@ -23,8 +25,19 @@ pub(super) struct Segment {
     pub end: u64,
     /// The last revision of this segment, if its writer ended in order after it.
     pub closed: Option<u64>,
-    /// Whether records are missing that later ones prove: then nothing is written here any more.
+    /// Whether records are missing that later ones prove, or may be: then nothing is written here any more.
     pub gaps: bool,
+    /// What is damaged, though what is in `records` can be relied on.
+    pub damage: Option<Damage>,
+}
+
+/// What may happen to a segment that leaves its records good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Damage {
+    /// Its first block is lost; the header is the copy behind the first record.
+    FirstBlock,
+    /// The file is shorter than it was made, and records may have been in what is missing.
+    CutShort,
 }
 
 /// A record whose header is good. Its stored bytes may still turn out not to be.
@@ -51,9 +64,12 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
         return Ok(Found::Damaged(capacity));
     }
     let head = file.read_at(0, capacity.min(HEAD) as usize)?;
-    let header = match first_block(&head[..BLOCK as usize]) {
-        FirstBlock::Segment(header) => header,
-        FirstBlock::Damaged => return Ok(Found::Damaged(capacity)),
+    let (header, damage) = match first_block(&head[..BLOCK as usize]) {
+        FirstBlock::Segment(header) => (header, None),
+        FirstBlock::Damaged => match header_behind_first_record(&file, capacity)? {
+            Some(header) => (header, Some(Damage::FirstBlock)),
+            None => return Ok(Found::Damaged(capacity)),
+        },
         FirstBlock::Newer(version) => {
             return Err(Error::Unsupported {
                 what: "a journal of a newer format",
@@ -69,17 +85,33 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
         records: Vec::new(),
         end: BLOCK,
         closed: None,
-        gaps: false,
+        gaps: damage.is_some(),
+        damage,
     };
     segment.scan(&head)?;
+    if segment.is_cut_short(&head)? {
+        (segment.gaps, segment.damage) = (true, Some(Damage::CutShort));
+    }
     Ok(Found::Segment(segment))
+}
+
+/// The header, if its copy is there and the first record is of its use: it has its salt.
+fn header_behind_first_record(file: &File, capacity: u64) -> Outcome<Option<SegmentHeader>> {
+    let second = file.read_at(BLOCK, BLOCK as usize)?;
+    let Some((at, len)) = third_copy(&second).filter(|(at, _)| *at < capacity) else {
+        return Ok(None);
+    };
+    let copy = file.read_at(at, len)?;
+    let header = (copy.len() == len).then(|| SegmentHeader::decode(&copy)).flatten();
+    Ok(header.filter(|it| RecordHeader::decode(&second, it.salt).is_some()))
 }
 
 impl Segment {
     /// A segment that begins a new use, with nothing in it.
     pub(super) fn fresh(file: File, name: String, header: SegmentHeader, capacity: u64) -> Self {
-        let (records, end) = (Vec::new(), BLOCK);
-        Self { file, name, header, capacity, records, end, closed: None, gaps: false }
+        let header = SegmentHeader { capacity, ..header };
+        let (records, end, closed) = (Vec::new(), BLOCK, None);
+        Self { file, name, header, capacity, records, end, closed, gaps: false, damage: None }
     }
 
     /// Whether a record of this length can be appended. A block stays for the mark that its writer
@@ -90,7 +122,12 @@ impl Segment {
 
     /// Whether that mark can be written without making the file longer, which it would not flush.
     pub(super) fn can_close(&self) -> bool {
-        self.capacity - self.end >= BLOCK
+        self.is_whole() && self.capacity - self.end >= BLOCK
+    }
+
+    /// Whether all of the file is there that can have records in it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.damage != Some(Damage::CutShort)
     }
 
     pub(super) fn newest(&self) -> Option<&Record> {
@@ -119,6 +156,14 @@ impl Segment {
             }
         }
         Ok(())
+    }
+
+    /// Whether a record may have been in a part of the file that is missing: there was one where none fits
+    /// any more. Where the next one would go and none is, there was none.
+    fn is_cut_short(&self, head: &[u8]) -> Result<bool> {
+        Ok(self.capacity < self.header.capacity
+            && self.closed.is_none()
+            && (self.end + BLOCK > self.capacity || self.header_at(self.end, head)?.is_some()))
     }
 
     /// Adds a record that was found; `false` if it says that there are no more.

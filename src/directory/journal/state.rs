@@ -21,6 +21,8 @@ pub(super) struct Journal {
     pub is_unfinished: bool,
     /// Files whose headers are lost, and the segments of other journals, with their lengths.
     pub damaged: Vec<(String, u64)>,
+    /// Files that somebody copied from a segment: the same use of one, with nothing newer in it.
+    pub copies: Vec<String>,
 }
 
 /// A record by its place: the segment's and its own.
@@ -40,7 +42,8 @@ pub(super) type Take<T> = fn(&Journal, Place) -> Result<Option<T>>;
 impl Journal {
     /// Reads the headers of all segments and records.
     pub(super) fn open(session: &Directory, access: Access) -> Result<Self> {
-        let mut journal = Self { segments: Vec::new(), is_unfinished: false, damaged: Vec::new() };
+        let (segments, damaged, copies) = Default::default();
+        let mut journal = Self { segments, is_unfinished: false, damaged, copies };
         for (name, _) in session.entries()? {
             journal.is_unfinished |= name == names::NEW_SEGMENT;
             let Some(name) = name.to_str().filter(|it| names::segment_number(it).is_some()) else {
@@ -53,8 +56,8 @@ impl Journal {
                 Found::Damaged(capacity) => journal.damaged.push((name.to_owned(), capacity)),
             }
         }
-        journal.segments.sort_by_key(|segment| segment.header.sequence);
         journal.turn_out_foreign_segments();
+        journal.turn_out_copies();
         Ok(journal)
     }
 
@@ -65,6 +68,22 @@ impl Journal {
         for foreign in self.segments.extract_if(.., |it| it.header.journal != journal) {
             self.damaged.push((foreign.name, foreign.capacity));
         }
+    }
+
+    /// Each use of a segment is of one file: the one that was written on.
+    fn turn_out_copies(&mut self) {
+        let number = |it: &Segment| std::cmp::Reverse(names::segment_number(&it.name));
+        self.segments.sort_by_key(|it| (it.header.sequence, it.newest_revision(), number(it)));
+        let mut copies = Vec::new();
+        self.segments.dedup_by(|later, kept| {
+            let is_same = later.header.sequence == kept.header.sequence;
+            if is_same {
+                std::mem::swap(later, kept);
+                copies.push(std::mem::take(&mut later.name));
+            }
+            is_same
+        });
+        self.copies = copies;
     }
 
     /// Every record that is kept and whose header is good, the newest first.
@@ -117,8 +136,17 @@ impl Journal {
         lost.into_iter().rev().collect()
     }
 
-    /// Whether a file whose header is lost may have held something newer than this.
+    /// Whether all its files are missing: a journal begins with one, and is never without one.
+    pub(super) fn is_without_files(&self) -> bool {
+        self.segments.is_empty() && self.damaged.is_empty()
+    }
+
+    /// Whether something newer than this may have been in what is lost: a file, its header, or its end.
     pub(super) fn may_have_lost_newer(&self, newest: Option<Place>) -> bool {
+        let since = newest.map_or(0, |(s, _)| s);
+        if self.is_without_files() || self.segments[since..].iter().any(|it| !it.is_whole()) {
+            return true;
+        }
         let until = newest.map_or(0, |(s, _)| s + 1);
         let outlived = self.segments[..until].iter().map(|it| it.header.outlived).max();
         let is_outlived = |name: &str| names::segment_number(name) < outlived;

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use super::deltas::Deltas;
 use super::format::{BLOCK, RECORD_LEN, RecordHeader, SegmentHeader};
-use super::number;
 use super::retention::Window;
 use super::segment::{Record, Segment};
 use super::state::{Journal, Payload};
+use super::{SEVERAL, number};
 use crate::checkpoint::Retention;
 use crate::directory::{move_aside, names};
 use crate::error::Result;
@@ -43,7 +43,12 @@ impl Tail {
             session.remove_file(names::NEW_SEGMENT)?;
         }
         // They may have held the newest revisions. Their numbers are not given again.
-        let skipped: u64 = journal.damaged.iter().map(|(_, capacity)| capacity / BLOCK + 1).sum();
+        let in_damaged = journal.damaged.iter().map(|(_, capacity)| SEVERAL.max(*capacity));
+        let in_cut = journal.segments.iter().filter(|it| !it.is_whole());
+        let in_cut = in_cut.map(|it| it.header.capacity.saturating_sub(it.end));
+        let in_missing = journal.is_without_files().then_some(SEVERAL);
+        let skipped = in_damaged.chain(in_cut).chain(in_missing);
+        let skipped: u64 = skipped.map(|bytes| bytes / BLOCK + 1).sum();
         let newest = journal.newest_good(Journal::payload)?;
         let seen = journal.places().next().map_or(0, |it| journal.record(it).header.revision);
         let good = newest.as_ref().map_or(0, |(it, _)| journal.record(*it).header.revision);
@@ -145,7 +150,9 @@ impl Tail {
     pub(super) fn next_use(&self) -> SegmentHeader {
         let sequence = self.next_sequence();
         let outlived = if self.damaged.is_empty() { 0 } else { self.outlived() };
-        SegmentHeader { sequence, salt: number(), journal: self.journal, outlived, kept: 0 }
+        let (salt, journal) = (number(), self.journal);
+        // How long it is the segment knows.
+        SegmentHeader { sequence, salt, journal, outlived, kept: 0, capacity: 0 }
     }
 
     pub(super) fn next_sequence(&self) -> u64 {

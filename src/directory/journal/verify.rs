@@ -1,6 +1,6 @@
 //! Where in a journal damage is.
 
-use super::segment::Segment;
+use super::segment::{Damage, Segment};
 use super::state::Journal;
 use crate::backend::{Finding, Severity};
 use crate::directory::names;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::revision::Revision;
 use crate::sys::{Access, Directory};
 
-/// The files whose headers are lost, and the places of these revisions, which cannot be loaded.
+/// What is wrong with the files, and the places of these revisions, which cannot be loaded.
 pub(in crate::directory) fn locate(session: &Directory, lost: &[u64]) -> Result<Vec<Finding>> {
     let journal = match Journal::open(session, Access::Read) {
         Ok(journal) => journal,
@@ -16,15 +16,43 @@ pub(in crate::directory) fn locate(session: &Directory, lost: &[u64]) -> Result<
         Err(Error::Corrupt { .. }) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
+    let at = |name: &str| session.path().join(name);
     let mut findings = Vec::new();
     for (name, len) in &journal.damaged {
         let what = format!("its header is lost, or it is of another journal: {len} bytes");
-        findings.push(Finding::new(Severity::Damage, session.path().join(name), what));
+        findings.push(Finding::new(Severity::Damage, at(name), what));
+    }
+    for name in &journal.copies {
+        let what = "a copy that somebody made of another file of this journal";
+        findings.push(Finding::new(Severity::Note, at(name), what));
+    }
+    if journal.is_without_files() {
+        let what = "all files of this journal are missing: session.journal-0 and so on";
+        findings.push(Finding::new(Severity::Damage, at(names::JOURNAL), what));
+    }
+    let newest = journal.places().next();
+    for segment in &journal.segments {
+        findings.extend(damage(segment, journal.may_have_lost_newer(newest)));
     }
     for number in lost.iter().copied().filter(|number| *number > 0) {
         findings.push(where_is(session, &journal, number));
     }
     Ok(findings)
+}
+
+/// What is wrong with a segment whose records are good. That its end is missing is over once something newer
+/// is saved.
+fn damage(segment: &Segment, newest_is_lost: bool) -> Option<Finding> {
+    let (severity, what) = match segment.damage? {
+        Damage::FirstBlock => {
+            (Severity::Note, "its first block is lost; there was a copy of its header".to_owned())
+        }
+        Damage::CutShort => (
+            if newest_is_lost { Severity::Damage } else { Severity::Note },
+            format!("cut short to {} of {} bytes", segment.capacity, segment.header.capacity),
+        ),
+    };
+    Some(Finding::new(severity, segment.file.path().to_owned(), what))
 }
 
 fn where_is(session: &Directory, journal: &Journal, number: u64) -> Finding {

@@ -7,7 +7,7 @@ use super::format::{BLOCK, Kind, RECORD_LEN, RecordHeader, encoded_labels_len, s
 use super::segment::Segment;
 use super::state::info;
 use super::tail::Tail;
-use super::{FIRST_SEGMENT, close_record};
+use super::{FIRST_SEGMENT, SEVERAL, close_record};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::directory::{names, pieces};
 use crate::error::{Error, Result};
@@ -20,8 +20,6 @@ use crate::sys::{Access, Directory, Disk, Failure, Outcome};
 const PREFILLED: u64 = 8 << 20;
 /// What a segment takes beside its records: its header, and the mark that its writer ended in order.
 const LEAST: u64 = 2 * BLOCK;
-/// Segments up to this size hold several checkpoints.
-const SEVERAL: u64 = 1 << 20;
 /// A segment this many times larger than what is wanted is given back.
 const TOO_LARGE: u64 = 16;
 const TOO_LARGE_FOR_A_FILE: &str = "a checkpoint of this size";
@@ -143,8 +141,9 @@ impl JournalWriter {
             let header = self.header(tail, size, digest, options);
             let len = header.len().ok_or_else(|| self.unsupported(TOO_LARGE_FOR_A_FILE))?;
             fresh.capacity = LEAST + len;
-            let padding = &ZEROS[..(BLOCK + len - at - size) as usize];
-            fresh.file.write_all_at(&[padding, &ZEROS], at + size)?;
+            fresh.header.capacity = fresh.capacity;
+            let padding = fresh.header.padding((BLOCK + len - at - size) as usize);
+            fresh.file.write_all_at(&[&padding, &ZEROS], at + size)?;
             let (first, head) = (fresh.header.encode(), header.encode(fresh.header.salt));
             fresh.file.write_all_at(&[&first, &head], 0)?;
             Ok((header, len))
@@ -222,8 +221,11 @@ impl JournalWriter {
     /// damaged.
     fn begin(&self, tail: &mut Tail, capacity: u64) -> Result<Segment> {
         let (header, mut slot) = (tail.next_use(), tail.outlived());
-        // Of what is free and does not fit, nothing is needed any more.
-        for n in tail.free().into_iter().rev() {
+        // Of what is free and does not fit, nothing is needed any more. But a journal without any segment is
+        // one that has lost all.
+        while tail.segments.len() > 1
+            && let Some(&n) = tail.free().first()
+        {
             let gone = tail.segments.remove(n);
             self.session.remove_file(&gone.name)?;
         }
@@ -307,12 +309,12 @@ fn write_unflushed(
     len: u64,
 ) -> Outcome<()> {
     let head = header.encode(segment.header.salt);
-    let padding = &ZEROS[..len as usize - head.len() - stored.len()];
+    let padding = len as usize - head.len() - stored.len();
     if segment.end == BLOCK {
-        let first = segment.header.encode();
-        segment.file.write_all_at(&[&first, &head, stored, padding], 0)
+        let (first, padding) = (segment.header.encode(), segment.header.padding(padding));
+        segment.file.write_all_at(&[&first, &head, stored, &padding], 0)
     } else {
-        segment.file.write_all_at(&[&head, stored, padding], segment.end)
+        segment.file.write_all_at(&[&head, stored, &ZEROS[..padding]], segment.end)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn run(args: &HistoryArgs, context: &Context) -> Outcome {
     let wanted = |kept: &&Kept| args.label.iter().all(|it| it.matches(&kept.info.labels));
     let revisions: Vec<_> = history.revisions.iter().filter(wanted).collect();
     let nothing = revisions.is_empty() && history.damaged.is_empty();
+    let is_lost = history.revisions.is_empty() && history.may_lack_newer;
     if args.json.json {
         output::print_json(&as_json(&session, &revisions, &history))?;
     } else if !nothing {
@@ -38,7 +39,7 @@ pub(super) fn run(args: &HistoryArgs, context: &Context) -> Outcome {
     }
     if nothing && !history.revisions.is_empty() {
         context.talk(format_args!("no revision of '{}' has such a label", session.id()));
-    } else if nothing {
+    } else if nothing && !is_lost {
         context.talk(format_args!("nothing was saved in '{}' yet", session.id()));
     }
     Ok(warn_of(&session, &history, context))
@@ -47,6 +48,14 @@ pub(super) fn run(args: &HistoryArgs, context: &Context) -> Outcome {
 /// Tells of revisions that are damaged, and with which code that ends.
 fn warn_of(session: &Session, history: &History, context: &Context) -> Exit {
     let id = session.id();
+    if history.may_lack_newer {
+        context::warning(&format!("'{id}' is damaged, and the newest may be lost"));
+        context.hint(format_args!(
+            "`{}` says what is",
+            context.command_line(&["verify", id.as_str()])
+        ));
+        return Exit::Damaged;
+    }
     match history.damaged.as_slice() {
         [] => return Exit::Ok,
         [one] => context::warning(&format!("revision {one} of '{id}' is damaged")),
@@ -76,5 +85,6 @@ fn as_json(session: &Session, revisions: &[&Kept], history: &History) -> Value {
         "id": session.id(),
         "revisions": revisions.iter().map(revision).collect::<Vec<_>>(),
         "damaged": history.damaged,
+        "may_lack_newer": history.may_lack_newer,
     })
 }
