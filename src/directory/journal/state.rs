@@ -6,9 +6,10 @@ use super::delta::Rope;
 use super::format::{Kind, RecordHeader, stored_check};
 use super::segment::{self, Found, Record, Segment};
 use crate::backend::Kept;
-use crate::checkpoint::{CheckpointInfo, Digest, Revision};
+use crate::checkpoint::{CheckpointInfo, Digest};
 use crate::directory::{names, pieces};
 use crate::error::Result;
+use crate::revision::Revision;
 use crate::stream::IN_MEMORY;
 use crate::sys::{Access, Directory, Outcome, found};
 
