@@ -21,8 +21,10 @@ fn data(size: usize) -> Vec<u8> {
     (0..size).map(|n| (n / 1000) as u8).collect()
 }
 
+type Save = fn(&Session, &[u8]) -> Result<()>;
+
 /// The two ways to save: what is in memory, and what a source gives.
-const SAVES: [fn(&Session, &[u8]) -> Result<()>; 2] = [
+const SAVES: [Save; 2] = [
     |session, data| session.save(data).map(drop),
     |session, data| session.save_from(Cursor::new(data), &SaveOptions::new()).map(drop),
 ];
