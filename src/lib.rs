@@ -102,5 +102,5 @@ pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};
 pub use session::{Session, Writer};
 pub use share::SharedWriter;
-pub use stream::CheckpointReader;
+pub use stream::{Buffer, CheckpointReader};
 pub use verify::{Finding, Repair, RepositoryVerification, Severity, Verification, Verified};

@@ -9,7 +9,7 @@ use crate::backend::Kept;
 use crate::checkpoint::{CheckpointInfo, Digest, Revision};
 use crate::directory::{names, pieces};
 use crate::error::Result;
-use crate::stream::IN_MEMORY;
+use crate::stream::{Buffer, IN_MEMORY, copy_into};
 use crate::sys::{Access, Directory, Outcome, found};
 
 /// The segments of a journal, the oldest first.
@@ -32,9 +32,6 @@ pub(super) enum Payload {
     /// Behind the record's header.
     InPlace,
 }
-
-/// What is wanted of a record, if it is whole.
-pub(super) type Take<T> = fn(&Journal, Place) -> Result<Option<T>>;
 
 impl Journal {
     /// Reads the headers of all segments and records.
@@ -129,9 +126,12 @@ impl Journal {
         self.segments.iter().map(|it| (it.header.sequence, it.end)).collect()
     }
 
-    /// The newest checkpoint that is whole, as [`checkpoint`](Self::checkpoint) or
-    /// [`payload`](Self::payload) gives it.
-    pub(super) fn newest_good<T>(&self, take: Take<T>) -> Result<Option<(Place, T)>> {
+    /// The newest checkpoint that is whole, as [`checkpoint`](Self::checkpoint), [`payload`](Self::payload)
+    /// or [`load_into`](Self::load_into) gives it.
+    pub(super) fn newest_good<T>(
+        &self,
+        mut take: impl FnMut(&Self, Place) -> Result<Option<T>>,
+    ) -> Result<Option<(Place, T)>> {
         for place in self.places() {
             if let Some(taken) = take(self, place)? {
                 return Ok(Some((place, taken)));
@@ -148,6 +148,16 @@ impl Journal {
             return Ok(segment.is_sound_in_place(record)?.then_some(Payload::InPlace));
         }
         Ok(self.checkpoint((s, r))?.map(Payload::InMemory))
+    }
+
+    /// The checkpoint of a record into memory of the caller's; `None` if it is damaged.
+    pub(super) fn load_into(&self, (s, r): Place, buffer: &mut dyn Buffer) -> Result<Option<()>> {
+        let (segment, record) = (&self.segments[s], &self.segments[s].records[r]);
+        if record.header.kind == Kind::Full {
+            return segment.load_into(record, buffer);
+        }
+        let Some(data) = self.checkpoint((s, r))? else { return Ok(None) };
+        copy_into(buffer, &data).map(Some)
     }
 
     /// The checkpoint of a record; `None` if it, or what it is made of, is damaged.
@@ -202,6 +212,18 @@ impl Segment {
         let header = &record.header;
         let digest = pieces::digest(&self.file, record.at + header.stored_at(), header.stored)?;
         Ok(digest == header.digest)
+    }
+
+    fn load_into(&self, record: &Record, buffer: &mut dyn Buffer) -> Result<Option<()>> {
+        let header = &record.header;
+        let Ok(len) = usize::try_from(header.stored) else { return Ok(None) };
+        let mut is_sound = false;
+        buffer.make(len, &mut |room| {
+            self.file.fill_at(room, record.at + header.stored_at())?;
+            is_sound = Digest::of(room) == header.digest;
+            Ok(())
+        })?;
+        Ok(is_sound.then_some(()))
     }
 
     /// The stored bytes of a record; `None` if they are damaged. A base need not be checked by itself:
