@@ -2,9 +2,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::checkpoint::Revision;
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::revision::Revision;
 
 /// What an operation of Pitstop returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

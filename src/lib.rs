@@ -55,6 +55,7 @@
 #[cfg(feature = "archive")]
 mod archive;
 mod backend;
+mod borrow;
 mod checkpoint;
 mod copy;
 mod directory;
@@ -71,6 +72,7 @@ mod owner;
 mod prune;
 mod random;
 mod repository;
+mod revision;
 mod session;
 mod share;
 mod stream;
@@ -82,12 +84,11 @@ mod verify;
 #[cfg(feature = "archive")]
 pub use archive::Exported;
 pub use backend::{
-    Backend, BackendWriter, Format, GivenUp, History, Kept, Leftover, Listing, NewSession, Problem,
-    Removal, Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Leftover, Listing, NewSession,
+    Problem, Removal, RepositoryVerification, Severity, Status, Summary, Sweep, Trashed, Unlocked,
+    Usage, Verification, Verified, WriterState,
 };
-pub use checkpoint::{
-    Checkpoint, CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions,
-};
+pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Retention, SaveOptions};
 pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
 pub use directory::DirectoryBackend;
 pub use error::{Error, Result};
@@ -100,7 +101,8 @@ pub use object::{ObjectBackend, StoreProblem};
 pub use owner::Owner;
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};
+pub use revision::Revision;
 pub use session::{Session, Writer};
 pub use share::SharedWriter;
 pub use stream::{Buffer, CheckpointReader};
-pub use verify::{Finding, Repair, RepositoryVerification, Severity, Verification, Verified};
+pub use verify::Repair;

@@ -8,10 +8,11 @@ use crate::backend::{
     Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
     Summary, Trashed, Unlocked, Usage, WriterState,
 };
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::revision::Revision;
 use crate::stream::{CheckpointReader, input_failed};
 use crate::sys;
 

@@ -2,8 +2,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sys;
-
 /// The record a writer leaves of itself. It tells people who it is; only the kernel's lock decides
 /// whether it lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,15 +19,6 @@ pub struct Owner {
     pub program: String,
     /// When it became the writer, in seconds since 1970.
     pub since: u64,
-}
-
-impl Owner {
-    /// What the writers of this process are called, instead of after the file of its program: for one that
-    /// holds sessions on behalf of others. To be called before any repository is opened; only the first call
-    /// counts.
-    pub fn set_program(name: impl Into<String>) {
-        sys::set_program(name.into());
-    }
 }
 
 impl fmt::Display for Owner {

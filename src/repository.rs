@@ -34,7 +34,7 @@ impl Repository {
 
     #[cfg(feature = "object-store")]
     fn open_url(url: &str) -> Result<Self> {
-        Ok(Self::with_backend(crate::ObjectBackend::open(url)?))
+        Ok(Self::with_backend(crate::object::ObjectBackend::open(url)?))
     }
 
     #[cfg(not(feature = "object-store"))]
@@ -311,5 +311,12 @@ fn home() -> Result<PathBuf> {
             location: PathBuf::from("~"),
             problem: "this user has no home directory: name a repository",
         }),
+    }
+}
+
+impl Session {
+    /// The repository that it is in.
+    pub fn repository(&self) -> Repository {
+        Repository::of(self.backend.clone())
     }
 }

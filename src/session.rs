@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::backend::{
     Backend, BackendWriter, Format, History, Removal, Status, Trashed, Unlocked, Usage, WriterState,
 };
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, Revision, SaveOptions};
+use crate::borrow::{self, borrow};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::repository::Repository;
-use crate::share::{self, SharedWriter};
+use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader, Input, of_input};
 
 /// A named thing in a repository that holds a program's checkpoints.
@@ -47,11 +47,6 @@ impl Session {
     /// Its name.
     pub fn id(&self) -> &SessionId {
         &self.id
-    }
-
-    /// The repository that it is in.
-    pub fn repository(&self) -> Repository {
-        Repository::of(self.backend.clone())
     }
 
     /// The directory in which the program may keep files of its own, on a local disk. Names that begin
@@ -175,7 +170,7 @@ impl Session {
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
     ///
-    /// In a program that runs under a [`SharedWriter`] of this session, as its environment tells, that is
+    /// In a program that runs under a [`SharedWriter`](crate::SharedWriter) of this session, as its environment tells, that is
     /// what it saves through.
     ///
     /// # Errors
@@ -190,8 +185,8 @@ impl Session {
         &self,
         become_writer: fn(&dyn Backend, &SessionId) -> Result<Box<dyn BackendWriter>>,
     ) -> Result<Writer> {
-        let shared = std::env::var_os(share::VARIABLE);
-        let inner = match share::borrow(shared.as_deref(), &self.backend, &self.id)? {
+        let shared = std::env::var_os(borrow::VARIABLE);
+        let inner = match borrow(shared.as_deref(), &self.backend, &self.id)? {
             Some(borrowed) => borrowed,
             None => become_writer(&*self.backend, &self.id)?,
         };
@@ -307,14 +302,6 @@ impl Writer {
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
-    }
-
-    /// Lets other processes save through this writer: the programs that this one starts.
-    ///
-    /// # Errors
-    /// [`Error::Storage`] if no socket can be made.
-    pub fn share(self) -> Result<SharedWriter> {
-        SharedWriter::new(self)
     }
 
     /// Makes `data` the newest checkpoint.

@@ -2,111 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::backend::{Backend, Format, Leftover, Problem};
-use crate::checkpoint::{CheckpointInfo, Retention, Revision, SaveOptions};
+use crate::backend::{Finding, Leftover, Problem, RepositoryVerification, Severity, Verification};
+use crate::checkpoint::{Retention, SaveOptions};
 use crate::error::{Error, Result};
-use crate::id::SessionId;
 use crate::repository::Repository;
+use crate::revision::Revision;
 use crate::session::Session;
-
-/// What was found of a session.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Verification {
-    /// Its name.
-    pub id: SessionId,
-    /// How it keeps its checkpoints.
-    pub format: Format,
-    /// Every revision that is kept or should be, the newest first.
-    pub revisions: Vec<Verified>,
-    /// What else there is to say, and where damage is.
-    pub findings: Vec<Finding>,
-}
-
-impl Verification {
-    /// Whether something that was saved cannot be loaded, or the session cannot be used.
-    pub fn is_damaged(&self) -> bool {
-        let is_lost = |it: &Verified| it.error.is_some();
-        self.revisions.iter().any(is_lost) || is_damage(&self.findings)
-    }
-
-    /// The newest revision that can be loaded.
-    pub fn newest_good(&self) -> Option<Revision> {
-        self.revisions.iter().find(|it| it.error.is_none()).map(|it| it.revision)
-    }
-}
-
-/// A revision whose payload was read.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Verified {
-    /// Its number.
-    pub revision: Revision,
-    /// What is known of it.
-    pub info: Option<CheckpointInfo>,
-    /// Why it cannot be loaded; `None` if it can.
-    pub error: Option<Error>,
-}
-
-/// What was found of a repository.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct RepositoryVerification {
-    /// The sessions, by their names.
-    pub sessions: Vec<Verification>,
-    /// The sessions that could not be looked into.
-    pub problems: Vec<Problem>,
-    /// What there is beside them.
-    pub findings: Vec<Finding>,
-}
-
-impl RepositoryVerification {
-    /// Whether anything in it is damaged.
-    pub fn is_damaged(&self) -> bool {
-        let is_corrupt = |it: &Problem| matches!(it.error, Error::Corrupt { .. });
-        self.sessions.iter().any(Verification::is_damaged)
-            || self.problems.iter().any(is_corrupt)
-            || is_damage(&self.findings)
-    }
-}
-
-/// Something that is worth knowing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// Where: a file, a link or a directory.
-    pub place: PathBuf,
-    /// At which byte of the file, where that can be said.
-    pub at: Option<u64>,
-    /// Which revision it is about.
-    pub revision: Option<Revision>,
-    /// What it is.
-    pub what: String,
-}
-
-impl Finding {
-    pub(crate) fn new(severity: Severity, place: PathBuf, what: impl Into<String>) -> Self {
-        Self { severity, place, at: None, revision: None, what: what.into() }
-    }
-}
-
-/// How bad a [`Finding`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Severity {
-    /// Nothing has to be done: something that is kept as evidence, or that is none of Pitstop's.
-    Note,
-    /// What a killed process left. The next writer, or [`Repository::sweep`], clears it away.
-    Leftover,
-    /// Something is lost, or in the way.
-    Damage,
-}
-
-fn is_damage(findings: &[Finding]) -> bool {
-    findings.iter().any(|it| it.severity == Severity::Damage)
-}
 
 /// What a repair did.
 #[derive(Debug)]
@@ -150,7 +51,7 @@ impl Session {
             return Ok(Repair { moved_aside: Vec::new(), renewed: None, now: before });
         }
         let mut renewed = None;
-        let newest = read(&**self.backend(), self.id(), None);
+        let newest = self.backend().open_checkpoint(self.id(), None).map(drop);
         if newest.is_ok() {
             // It moves aside what something newer than it was saved after.
             drop(self.writer()?);
@@ -212,53 +113,4 @@ impl Repository {
     pub fn repair_last(&self) -> Result<()> {
         self.backend.move_misplaced(None)
     }
-}
-
-/// Loads every revision of a session.
-pub(crate) fn by_loading<B: Backend + ?Sized>(backend: &B, id: &SessionId) -> Result<Verification> {
-    let format = match backend.status(id) {
-        Ok(status) => status.summary.format,
-        // Its newest revision is lost, so that it keeps some.
-        Err(Error::Corrupt { .. }) => Format::Journal,
-        Err(error) => return Err(error),
-    };
-    let (findings, id) = (Vec::new(), id.clone());
-    let revisions = match backend.history(&id) {
-        Ok(history) => {
-            let kept = history.revisions.into_iter().map(|it| (it.info.revision, Some(it.info)));
-            let lost = history.damaged.into_iter().map(|revision| (revision, None));
-            let mut all: Vec<_> = kept.chain(lost).collect();
-            all.sort_by_key(|(revision, _)| std::cmp::Reverse(revision.number()));
-            let load = |(revision, info)| match read(backend, &id, Some(revision)) {
-                // It was given up while we looked.
-                Err(Error::NoRevision { .. }) => None,
-                outcome => Some(Verified { revision, info, error: outcome.err() }),
-            };
-            all.into_iter().filter_map(load).collect()
-        }
-        Err(Error::Unsupported { .. }) => match read(backend, &id, None) {
-            Ok(info) => {
-                vec![Verified { revision: info.revision, info: Some(info), error: None }]
-            }
-            Err(Error::NoCheckpoint { .. }) => Vec::new(),
-            Err(error @ Error::NotFound { .. }) => return Err(error),
-            Err(error) => {
-                vec![Verified { revision: Revision::NONE, info: None, error: Some(error) }]
-            }
-        },
-        Err(error @ Error::Corrupt { .. }) => {
-            vec![Verified { revision: Revision::NONE, info: None, error: Some(error) }]
-        }
-        Err(error) => return Err(error),
-    };
-    Ok(Verification { id, format, revisions, findings })
-}
-
-/// Opening it has its digest checked; what is too large for memory is not taken there.
-fn read<B: Backend + ?Sized>(
-    backend: &B,
-    id: &SessionId,
-    revision: Option<Revision>,
-) -> Result<CheckpointInfo> {
-    Ok(backend.open_checkpoint(id, revision)?.info().clone())
 }

@@ -10,10 +10,10 @@ use tar::{Builder, EntryType, Header};
 use super::{
     END, End, FILES, FILES_END, FilesDigest, HEAD, Head, OWNER_EXECUTES, checkpoint_name, damaged,
 };
-use crate::checkpoint::Revision;
 use crate::copy::{Outline, Progress, open, revisions};
 use crate::error::{Error, Result};
 use crate::files::{Entry, Files, PassedOver, piece};
+use crate::revision::Revision;
 use crate::session::Session;
 use crate::stream::Watched;
 use crate::sys::File;

@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Format;
-use crate::checkpoint::{CheckpointInfo, Digest, Digester, Labels, Revision};
+use crate::checkpoint::{CheckpointInfo, Digest, Digester, Labels};
 use crate::copy::Outline;
 use crate::error::{Error, Result};
 use crate::files::DEEPEST;
 use crate::id::SessionId;
+use crate::revision::Revision;
 pub use export::Exported;
 
 const VERSION: u64 = 1;

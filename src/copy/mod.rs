@@ -6,11 +6,12 @@ use std::fmt;
 use std::io::Read;
 
 use crate::backend::{Format, Listing, Problem};
-use crate::checkpoint::{CheckpointInfo, Labels, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Labels, SaveOptions};
 use crate::error::{Error, Result};
 use crate::files::{Files, PassedOver};
 use crate::id::SessionId;
 use crate::repository::{CreateOptions, Repository};
+use crate::revision::Revision;
 use crate::session::Session;
 use crate::stream::CheckpointReader;
 pub(crate) use receive::{Origin, Outline};

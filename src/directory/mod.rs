@@ -24,13 +24,14 @@ use crate::backend::{
     Backend, BackendWriter, Format, GivenUp, History, Listing, NewSession, Removal, Status, Sweep,
     Trashed, Unlocked, Usage, WriterState,
 };
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision};
+use crate::backend::{Finding, Verification};
+use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::id::SessionId;
+use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Directory, Disk, Os, Outcome, found};
-use crate::verify::{Finding, Verification};
 use journal::JournalWriter;
 use lock::WriterLock;
 use plain::{PlainWriter, leftover};

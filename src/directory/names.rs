@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::id::{SessionId, printable};
 
 /// In the repository: a link to the last session. PlainBox's name.
@@ -69,7 +69,7 @@ fn hidden(id: &SessionId) -> String {
 }
 
 /// The session in a directory of this name, whatever that is.
-pub(super) fn in_directory(name: &OsStr) -> crate::Result<SessionId> {
+pub(super) fn in_directory(name: &OsStr) -> Result<SessionId> {
     match (id(name), name.to_str()) {
         (Ok(id), Some(name)) if session(&id) == name => Ok(id),
         (_, Some(name)) => Ok(SessionId::of_directory(name)),
@@ -152,7 +152,7 @@ pub(super) fn is_session(name: &OsStr) -> bool {
 }
 
 /// The session whose directory has this name.
-pub(super) fn id(name: &OsStr) -> crate::Result<SessionId> {
+pub(super) fn id(name: &OsStr) -> Result<SessionId> {
     let Some(text) = name.to_str() else {
         let id = printable(&name.to_string_lossy());
         return Err(Error::InvalidId { id, problem: "it is not UTF-8" });

@@ -7,16 +7,16 @@ use super::lock::WriterLock;
 use super::names::{self, Hidden};
 use super::{DirectoryBackend, format, journal, last, move_aside, still_there};
 use crate::backend::Format;
+use crate::backend::{Finding, Severity, Verification, verify_by_loading};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Kind, found};
-use crate::verify::{Finding, Severity, Verification, by_loading};
 
 /// Loads every revision, and says where in which file those are that cannot be loaded.
 pub(super) fn verify(backend: &DirectoryBackend, id: &SessionId) -> Result<Verification> {
     let (repository, session) = backend.session(id)?;
     let format = format(&session)?;
-    let mut verified = Verification { format, ..by_loading(backend, id)? };
+    let mut verified = Verification { format, ..verify_by_loading(backend, id)? };
     verified.findings = entries(&session)?;
     match format {
         Format::Journal => {

@@ -10,8 +10,9 @@ use super::container::{self, Unreadable};
 use super::nonce::Nonce;
 use super::place::Place;
 use crate::backend::NewSession;
-use crate::checkpoint::{CheckpointInfo, Digest, Labels, Revision};
+use crate::checkpoint::{CheckpointInfo, Digest, Labels};
 use crate::id::SessionId;
+use crate::revision::Revision;
 
 /// A payload that is no longer is kept in the head itself.
 pub(super) const INLINE: usize = 64 * 1024;

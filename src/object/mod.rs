@@ -38,9 +38,10 @@ use crate::backend::{
     Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
     Sweep, Trashed, Unlocked, Usage, WriterState,
 };
-use crate::checkpoint::{Checkpoint, Revision};
+use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::revision::Revision;
 use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
 use head::Head;

@@ -80,7 +80,7 @@ impl Place {
     pub(super) fn is_silent(&self, store: &Store, id: &SessionId, head: &Version) -> Result<bool> {
         let beat = Duration::from_millis(self.beat);
         let version =
-            |key: &str| Ok::<_, crate::Error>(store.get_start(key, 1)?.map(|it| it.version));
+            |key: &str| Ok::<_, crate::error::Error>(store.get_start(key, 1)?.map(|it| it.version));
         let (head_key, beat_key) = (names::head(id), names::beat(id));
         let is_head =
             |now: &Option<Version>| now.as_ref().is_some_and(|it| swap::is_same(it, head));

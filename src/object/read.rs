@@ -10,9 +10,10 @@ use super::head::{Entry, Head, START, Table};
 use super::names;
 use super::record::Reader;
 use super::store::{Object, PIECE, Version};
-use crate::checkpoint::{Checkpoint, Digest, Revision};
+use crate::checkpoint::{Checkpoint, Digest};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::revision::Revision;
 use crate::stream::CheckpointReader;
 
 impl Inner {

@@ -68,7 +68,8 @@ mod tests {
     fn sessions_are_saved_inside_a_runtime() {
         let outside = Builder::new_current_thread().enable_all().build().unwrap();
         let loaded = outside.block_on(async {
-            let session = crate::Repository::open("memory://runtime")?.get_or_create("job")?;
+            let session =
+                crate::repository::Repository::open("memory://runtime")?.get_or_create("job")?;
             session.writer()?.save(&[7; 100_000])?;
             session.load()
         });

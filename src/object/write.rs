@@ -13,9 +13,10 @@ use super::store::{PIECE, Version};
 use super::swap::{Expected, Swapped};
 use super::{Inner, names, record};
 use crate::backend::{BackendWriter, GivenUp, Usage};
-use crate::checkpoint::{CheckpointInfo, Digest, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::revision::Revision;
 use crate::stream::input_failed;
 
 /// Whoever may save now.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::wire::{self, Answer, Hello, Pieces, Request, Save, Saved};
+use crate::borrow::wire::{self, Answer, Hello, Pieces, Request, Save, Saved};
 use crate::owner::Owner;
 use crate::session::Writer;
 

@@ -4,29 +4,18 @@
 //! name is random, and goes to the programs in their environment. It lends the writer to one of them
 //! at a time; to the others the session is busy, as it is to everybody else.
 
-mod borrowed;
 mod lend;
-mod wire;
 
-use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::ffi::OsString;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::backend::Backend;
-use crate::checkpoint::Digest;
+use crate::borrow::{VARIABLE, address, key, place};
 use crate::error::{Error, Result};
-use crate::id::SessionId;
 use crate::random;
 use crate::session::{Session, Writer};
 use lend::Lender;
-
-pub(crate) use borrowed::borrow;
-
-/// Names the sockets of the writers that a process may save through, with spaces between them.
-pub(crate) const VARIABLE: &str = "PITSTOP_WRITER";
 
 /// A [`Writer`] that other processes save through, from [`Writer::share`] until this is dropped.
 ///
@@ -43,6 +32,16 @@ pub struct SharedWriter {
     listener: Arc<UnixListener>,
     lender: Arc<Lender>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Lets other processes save through this writer: the programs that this one starts.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if no socket can be made.
+    pub fn share(self) -> Result<SharedWriter> {
+        SharedWriter::new(self)
+    }
 }
 
 impl SharedWriter {
@@ -115,12 +114,6 @@ impl Drop for SharedWriter {
     }
 }
 
-/// Which session a socket is for, so that a program knows without asking.
-fn key(backend: &Arc<dyn Backend>, id: &SessionId) -> String {
-    let place = [backend.location().as_os_str().as_encoded_bytes(), b"\0", id.as_str().as_bytes()];
-    format!("pitstop-{:016x}-", Digest::of(&place.concat()).as_u128() as u64)
-}
-
 fn random_digits() -> String {
     format!(
         "{:016x}{:016x}",
@@ -129,26 +122,19 @@ fn random_digits() -> String {
     )
 }
 
-fn address(name: &str) -> io::Result<SocketAddr> {
-    SocketAddr::from_abstract_name(name)
-}
-
-/// What is said to be in trouble.
-fn place(backend: &Arc<dyn Backend>, id: &SessionId) -> std::path::PathBuf {
-    backend.directory(id).unwrap_or_else(|| backend.location().join(id.as_str()))
-}
-
-/// The socket through which a session is to be saved, if this process runs under its writer.
-fn socket_of(variable: &OsStr, backend: &Arc<dyn Backend>, id: &SessionId) -> Option<String> {
-    let key = key(backend, id);
-    let mut names = variable.to_str()?.split(' ');
-    names.find(|name| name.starts_with(&key)).map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::io;
+
     use super::*;
-    use crate::{MemoryBackend, Repository, Revision, SaveOptions};
+    use crate::backend::BackendWriter;
+    use crate::borrow::{borrow, socket_of, wire};
+    use crate::checkpoint::SaveOptions;
+    use crate::memory::MemoryBackend;
+    use crate::repository::Repository;
+    use crate::revision::Revision;
+    use crate::sys;
 
     fn shared() -> (Session, SharedWriter, OsString) {
         let repository = Repository::with_backend(MemoryBackend::new());
@@ -159,7 +145,7 @@ mod tests {
         (session, shared, value)
     }
 
-    fn borrow_from(variable: &OsStr, session: &Session) -> Result<Box<dyn crate::BackendWriter>> {
+    fn borrow_from(variable: &OsStr, session: &Session) -> Result<Box<dyn BackendWriter>> {
         Ok(borrow(Some(variable), session.backend(), session.id())?
             .expect("it is for this session"))
     }
@@ -238,7 +224,7 @@ mod tests {
                 &address(&socket_of(&variable, session.backend(), session.id()).unwrap()).unwrap(),
             )
             .unwrap();
-            let owner = crate::sys::current_owner();
+            let owner = sys::current_owner();
             wire::send(&mut stream, &wire::Hello { protocol: wire::PROTOCOL, owner }).unwrap();
             let _: wire::Answer<()> = wire::receive(&mut stream).unwrap();
             // Half a request, as of one that is killed.

@@ -28,8 +28,13 @@ pub(crate) fn current_owner() -> Owner {
 /// What this process is called in its records instead of after its program.
 static PROGRAM: OnceLock<String> = OnceLock::new();
 
-pub(crate) fn set_program(name: String) {
-    let _ = PROGRAM.set(name);
+impl Owner {
+    /// What the writers of this process are called, instead of after the file of its program: for one that
+    /// holds sessions on behalf of others. To be called before any repository is opened; only the first call
+    /// counts.
+    pub fn set_program(name: impl Into<String>) {
+        let _ = PROGRAM.set(name.into());
+    }
 }
 
 fn read_owner() -> Owner {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-pub(crate) use host::{current_owner, set_program};
+pub(crate) use host::current_owner;
 #[cfg(feature = "object-store")]
 pub(crate) use machine::{Machine, is_running};
 pub(crate) use os::Os;

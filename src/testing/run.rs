@@ -16,13 +16,14 @@ use super::scenario::{
 };
 use super::world::World;
 use crate::backend::{Format, Trashed};
-use crate::checkpoint::{CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Digest, Retention, SaveOptions};
 use crate::copy::{Copied, CopyOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::prune::PruneOptions;
 use crate::repository::{CreateOptions, Repository};
+use crate::revision::Revision;
 use crate::session::{Session, Writer};
 use crate::sys::Disk;
 

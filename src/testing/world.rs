@@ -7,7 +7,7 @@ use twox_hash::XxHash3_64;
 
 use super::scenario::{COPIED, Id, Step};
 use crate::backend::Format;
-use crate::checkpoint::Revision;
+use crate::revision::Revision;
 
 /// Stands for what is no link, where the link to the last session belongs.
 pub(crate) const NO_LINK: Id = "(no link)";

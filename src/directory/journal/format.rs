@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
-use crate::checkpoint::{Digest, HIGHEST, Labels};
+use crate::checkpoint::{Digest, Labels};
+use crate::revision::HIGHEST;
 
 /// Everything starts at a multiple of this, so that writing one record never touches a sector that
 /// holds another.

@@ -3,9 +3,9 @@
 use super::state::Journal;
 use super::tail::Tail;
 use crate::backend::GivenUp;
-use crate::checkpoint::Revision;
 use crate::directory::usage;
 use crate::error::Result;
+use crate::revision::Revision;
 use crate::sys::{Access, Directory, found};
 
 /// Gives up the revisions before this one, and deletes the segments that hold nothing else. The caller is

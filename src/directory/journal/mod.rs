@@ -14,6 +14,7 @@ mod verify;
 mod write;
 
 use super::names;
+use crate::checkpoint::{Digest, Labels};
 use crate::error::Result;
 use crate::random;
 use crate::sys::{Access, Directory, Metadata};
@@ -65,9 +66,9 @@ fn close_record(revision: u64, salt: u64) -> Vec<u8> {
         stored: 0,
         size: 0,
         saved: std::time::UNIX_EPOCH,
-        digest: crate::Digest::of(&[]),
+        digest: Digest::of(&[]),
         check: 0,
-        labels: crate::Labels::new(),
+        labels: Labels::new(),
     };
     let mut bytes = header.encode(salt);
     bytes.resize(BLOCK as usize, 0);

@@ -5,10 +5,11 @@ use std::io::Cursor;
 
 use super::state::{Journal, Payload, Place, info};
 use crate::backend::{History, Kept};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Revision};
+use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::directory::names;
 use crate::directory::pieces::Part;
 use crate::error::{Error, Result};
+use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory};
 

@@ -2,11 +2,11 @@
 
 use super::segment::Segment;
 use super::state::Journal;
-use crate::checkpoint::Revision;
+use crate::backend::{Finding, Severity};
 use crate::directory::names;
 use crate::error::{Error, Result};
+use crate::revision::Revision;
 use crate::sys::{Access, Directory};
-use crate::verify::{Finding, Severity};
 
 /// The files whose headers are lost, and the places of these revisions, which cannot be loaded.
 pub(in crate::directory) fn locate(session: &Directory, lost: &[u64]) -> Result<Vec<Finding>> {

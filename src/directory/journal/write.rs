@@ -8,10 +8,11 @@ use super::segment::Segment;
 use super::state::info;
 use super::tail::Tail;
 use super::{FIRST_SEGMENT, close_record};
-use crate::checkpoint::{CheckpointInfo, Digest, HIGHEST, Revision, SaveOptions, TOO_HIGH};
+use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::directory::{names, pieces};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::revision::{HIGHEST, Revision, TOO_HIGH};
 use crate::sys::{Access, Directory, Disk, Failure, Outcome};
 
 /// Segments up to this size are filled with zeros when they are made, so that each save costs one

@@ -7,9 +7,10 @@ use twox_hash::XxHash3_64;
 
 use super::names;
 use super::pieces::{self, Part};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Revision};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory, Metadata, found};
 pub(super) use save::PlainWriter;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{info, leftover, names, open, unsupported};
-use crate::checkpoint::{CheckpointInfo, Digest, Retention, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Digest, Retention, SaveOptions};
 use crate::directory::pieces;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::revision::Revision;
 use crate::sys::{Access, Directory, Disk, Failure, File, Metadata};
 
 /// The writer of a plain session.

@@ -54,10 +54,7 @@ impl Buffer for Memory {
     }
 }
 
-fn load_into(
-    session: &Session,
-    revision: Option<Revision>,
-) -> Result<(CheckpointInfo, Vec<u8>)> {
+fn load_into(session: &Session, revision: Option<Revision>) -> Result<(CheckpointInfo, Vec<u8>)> {
     let mut memory = Memory::default();
     let info = session.load_into(revision, &mut memory)?;
     Ok((info, memory.0))

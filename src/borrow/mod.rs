@@ -1,17 +1,23 @@
 //! The side of a program that runs under the writer of another process.
 
+pub(crate) mod wire;
+
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::wire::{self, Answer, Hello, Request, Save, Saved, Sent};
 use crate::backend::{Backend, BackendWriter};
-use crate::checkpoint::{CheckpointInfo, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys;
+use wire::{Answer, Hello, Request, Save, Saved, Sent};
+
+/// Names the sockets of the writers that a process may save through, with spaces between them.
+pub(crate) const VARIABLE: &str = "PITSTOP_WRITER";
 
 /// Becomes the writer by way of the process that shares it; `None` if this one does not run under such
 /// a process. If that has ended, this is an error: another writer may have come since.
@@ -20,10 +26,10 @@ pub(crate) fn borrow(
     backend: &Arc<dyn Backend>,
     id: &SessionId,
 ) -> Result<Option<Box<dyn BackendWriter>>> {
-    let Some(name) = variable.and_then(|it| super::socket_of(it, backend, id)) else {
+    let Some(name) = variable.and_then(|it| socket_of(it, backend, id)) else {
         return Ok(None);
     };
-    let place = super::place(backend, id);
+    let place = place(backend, id);
     let (stream, answer) = connect(&name).map_err(|source| Error::Storage {
         step: "reach the process that shares the writer of",
         place: place.clone(),
@@ -35,7 +41,7 @@ pub(crate) fn borrow(
 }
 
 fn connect(name: &str) -> io::Result<(UnixStream, Answer<()>)> {
-    let mut stream = UnixStream::connect_addr(&super::address(name)?)?;
+    let mut stream = UnixStream::connect_addr(&address(name)?)?;
     let hello = Hello { protocol: wire::PROTOCOL, owner: sys::current_owner() };
     wire::send(&mut stream, &hello)?;
     let answer = wire::receive(&mut stream)?;
@@ -109,4 +115,30 @@ impl Drop for BorrowedWriter {
             let _: io::Result<Answer<()>> = wire::receive(&mut self.stream);
         }
     }
+}
+
+/// Which session a socket is for, so that a program knows without asking.
+pub(crate) fn key(backend: &Arc<dyn Backend>, id: &SessionId) -> String {
+    let place = [backend.location().as_os_str().as_encoded_bytes(), b"\0", id.as_str().as_bytes()];
+    format!("pitstop-{:016x}-", Digest::of(&place.concat()).as_u128() as u64)
+}
+
+pub(crate) fn address(name: &str) -> io::Result<SocketAddr> {
+    SocketAddr::from_abstract_name(name)
+}
+
+/// What is said to be in trouble.
+pub(crate) fn place(backend: &Arc<dyn Backend>, id: &SessionId) -> std::path::PathBuf {
+    backend.directory(id).unwrap_or_else(|| backend.location().join(id.as_str()))
+}
+
+/// The socket through which a session is to be saved, if this process runs under its writer.
+pub(crate) fn socket_of(
+    variable: &OsStr,
+    backend: &Arc<dyn Backend>,
+    id: &SessionId,
+) -> Option<String> {
+    let key = key(backend, id);
+    let mut names = variable.to_str()?.split(' ');
+    names.find(|name| name.starts_with(&key)).map(str::to_owned)
 }

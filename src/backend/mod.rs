@@ -1,21 +1,23 @@
 //! What a repository can do, whatever it is made of.
 
+mod status;
+mod usage;
+mod verification;
+
 use std::fmt;
 use std::io::Read;
-use std::iter::Sum;
-use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
-
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Labels, Revision, SaveOptions};
+use crate::checkpoint::{Checkpoint, CheckpointInfo, SaveOptions};
 use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::id::SessionId;
-use crate::owner::Owner;
+use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader, copy_into};
-use crate::verify::{self, Finding, Verification};
+
+pub use status::{Format, History, Kept, Listing, Problem, Status, Summary, Unlocked, WriterState};
+pub use usage::{GivenUp, Leftover, Removal, Sweep, Trashed, Usage};
+pub use verification::{Finding, RepositoryVerification, Severity, Verification, Verified};
 
 /// What a repository can do. [`Repository`](crate::Repository) is written once, over this.
 ///
@@ -92,7 +94,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// Reads all that a session keeps, and says what of it can be loaded.
     fn verify(&self, id: &SessionId) -> Result<Verification> {
-        verify::by_loading(self, id)
+        verify_by_loading(self, id)
     }
 
     /// What there is in the repository beside sessions, where there is something to say.
@@ -189,241 +191,54 @@ pub trait BackendWriter: fmt::Debug + Send {
     fn set_replaced(&mut self) -> Result<()>;
 }
 
-/// How a session keeps its checkpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Format {
-    /// PlainBox's: one file, put in place by a rename.
-    Plain,
-    /// Pitstop's own: a log of checksummed records, with history and labels.
-    Journal,
-    /// In the memory of this process.
-    Memory,
-    /// In an object store, with history and labels.
-    Object,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Plain => "plain",
-            Self::Journal => "journal",
-            Self::Memory => "memory",
-            Self::Object => "object",
-        })
-    }
-}
-
-/// What a repository holds.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Listing {
-    /// The sessions that could be read.
-    pub sessions: Vec<Summary>,
-    /// The entries that could not.
-    pub problems: Vec<Problem>,
-}
-
-/// One session in a [`Listing`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Its name.
-    pub id: SessionId,
-    /// When its newest checkpoint was saved; `None` if never. In the listing of an object store it is by
-    /// the clock of the store, unless the listing is [in full](crate::ListOptions::in_full).
-    pub saved: Option<SystemTime>,
-    /// The size of its newest checkpoint in bytes; `None` if never saved, or [not known](Self::is_in_full).
-    pub size: Option<u64>,
-    /// The labels of its newest checkpoint; `None` if [not known](Self::is_in_full).
-    pub labels: Option<Labels>,
-    /// When it last changed: when it was saved, or else when it was made.
-    pub changed: SystemTime,
-    /// How it keeps its checkpoints.
-    pub format: Format,
-    /// Whether a writer lives.
-    pub live: bool,
-    /// What an object store calls this state of it, whose clock is not that of those who save.
-    pub(crate) version: Option<String>,
-}
-
-impl Summary {
-    /// Whether size and labels are known. The listing of an object store does not tell them, unless it is
-    /// [in full](crate::ListOptions::in_full).
-    pub fn is_in_full(&self) -> bool {
-        self.labels.is_some()
-    }
-
-    /// Whether it was changed between this look at it and a later one.
-    pub(crate) fn was_changed(&self, later: &Self) -> bool {
-        match (&self.version, &later.version) {
-            (Some(version), Some(later)) => version != later,
-            _ => later.changed > self.changed,
+/// Loads every revision of a session.
+pub(crate) fn verify_by_loading<B: Backend + ?Sized>(
+    backend: &B,
+    id: &SessionId,
+) -> Result<Verification> {
+    let format = match backend.status(id) {
+        Ok(status) => status.summary.format,
+        // Its newest revision is lost, so that it keeps some.
+        Err(Error::Corrupt { .. }) => Format::Journal,
+        Err(error) => return Err(error),
+    };
+    let (findings, id) = (Vec::new(), id.clone());
+    let revisions = match backend.history(&id) {
+        Ok(history) => {
+            let kept = history.revisions.into_iter().map(|it| (it.info.revision, Some(it.info)));
+            let lost = history.damaged.into_iter().map(|revision| (revision, None));
+            let mut all: Vec<_> = kept.chain(lost).collect();
+            all.sort_by_key(|(revision, _)| std::cmp::Reverse(revision.number()));
+            let load = |(revision, info)| match read(backend, &id, Some(revision)) {
+                // It was given up while we looked.
+                Err(Error::NoRevision { .. }) => None,
+                outcome => Some(Verified { revision, info, error: outcome.err() }),
+            };
+            all.into_iter().filter_map(load).collect()
         }
-    }
+        Err(Error::Unsupported { .. }) => match read(backend, &id, None) {
+            Ok(info) => {
+                vec![Verified { revision: info.revision, info: Some(info), error: None }]
+            }
+            Err(Error::NoCheckpoint { .. }) => Vec::new(),
+            Err(error @ Error::NotFound { .. }) => return Err(error),
+            Err(error) => {
+                vec![Verified { revision: Revision::NONE, info: None, error: Some(error) }]
+            }
+        },
+        Err(error @ Error::Corrupt { .. }) => {
+            vec![Verified { revision: Revision::NONE, info: None, error: Some(error) }]
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Verification { id, format, revisions, findings })
 }
 
-/// The revisions of a session.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct History {
-    /// Those that are kept, the newest first. Whether their payloads are sound is seen when they are
-    /// loaded.
-    pub revisions: Vec<Kept>,
-    /// Those that were saved and are lost to damage, the newest first.
-    pub damaged: Vec<Revision>,
-}
-
-/// One revision that is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Kept {
-    /// What is known of it.
-    pub info: CheckpointInfo,
-    /// How many bytes of storage it takes by itself.
-    pub stored: u64,
-}
-
-/// An entry of a repository that could not be read as a session.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Problem {
-    /// Its name, as far as it can be shown.
-    pub name: String,
-    /// The session of that name, if a session can have it.
-    pub id: Option<SessionId>,
-    /// What is wrong with it.
-    pub error: Error,
-}
-
-/// How a session stands.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Status {
-    /// What a [`Listing`] says of it.
-    pub summary: Summary,
-    /// When it was made, where that is known.
-    pub created: Option<SystemTime>,
-    /// Whether somebody is its writer.
-    pub writer: WriterState,
-}
-
-/// Whether a session has a writer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WriterState {
-    /// Nobody; the last writer ended in order.
-    Idle,
-    /// A live one, with its record where that can be read.
-    Live(Option<Owner>),
-    /// Nobody; the last writer was killed or crashed. Nothing has to be done about it.
-    Interrupted(Owner),
-    /// PlainBox's `session.next` is there, unchanged for so long.
-    PlainBox {
-        /// How long it has been unchanged.
-        age: Duration,
-        /// Whether the next writer takes the session over because nobody can be writing that file.
-        stale: bool,
-    },
-}
-
-/// What [`unlock`](crate::Session::unlock) did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unlocked {
-    /// Nothing stood in the way of the next writer.
-    Nothing,
-    /// PlainBox's `session.next` was moved aside, to this place.
-    MovedAside(PathBuf),
-    /// This one, which cannot be seen from here, has the place of the writer no more: its next save would
-    /// get [`Error::Conflict`].
-    Displaced(Owner),
-}
-
-/// What a removal left behind, though the session is gone.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Removal {
-    /// The files that could not be deleted, each with the reason.
-    pub remains: Vec<Error>,
-}
-
-/// How much of the storage something takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Usage {
-    /// How many files.
-    pub files: u64,
-    /// How many bytes they take, which is what their removal gives back. A file of which a part was
-    /// never written takes less than its length; small ones take a block.
-    pub bytes: u64,
-}
-
-impl Usage {
-    pub(crate) const fn new(files: u64, bytes: u64) -> Self {
-        Self { files, bytes }
-    }
-}
-
-impl AddAssign for Usage {
-    fn add_assign(&mut self, other: Self) {
-        self.files += other.files;
-        self.bytes += other.bytes;
-    }
-}
-
-impl Sum for Usage {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |mut sum, one| {
-            sum += one;
-            sum
-        })
-    }
-}
-
-/// What giving up revisions gave back.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct GivenUp {
-    /// What was deleted, or would be. What else the revisions took is used again for later ones.
-    pub usage: Usage,
-    /// What could not be deleted, each with the reason, though the revisions are given up.
-    pub remains: Vec<Error>,
-}
-
-/// A session in the trash.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Trashed {
-    /// The name that it had.
-    pub id: SessionId,
-    /// When it was put there. With the name, this tells it from all others.
-    pub removed: SystemTime,
-    /// How it stood; `None` if that cannot be read.
-    pub summary: Option<Summary>,
-    /// What it takes.
-    pub usage: Usage,
-}
-
-/// What killed processes left in a repository.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Sweep {
-    /// What was deleted, or would be.
-    pub leftovers: Vec<Leftover>,
-    /// What could not be deleted, each with the reason.
-    pub remains: Vec<Error>,
-}
-
-/// Something that a killed process left in a repository.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Leftover {
-    /// Where it is.
-    pub place: PathBuf,
-    /// What it is.
-    pub what: &'static str,
-    /// What it takes.
-    pub usage: Usage,
+/// Opening it has its digest checked; what is too large for memory is not taken there.
+fn read<B: Backend + ?Sized>(
+    backend: &B,
+    id: &SessionId,
+    revision: Option<Revision>,
+) -> Result<CheckpointInfo> {
+    Ok(backend.open_checkpoint(id, revision)?.info().clone())
 }

@@ -10,25 +10,26 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{CheckpointInfo, Digest, Labels, Retention, Revision, SaveOptions};
+use crate::checkpoint::{CheckpointInfo, Digest, Labels, Retention, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::revision::Revision;
 
-pub(super) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 1;
 
 /// No message is longer.
 const LONGEST: usize = 1 << 20;
 
 /// What a program says first.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Hello {
-    pub(super) protocol: u32,
-    pub(super) owner: Owner,
+pub(crate) struct Hello {
+    pub(crate) protocol: u32,
+    pub(crate) owner: Owner,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) enum Request {
+pub(crate) enum Request {
     /// A payload follows: so many bytes, or pieces up to the last one.
     Save(Save),
     /// The program is no longer the writer.
@@ -36,8 +37,8 @@ pub(super) enum Request {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Save {
-    pub(super) size: Option<u64>,
+pub(crate) struct Save {
+    pub(crate) size: Option<u64>,
     follows: Option<String>,
     labels: Labels,
     keep: Keep,
@@ -56,7 +57,7 @@ enum Keep {
 
 /// Errors that a program may act on come as they are; of the others, as what they say.
 #[derive(Serialize, Deserialize)]
-pub(super) enum Answer<T> {
+pub(crate) enum Answer<T> {
     Ok(T),
     Busy(Owner),
     Conflict { expected: String, found: String },
@@ -71,13 +72,13 @@ pub(super) enum Answer<T> {
 
 /// An error of the system.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Cause {
+pub(crate) struct Cause {
     code: Option<i32>,
     text: String,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Saved {
+pub(crate) struct Saved {
     revision: String,
     saved: Duration,
     size: u64,
@@ -85,13 +86,13 @@ pub(super) struct Saved {
     labels: Labels,
 }
 
-pub(super) fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
+pub(crate) fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
     let message = serde_json::to_vec(message)?;
     let length = u32::try_from(message.len()).map_err(|_| io::ErrorKind::InvalidData)?;
     to.write_all(&[&length.to_le_bytes(), message.as_slice()].concat())
 }
 
-pub(super) fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T> {
+pub(crate) fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length) as usize;
@@ -108,7 +109,7 @@ fn since_epoch(time: SystemTime) -> Duration {
 }
 
 /// Sends a payload whose size nobody knows, in pieces. A source that fails is told from its end.
-pub(super) fn send_pieces(mut to: impl Write, source: &mut dyn Read) -> io::Result<Sent> {
+pub(crate) fn send_pieces(mut to: impl Write, source: &mut dyn Read) -> io::Result<Sent> {
     let mut piece = vec![0; PIECE];
     loop {
         let read = match source.read(&mut piece) {
@@ -131,25 +132,25 @@ const PIECE: usize = 64 << 10;
 const BROKEN: u32 = u32::MAX;
 
 /// What was sent of a source.
-pub(super) enum Sent {
+pub(crate) enum Sent {
     Whole,
     Broken(io::Error),
 }
 
 /// A payload that comes in pieces.
-pub(super) struct Pieces<R> {
+pub(crate) struct Pieces<R> {
     from: R,
     left: u32,
     ended: bool,
 }
 
 impl<R: Read> Pieces<R> {
-    pub(super) fn new(from: R) -> Self {
+    pub(crate) fn new(from: R) -> Self {
         Self { from, left: 0, ended: false }
     }
 
     /// Reads what nobody wanted, so that the next request is where it belongs.
-    pub(super) fn skip_rest(mut self) -> io::Result<()> {
+    pub(crate) fn skip_rest(mut self) -> io::Result<()> {
         match io::copy(&mut self, &mut io::sink()) {
             Err(error) if !self.ended => Err(error),
             _ => Ok(()),
@@ -183,7 +184,7 @@ impl<R: Read> Read for Pieces<R> {
 }
 
 impl Save {
-    pub(super) fn new(size: Option<u64>, options: &SaveOptions) -> Self {
+    pub(crate) fn new(size: Option<u64>, options: &SaveOptions) -> Self {
         Self {
             size,
             follows: options.follows.map(|it| it.to_string()),
@@ -200,7 +201,7 @@ impl Save {
         }
     }
 
-    pub(super) fn options(self) -> SaveOptions {
+    pub(crate) fn options(self) -> SaveOptions {
         SaveOptions {
             follows: self.follows.and_then(|it| it.parse().ok()),
             labels: self.labels,
@@ -218,7 +219,7 @@ impl Save {
 }
 
 impl Saved {
-    pub(super) fn of(info: &CheckpointInfo) -> Self {
+    pub(crate) fn of(info: &CheckpointInfo) -> Self {
         Self {
             revision: info.revision.to_string(),
             saved: since_epoch(info.saved),
@@ -228,7 +229,7 @@ impl Saved {
         }
     }
 
-    pub(super) fn info(self) -> Option<CheckpointInfo> {
+    pub(crate) fn info(self) -> Option<CheckpointInfo> {
         Some(CheckpointInfo {
             revision: self.revision.parse().ok()?,
             saved: SystemTime::UNIX_EPOCH.checked_add(self.saved)?,
@@ -240,7 +241,7 @@ impl Saved {
 }
 
 impl<T> Answer<T> {
-    pub(super) fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::Busy { owner: Some(owner), .. } => Self::Busy((**owner).clone()),
             Error::Conflict { expected, found, .. } => {
@@ -269,7 +270,7 @@ impl<T> Answer<T> {
     }
 
     /// The error is that of a session, which is at this place.
-    pub(super) fn into_result(self, id: &SessionId, place: &std::path::Path) -> Result<T> {
+    pub(crate) fn into_result(self, id: &SessionId, place: &std::path::Path) -> Result<T> {
         let id = id.clone();
         let revision = |text: String| text.parse().unwrap_or(Revision::NONE);
         Err(match self {
