@@ -72,6 +72,12 @@ impl Journal {
                 Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
                 other => panic!("{what}: {other:?}"),
             }
+            let mut memory = Memory(Vec::new());
+            match self.session.load_into(Some(Revision::from_number(number)), &mut memory) {
+                Ok(_) => assert!(memory.0 == self.payloads[number as usize - 1], "{what}"),
+                Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
+                other => panic!("{what}: {other:?}"),
+            }
         }
         let _ = self.session.history().unwrap();
     }
