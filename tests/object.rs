@@ -3,6 +3,8 @@
 mod endings;
 mod faulty;
 mod listing;
+mod many;
+mod pieces;
 mod pruning;
 mod seaweed;
 

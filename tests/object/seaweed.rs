@@ -2,7 +2,7 @@
 //! is killed. Where PyPI cannot be reached these tests say so and pass, but in CI they fail.
 
 mod proxy;
-mod server;
+pub(super) mod server;
 
 use std::cell::Cell;
 use std::io::ErrorKind;
