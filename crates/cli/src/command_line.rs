@@ -115,7 +115,8 @@ fn narrow(examples: &str, width: usize) -> String {
     let line = |line: &str| match line.trim_start().split_once("   ") {
         Some((example, what)) if line.chars().count() > width => {
             let what = output::wrap(&format!("      {}", what.trim_start()), width, 6);
-            format!("  {example}\n{what}\n")
+            let example = output::wrap(&format!("  {example}"), width, 6);
+            format!("{example}\n{what}\n")
         }
         _ => output::wrap(line, width, 6) + "\n",
     };
