@@ -31,7 +31,7 @@ fn the_store_that_is_named_keeps_the_contract() {
 /// So many heads below one prefix that a store which gives 1000 at a time is asked twice, under odd names.
 fn more_than_a_page_is_listed(repository: &Repository) {
     const COUNT: usize = 1100;
-    let is_first = |name: &String| XxHash3_64::oneshot(name.as_bytes()) % 16 == 0;
+    let is_first = |name: &String| XxHash3_64::oneshot(name.as_bytes()).is_multiple_of(16);
     let names = (0..).map(|n| format!("my job, 50% größer ({n})")).filter(is_first);
     let names: &Vec<String> = &names.take(COUNT).collect();
     std::thread::scope(|scope| {
