@@ -112,6 +112,11 @@ pub(super) fn place(repository: &Directory) -> Result<Vec<Finding>> {
             // Those are told by what sweeps them.
             Some(Hidden::Removed | Hidden::Staged) if kind == Kind::Directory => continue,
             Some(Hidden::NewLast) if kind == Kind::Link => continue,
+            _ if names::is_session(&name) => {
+                let what = format!("it is {}, where a session's directory belongs", kind.name());
+                findings.push(Finding::new(Severity::Damage, at(&name), what));
+                continue;
+            }
             _ => format!("{}, and no session", kind.name()),
         };
         findings.push(Finding::new(Severity::Note, at(&name), what));

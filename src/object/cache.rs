@@ -106,7 +106,9 @@ impl Cache {
             if bytes.len() <= MOST {
                 break bytes;
             }
-            self.now.truncate(self.now.len() / 2);
+            // What fits, as far as they are of one length.
+            let each = bytes.len().div_ceil(self.now.len().max(1));
+            self.now.truncate(MOST / 16 * 15 / each);
         };
         if let Err(error) = files::write(&self.directory, &name, &bytes) {
             tracing::debug!(%error, "what was seen in a listing could not be kept");

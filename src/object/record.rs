@@ -86,9 +86,17 @@ impl<'a> Upload<'a> {
         let Some(mut write) = self.write.take() else { return Ok(()) };
         let added = self.store.attempt(|_| {
             async move {
-                write.wait_for_capacity(AT_ONCE).await?;
-                write.put(piece);
-                Ok(write)
+                match write.wait_for_capacity(AT_ONCE).await {
+                    Ok(()) => {
+                        write.put(piece);
+                        Ok(write)
+                    }
+                    Err(error) => {
+                        // Or else the other pieces would stay.
+                        let _ = write.abort().await;
+                        Err(error)
+                    }
+                }
             }
             .boxed()
         });

@@ -2,7 +2,6 @@
 //! asleep at each request, while others go on.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use pitstop::{Error, ObjectBackend, Repository, Result, Revision, SessionId};
@@ -161,17 +160,14 @@ fn who_slept_while_others_went_on_loses_nothing_and_leaves_nothing() {
                     let store = Arc::new(Faulty::new());
                     beginning.iter().for_each(|it| do_it(&repository(&store), it).unwrap());
                     let slow = repository(&store);
-                    store.sleep_at(at);
-                    let outcome = thread::scope(|scope| {
-                        let sleeper = scope.spawn(|| do_it(&slow, sleeper));
-                        store.wait_for_sleep(|| sleeper.is_finished());
+                    let meanwhile = || {
                         for what in others {
                             // Some of it cannot be, as things are.
                             let _ = do_it(&repository(&store), what);
                         }
-                        store.wake();
-                        sleeper.join().unwrap()
-                    });
+                    };
+                    let (outcome, has_slept) =
+                        store.while_asleep(at, || do_it(&slow, sleeper), meanwhile);
                     let what = format!(
                         "{beginning:?}, {sleeper} slept at {at}, meanwhile {others:?}: {outcome:?}"
                     );
@@ -180,7 +176,7 @@ fn who_slept_while_others_went_on_loses_nothing_and_leaves_nothing() {
                     let deletes = all().any(|it| ["remove", "empty", "save", "anew"].contains(it));
                     assert!(deletes || whole == count, "{what}: {whole}");
                     runs += 1;
-                    if !store.has_slept() {
+                    if !has_slept {
                         break;
                     }
                 }

@@ -1,19 +1,17 @@
 //! A store in memory that does not do what it is asked, when told to.
 
-use std::fmt;
-use std::ops::Range;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+mod answers;
+mod sleep;
+mod upload;
 
-use async_trait::async_trait;
-use futures_util::stream::{BoxStream, StreamExt, once};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use futures_util::stream::StreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result,
-};
+use object_store::{ObjectStore, ObjectStoreExt};
+use sleep::Sleep;
 
 /// How a request goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +53,18 @@ pub(super) enum Request {
     Get,
     List,
     Delete,
+    /// Of an upload in pieces.
+    Begin,
+    Piece,
+    Complete,
+    Abort,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faulty {
     inner: Arc<InMemory>,
     state: Arc<Mutex<State>>,
+    sleep: Arc<Sleep>,
 }
 
 #[derive(Debug, Default)]
@@ -74,17 +78,8 @@ struct State {
     /// How many objects are being asked for, and how many were at most.
     gets: (usize, usize),
     gets_take_time: bool,
-    sleep: Sleep,
-}
-
-/// Of the request that is to wait until others are done.
-#[derive(Debug, Default)]
-enum Sleep {
-    #[default]
-    No,
-    At(usize),
-    Asleep(Waker),
-    Over,
+    /// That were begun and not ended.
+    uploads: usize,
 }
 
 impl Faulty {
@@ -127,63 +122,37 @@ impl Faulty {
         state.gets.1
     }
 
+    /// Does the one thing, and the other while the request `at` of the first sleeps; whether it did.
+    pub(super) fn while_asleep<T: Send>(
+        &self,
+        at: usize,
+        sleeper: impl FnOnce() -> T + Send,
+        meanwhile: impl FnOnce(),
+    ) -> (T, bool) {
+        self.sleep.while_asleep(at, sleeper, meanwhile)
+    }
+
+    /// How many uploads in pieces were begun and not ended.
+    pub(super) fn uploads(&self) -> usize {
+        self.state.lock().unwrap().uploads
+    }
+
     /// The keys of all objects.
     pub(super) fn keys(&self) -> Vec<String> {
         let listed = self.inner.list(None).map(|it| it.unwrap().location.to_string());
         futures_util::FutureExt::now_or_never(listed.collect()).unwrap()
     }
 
+    /// The object whose key ends so.
+    pub(super) fn bytes(&self, key: &str) -> bytes::Bytes {
+        let path = self.keys().into_iter().find(|it| it.ends_with(key)).unwrap().into();
+        let bytes = async { self.inner.get(&path).await.unwrap().bytes().await.unwrap() };
+        futures_util::FutureExt::now_or_never(bytes).unwrap()
+    }
+
     /// Whether so many requests and one more were made since the plan was.
     pub(super) fn was_reached(&self, at: usize) -> bool {
         self.state.lock().unwrap().seen > at
-    }
-
-    /// After so many requests from now on, the next one waits until it is woken up.
-    pub(super) fn sleep_at(&self, at: usize) {
-        self.state.lock().unwrap().sleep = Sleep::At(at);
-    }
-
-    /// Returns when a request sleeps, or it is over without one.
-    pub(super) fn wait_for_sleep(&self, is_over: impl Fn() -> bool) {
-        while !matches!(self.state.lock().unwrap().sleep, Sleep::Asleep(_)) && !is_over() {
-            std::thread::yield_now();
-        }
-        let sleep = &mut self.state.lock().unwrap().sleep;
-        if let Sleep::At(_) = sleep {
-            // Nor does any other one.
-            *sleep = Sleep::No;
-        }
-    }
-
-    pub(super) fn wake(&self) {
-        let mut state = self.state.lock().unwrap();
-        if let Sleep::Asleep(waker) = &state.sleep {
-            waker.wake_by_ref();
-            state.sleep = Sleep::Over;
-        }
-    }
-
-    pub(super) fn has_slept(&self) -> bool {
-        matches!(self.state.lock().unwrap().sleep, Sleep::Over)
-    }
-
-    async fn sleep(&self) {
-        let mut is_first = true;
-        std::future::poll_fn(|context| {
-            let sleep = &mut self.state.lock().unwrap().sleep;
-            match sleep {
-                Sleep::At(0) => {
-                    *sleep = Sleep::Asleep(context.waker().clone());
-                    is_first = false;
-                    return Poll::Pending;
-                }
-                Sleep::At(left) => *left -= 1,
-                Sleep::Asleep(_) if !is_first => return Poll::Pending,
-                _ => (),
-            }
-            Poll::Ready(())
-        })
-        .await;
     }
 
     /// Lets all others go first who were asked for an object before this returns.
@@ -242,131 +211,5 @@ impl Faulty {
             Some((at, Fault::Gone | Fault::GoneAfter)) if at < seen => Some(Fault::Gone),
             _ => None,
         }
-    }
-}
-
-fn before(fault: Option<Fault>) -> Result<()> {
-    match fault {
-        Some(Fault::Overloaded) => Err(answer("status code: 503 Service Unavailable")),
-        Some(Fault::Reset | Fault::Gone) => Err(answer("connection reset")),
-        Some(Fault::Conflict) => {
-            Err(Error::Precondition { path: String::new(), source: "409".into() })
-        }
-        Some(Fault::Refused) => {
-            Err(Error::PermissionDenied { path: String::new(), source: "403".into() })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn after<T>(fault: Option<Fault>, done: Result<T>) -> Result<T> {
-    match fault {
-        Some(Fault::LostSuccess | Fault::GoneAfter) => Err(answer("connection reset")),
-        _ => done,
-    }
-}
-
-fn answer(text: &str) -> Error {
-    Error::Generic { store: "faulty", source: text.to_owned().into() }
-}
-
-impl fmt::Display for Faulty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Faulty")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Faulty {
-    async fn put_opts(
-        &self,
-        path: &Path,
-        payload: PutPayload,
-        mut options: PutOptions,
-    ) -> Result<PutResult> {
-        let is_beat = path.as_ref().contains("/w/");
-        let (ignores_conditions, is_silent) = {
-            let mut state = self.state.lock().unwrap();
-            state.bytes += payload.content_length();
-            (state.ignores_conditions, state.is_silent)
-        };
-        if is_beat && is_silent {
-            return Err(answer("connection reset"));
-        }
-        self.sleep().await;
-        let fault = self.next(Request::Put);
-        if ignores_conditions {
-            options.mode = PutMode::Overwrite;
-        }
-        // A put without a condition meets none.
-        if !(fault == Some(Fault::Conflict) && options.mode == PutMode::Overwrite) {
-            before(fault)?;
-        }
-        let done = self.inner.put_opts(path, payload.clone(), options.clone()).await;
-        let done = match fault {
-            Some(Fault::Duplicate) => self.inner.put_opts(path, payload, options).await,
-            _ => done,
-        };
-        after(fault, done)
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        path: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        before(self.next(Request::Put))?;
-        self.inner.put_multipart_opts(path, options).await
-    }
-
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.sleep().await;
-        let fault = self.next(Request::Get);
-        if fault != Some(Fault::Conflict) {
-            before(fault)?;
-        }
-        self.take_time().await;
-        after(fault, self.inner.get_opts(path, options).await)
-    }
-
-    async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
-        self.inner.get_ranges(path, ranges).await
-    }
-
-    fn delete_stream(
-        &self,
-        paths: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        let this = self.clone();
-        let deleted = async move {
-            this.sleep().await;
-            let fault = this.next(Request::Delete);
-            match before(fault) {
-                Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
-                _ => this.inner.delete_stream(paths).map(move |it| after(fault, it)).boxed(),
-            }
-        };
-        once(deleted).flatten().boxed()
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let (this, prefix) = (self.clone(), prefix.cloned());
-        let listed = async move {
-            this.sleep().await;
-            let fault = this.next(Request::List);
-            match before(fault) {
-                Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
-                _ => this.inner.list(prefix.as_ref()),
-            }
-        };
-        once(listed).flatten().boxed()
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
     }
 }

@@ -32,13 +32,12 @@ impl Signals {
         Ok(Self(SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?))
     }
 
-    /// Starts a program that [becomes](become_program) the wanted one, and returns the code that it ends
-    /// with: 128 and the number of the signal that killed it, if one did.
-    pub(crate) fn run(&self, command: &mut Command) -> io::Result<u8> {
+    /// Starts a program that [becomes](become_program) the wanted one, and waits until it has ended.
+    pub(crate) fn run(&self, command: &mut Command) -> io::Result<Ended> {
         let child = Pid::from_child(&command.spawn()?);
         loop {
-            if let Some(code) = ended(child)? {
-                return Ok(code);
+            if let Some(ended) = ended(child)? {
+                return Ok(ended);
             }
             let signal = self.0.read_signal()?.filter(|it| is_for(child, it));
             let number = signal.and_then(|it| i32::try_from(it.ssi_signo).ok());
@@ -47,6 +46,25 @@ impl Signals {
                 let _ = kill_process(child, signal);
             }
         }
+    }
+}
+
+/// How a program ended.
+pub(crate) enum Ended {
+    /// With this code.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+}
+
+impl Ended {
+    /// As shells have it: of one that was killed, 128 and the number of the signal.
+    pub(crate) fn code(&self) -> u8 {
+        let code = match self {
+            Self::Exited(code) => *code,
+            Self::Killed(signal) => 128 + signal,
+        };
+        u8::try_from(code).unwrap_or(u8::MAX)
     }
 }
 
@@ -71,18 +89,18 @@ fn is_for(child: Pid, signal: &siginfo) -> bool {
     signal.ssi_signo != Signal::SIGCHLD as u32 && from_a_process && !from_child
 }
 
-/// The code that the program ended with, if it has. If it was stopped, from the terminal, so are we
+/// How the program ended, if it has. If it was stopped, from the terminal, so are we
 /// until somebody goes on with us.
-fn ended(child: Pid) -> io::Result<Option<u8>> {
+fn ended(child: Pid) -> io::Result<Option<Ended>> {
     let stops = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU].map(|it| it as i32);
     let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
     while let Some((_, status)) = waitpid(Some(child), options)? {
         if status.stopping_signal().is_some_and(|signal| stops.contains(&signal)) {
             kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         }
-        let killed = status.terminating_signal().map(|signal| 128 + signal);
-        if let Some(code) = status.exit_status().or(killed) {
-            return Ok(Some(u8::try_from(code).unwrap_or(u8::MAX)));
+        let killed = status.terminating_signal().map(Ended::Killed);
+        if let Some(ended) = status.exit_status().map(Ended::Exited).or(killed) {
+            return Ok(Some(ended));
         }
     }
     Ok(None)

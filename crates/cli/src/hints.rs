@@ -40,7 +40,11 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
                 line(&["unlock", id.as_str()])
             ),
         ],
-        Error::Busy { id, .. } => {
+        Error::Busy { owner: Some(owner), .. } => vec![format!(
+            "wait until it has ended, or end it: `kill {}`, on {}",
+            owner.pid, owner.host
+        )],
+        Error::Busy { id, owner: None } => {
             vec![format!("{} tells who is writing it", line(&["status", id.as_str()]))]
         }
         Error::Conflict { id, found, .. } => {
@@ -51,7 +55,7 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
             ]
         }
         Error::Diverged { .. } => {
-            vec!["it was left as it is: copy to another name (see --as), or remove it".to_owned()]
+            vec!["it was left as it is: give the copy another name with `--as NAME`".to_owned()]
         }
         Error::Corrupt { .. } if context.command == "import" => {
             vec!["nothing was left behind; `pitstop export` writes a good one".to_owned()]
@@ -63,7 +67,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Corrupt { newest_good: Some(revision), .. } => {
             vec![format!("it was left as it is; revision {revision} is good")]
         }
-        Error::Corrupt { .. } => vec!["it was left as it is: look at it first".to_owned()],
+        Error::Corrupt { .. } => {
+            vec![format!("it was left as it is; {} says where", line(&["verify", "SESSION"]))]
+        }
         Error::Indeterminate { place, .. } => {
             let of_store = error.store_problem().map(|problem| store::of(problem, place));
             of_store.into_iter().chain(["do it again: that settles it".to_owned()]).collect()
@@ -76,6 +82,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
              the start and no white space at either end"
                 .to_owned(),
         ],
+        Error::InvalidLocation { location, .. } if location.starts_with("file:") => {
+            vec!["name the directory itself, without file://".to_owned()]
+        }
         Error::InvalidLocation { location, .. } if location.to_string_lossy().contains("://") => {
             vec!["name it as s3://BUCKET/PREFIX, gs://... or az://..., and set the rest in the environment: \
                   AWS_..., GOOGLE_... or AZURE_..."
@@ -122,8 +131,16 @@ pub(crate) fn of_session(error: Error, session: &Session, context: &Context) -> 
             };
             CommandError::from(error).hint(hint)
         }
-        Error::Unsupported { .. } if is_plain(session) => CommandError::from(error)
-            .hint("a plain session keeps the newest checkpoint alone (see create --format)"),
+        Error::Corrupt { .. } if context.command != "verify" => {
+            let line = context.command_line(&["verify", id]);
+            CommandError::from(error).hint(format!("it was left as it is; `{line}` says where"))
+        }
+        Error::Unsupported { .. } if is_plain(session) => {
+            let line = context.command_line(&["convert", id, "--to", "journal"]);
+            CommandError::from(error).hint(format!(
+                "a plain session keeps the newest checkpoint alone; `{line}` gives it a history from now on"
+            ))
+        }
         _ => error.into(),
     }
 }

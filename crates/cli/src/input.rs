@@ -35,19 +35,22 @@ impl SessionArg {
     ) -> Result<Session, CommandError> {
         match self.last {
             true => last(repository, context),
-            false => Ok(repository.session(named(self.session.as_deref())?)),
+            false => Ok(repository.session(named(self.session.as_deref(), context)?)),
         }
     }
 }
 
 /// The name that was given, or that of the session whose program this runs in: see `pitstop run`.
-pub(crate) fn named(name: Option<&OsStr>) -> Result<SessionId, CommandError> {
+pub(crate) fn named(name: Option<&OsStr>, context: &Context) -> Result<SessionId, CommandError> {
     let inside = std::env::var_os("PITSTOP_SESSION").filter(|it| !it.is_empty());
     match name.or(inside.as_deref()) {
         Some(name) => Ok(session_id(name)?),
-        None => Err(CommandError::new(Exit::Usage, "no session is named").hint(
-            "name one; `pitstop list` shows what is there, and in `pitstop run` none is needed",
-        )),
+        None => {
+            let list = context.command_line(&["list"]);
+            Err(CommandError::new(Exit::Usage, "no session is named").hint(format!(
+                "name one; `{list}` shows what is there, and in `pitstop run` none is needed"
+            )))
+        }
     }
 }
 

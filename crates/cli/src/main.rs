@@ -4,6 +4,7 @@
 
 mod args;
 mod child;
+mod command_line;
 mod commands;
 mod context;
 mod error;
@@ -18,10 +19,10 @@ mod warnings;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = args::parse();
+    let args = command_line::parse();
     let context = context::Context::new(&args.global, args.command.name());
     warnings::show();
-    let exit = args.command.run(&context).unwrap_or_else(|error| {
+    let exit = args.command.run(&context, command_line::command).unwrap_or_else(|error| {
         context.report(&error);
         error.exit
     });

@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-use crate::{args, commands};
+use crate::{command_line, commands};
 
 const HEAD: &str = "\
 # The command, in full
@@ -12,7 +12,7 @@ makes it anew. Every command also takes the options of `pitstop` itself.
 ";
 
 fn reference() -> String {
-    let mut command = args::command().disable_help_subcommand(true).term_width(100);
+    let mut command = command_line::command().disable_help_subcommand(true).term_width(100);
     command.build();
     let mut text = HEAD.to_owned();
     text += &section(2, &mut command);

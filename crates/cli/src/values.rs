@@ -100,6 +100,11 @@ pub(crate) fn retention(text: &str) -> Result<Retention, &'static str> {
     bytes.or_else(|_| age(text).map(Retention::Age)).map_err(|_| RULE)
 }
 
+/// How many.
+pub(crate) fn number(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "a number is written in digits: 0, 1, 20")
+}
+
 /// A size: `500`, `64KiB`, `10MB`, `1.5G`.
 pub(crate) fn size(text: &str) -> Result<u64, &'static str> {
     const RULE: &str =

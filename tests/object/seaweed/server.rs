@@ -18,17 +18,17 @@ use super::proxy::ask;
 const VERSION: &str = "4.48";
 
 /// A SeaweedFS. It is ended when this is dropped.
-pub(super) struct Server {
+pub(in crate::object) struct Server {
     weed: PathBuf,
     directory: tempfile::TempDir,
     ports: Vec<u16>,
-    pub(super) s3: u16,
+    pub(in crate::object) s3: u16,
     process: Option<Child>,
 }
 
 impl Server {
     /// `None` where SeaweedFS cannot be installed, which in CI is a failure.
-    pub(super) fn start() -> Option<Self> {
+    pub(in crate::object) fn start() -> Option<Self> {
         static WEED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let weed = match WEED.get_or_init(install) {
             Ok(weed) => weed.clone(),
@@ -166,16 +166,25 @@ impl Server {
         key: &str,
         secret: &str,
     ) -> Arc<dyn ObjectStore> {
+        Arc::new(self.builder(port, bucket, key, secret).build().unwrap())
+    }
+
+    pub(in crate::object) fn builder(
+        &self,
+        port: u16,
+        bucket: &str,
+        key: &str,
+        secret: &str,
+    ) -> AmazonS3Builder {
         let client = ClientOptions::new().with_allow_http(true);
-        let builder = AmazonS3Builder::new()
+        AmazonS3Builder::new()
             .with_client_options(client)
             .with_endpoint(format!("http://127.0.0.1:{port}"))
             .with_region("us-east-1")
             .with_bucket_name(bucket)
             .with_access_key_id(key)
             .with_secret_access_key(secret)
-            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
-        Arc::new(builder.build().unwrap())
+            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
     }
 }
 

@@ -2,7 +2,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use crate::error::Outcome;
-use crate::{args, output};
+use crate::output;
 
 /// Print a script that completes commands and options in a shell
 #[derive(Args)]
@@ -11,8 +11,8 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs) -> Outcome {
+pub(super) fn run(args: &CompletionsArgs, mut whole: clap::Command) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut args::command(), "pitstop", &mut script);
+    clap_complete::generate(args.shell, &mut whole, "pitstop", &mut script);
     output::print(script)
 }

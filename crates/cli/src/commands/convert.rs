@@ -35,16 +35,18 @@ pub(crate) struct ConvertArgs {
 }
 
 pub(super) fn run(args: &ConvertArgs, context: &Context) -> Outcome {
-    let session = args.session.find(&context.open()?, context)?;
+    let repository = context.open()?;
+    let session = args.session.find(&repository, context)?;
     let to = Format::from(args.to);
     let was = session.status().map_err(|it| hints::of_session(it, &session, context))?;
     let was = was.summary.format;
     session.convert(to, args.lose_history).map_err(|error| match error {
         Error::Unsupported { .. } if to == Format::Plain && !args.lose_history => {
-            CommandError::from(error).hint(
-                "it was left as it is; --lose-history keeps the newest checkpoint alone, and \
-                 `pitstop copy --format plain` leaves this one as it is",
-            )
+            let (id, place) = (session.id().as_str(), repository.location().to_string_lossy());
+            let words = ["copy", id, "--to", &place, "--as", "NAME", "--format", "plain"];
+            CommandError::from(error)
+                .hint("it was left as it is; --lose-history keeps the newest checkpoint alone")
+                .hint(format!("`{}` makes a plain one beside it", context.command_line(&words)))
         }
         error => hints::of_session(error, &session, context),
     })?;

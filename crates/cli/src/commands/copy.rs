@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   pitstop copy job --to /mnt/backup/sessions      one session
   pitstop copy --all --to /mnt/backup/sessions    all of them
-  pitstop copy job --to . --as job-of-monday      under another name
+  pitstop copy job --to /mnt/backup/sessions --as job-of-monday
 ";
 
 /// Copy sessions into another repository, with history and files
@@ -28,13 +28,13 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CopyArgs {
     /// The names of the sessions
-    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "SESSION")]
+    #[arg(conflicts_with = "all", value_name = "SESSION")]
     sessions: Vec<OsString>,
     /// All sessions of the repository, and which of them is the last
     #[arg(long)]
     all: bool,
-    /// The repository to copy to; it is made if there is none
-    #[arg(long, value_name = "DIR")]
+    /// The repository to copy to, named as by --repository; it is made if there is none
+    #[arg(long, value_name = "PLACE")]
     to: PathBuf,
     /// The name of the copy, if it is one session
     #[arg(long = "as", value_name = "NAME", conflicts_with = "all")]
@@ -47,6 +47,10 @@ pub(crate) struct CopyArgs {
 }
 
 pub(super) fn run(args: &CopyArgs, context: &Context) -> Outcome {
+    if args.sessions.is_empty() && !args.all {
+        return Err(CommandError::new(Exit::Usage, "which sessions are to be copied?")
+            .hint("name them, or say --all"));
+    }
     let (source, destination) = (context.open()?, context.open_at(&args.to)?);
     let bar = ProgressBar::new(context);
     let (copied, exit) = match args.all {

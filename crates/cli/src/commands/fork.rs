@@ -30,7 +30,7 @@ pub(crate) struct ForkArgs {
     #[arg(long = "as", value_name = "NAME")]
     name: Option<OsString>,
     /// An older revision instead of the newest: see `pitstop history`
-    #[arg(long, value_name = "REVISION", value_parser = values::revision)]
+    #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     revision: Option<Revision>,
     /// How the new session keeps its checkpoints [default: as the old one]
     #[arg(long, value_enum)]

@@ -125,6 +125,16 @@ pub(super) fn warn_of_problems(problems: &[pitstop::Problem], context: &Context)
     }
 }
 
+/// The same, where something was to be done with each: what could not be done is a failure. A name that no
+/// session can have is none.
+pub(super) fn fail_for_problems(problems: &[pitstop::Problem], context: &Context) -> Exit {
+    let is_failure = |it: &pitstop::Problem| !matches!(it.error, Error::InvalidId { .. });
+    match warn_of_problems(problems, context) {
+        Exit::Ok if problems.iter().any(is_failure) => Exit::Failed,
+        exit => exit,
+    }
+}
+
 pub(super) fn problems(listing: &Listing) -> Vec<ProblemJson<'_>> {
     let problem = |it: &'_ pitstop::Problem| with_causes(&it.error);
     listing.problems.iter().map(|it| ProblemJson { name: &it.name, error: problem(it) }).collect()

@@ -20,7 +20,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// An older revision that is kept: see `pitstop history`
-    #[arg(long, value_name = "REVISION", value_parser = values::revision)]
+    #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     revision: Option<Revision>,
     /// Where the newest is damaged, take the newest good one, and say so
     #[arg(long, conflicts_with = "revision")]
@@ -133,5 +133,5 @@ fn show(checkpoint: &mut CheckpointReader) -> Result<(), Failed> {
 /// Whether a terminal can show it and is not steered by it.
 fn is_text(data: &[u8]) -> bool {
     std::str::from_utf8(data)
-        .is_ok_and(|text| text.chars().all(|c| !c.is_control() || "\n\r\t".contains(c)))
+        .is_ok_and(|text| text.chars().all(|c| !context::steers(c) || "\n\r\t".contains(c)))
 }

@@ -1,12 +1,12 @@
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use clap::Args;
 use clap_mangen::Man;
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
-use crate::{args, output};
+use crate::output;
 
 /// Print a manual page, or write all of them into a directory
 ///
@@ -16,14 +16,14 @@ use crate::{args, output};
 pub(crate) struct ManArgs {
     /// The command to print the page of [default: pitstop itself]
     #[arg(conflicts_with = "output")]
-    command: Option<String>,
+    command: Vec<String>,
     /// Write one page for each command into this directory
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &ManArgs, context: &Context) -> Outcome {
-    let mut command = args::command().disable_help_subcommand(true);
+pub(super) fn run(args: &ManArgs, whole: clap::Command, context: &Context) -> Outcome {
+    let mut command = whole.disable_help_subcommand(true);
     command.build();
     if let Some(directory) = &args.output {
         let made = std::fs::create_dir_all(directory);
@@ -34,7 +34,7 @@ pub(super) fn run(args: &ManArgs, context: &Context) -> Outcome {
         context.talk(format_args!("wrote the manual pages to {}", directory.display()));
         return Ok(Exit::Ok);
     }
-    if let Some(name) = &args.command {
+    for name in &args.command {
         let found = command.find_subcommand(name).cloned().ok_or_else(|| {
             CommandError::new(Exit::Usage, format!("there is no command '{name}'"))
                 .hint(format!("`{}` names them all", context.command_line(&["--help"])))
@@ -42,7 +42,7 @@ pub(super) fn run(args: &ManArgs, context: &Context) -> Outcome {
         command = found;
     }
     let mut text = Vec::new();
-    page(command).render(&mut text).map_err(output::cannot_write)?;
+    render(command, &mut text).map_err(output::cannot_write)?;
     output::print(text)
 }
 
@@ -50,9 +50,45 @@ fn write_all(command: clap::Command, directory: &Path) -> io::Result<()> {
     for subcommand in command.get_subcommands().filter(|it| it.get_name() != "help") {
         write_all(subcommand.clone(), directory)?;
     }
-    page(command).generate_to(directory).map(drop)
+    let place = directory.join(page(command.clone()).get_filename());
+    let mut text = Vec::new();
+    render(command, &mut text)?;
+    fs::write(place, text)
 }
 
 fn page(command: clap::Command) -> Man {
     Man::new(command).source(concat!("pitstop ", env!("CARGO_PKG_VERSION"))).manual("Pitstop")
+}
+
+fn render(command: clap::Command, to: &mut Vec<u8>) -> io::Result<()> {
+    let examples = command.get_after_long_help().or_else(|| command.get_after_help());
+    let examples = examples.map(ToString::to_string).unwrap_or_default();
+    let has_commands = command.has_subcommands();
+    let page = page(command);
+    page.render_title(to)?;
+    page.render_name_section(to)?;
+    page.render_synopsis_section(to)?;
+    page.render_description_section(to)?;
+    page.render_options_section(to)?;
+    if has_commands {
+        page.render_subcommands_section(to)?;
+    }
+    to.extend(sections(&examples).bytes());
+    Ok(())
+}
+
+/// What follows the options, line by line as it is: what stands at the left and ends in a colon is a heading.
+fn sections(text: &str) -> String {
+    let mut roff = String::new();
+    for line in text.lines() {
+        match line.strip_suffix(':').filter(|heading| !heading.starts_with(' ')) {
+            Some(heading) => roff += &format!(".fi\n.SH {}\n.nf\n", heading.to_uppercase()),
+            None => {
+                // Else a dot or a quotation mark at the beginning would be a command.
+                let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+                roff += &format!("\\&{line}\n");
+            }
+        }
+    }
+    roff + ".fi\n"
 }

@@ -93,7 +93,8 @@ impl Command {
         }
     }
 
-    pub(crate) fn run(&self, context: &Context) -> Outcome {
+    /// `whole` makes the command line, for the commands that describe it.
+    pub(crate) fn run(&self, context: &Context, whole: fn() -> clap::Command) -> Outcome {
         match self {
             Self::Create(args) => create::run(args, context),
             Self::Save(args) => save::run(args, context),
@@ -115,8 +116,8 @@ impl Command {
             Self::Prune(args) => prune::run(args, context),
             Self::Verify(args) => verify::run(args, context),
             Self::Trash(args) => trash::run(args, context),
-            Self::Completions(args) => completions::run(args),
-            Self::Man(args) => man::run(args, context),
+            Self::Completions(args) => completions::run(args, whole()),
+            Self::Man(args) => man::run(args, whole(), context),
         }
     }
 }

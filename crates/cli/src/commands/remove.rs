@@ -4,7 +4,7 @@ use clap::Args;
 use pitstop::{Repository, Usage};
 use serde_json::{Value, json};
 
-use crate::args::JsonArg;
+use crate::args::RemovalArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::{input, output};
@@ -24,14 +24,11 @@ pub(crate) struct RemoveArgs {
     /// The names of the sessions
     #[arg(required = true, value_name = "SESSION")]
     sessions: Vec<OsString>,
-    /// Only say what would go
-    #[arg(long, short = 'n')]
-    dry_run: bool,
     /// Delete at once, past the trash: nothing brings it back
     #[arg(long)]
     permanently: bool,
     #[command(flatten)]
-    json: JsonArg,
+    removal: RemovalArgs,
 }
 
 pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
@@ -39,8 +36,8 @@ pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
     let mut exit = Exit::Ok;
     let mut done = Vec::new();
     for name in &args.sessions {
-        let outcome = match (args.dry_run, args.permanently) {
-            (true, _) => would_remove(&repository, name, args.json.json),
+        let outcome = match (args.removal.dry_run, args.permanently) {
+            (true, _) => would_remove(&repository, name, args.removal.json.json),
             (false, true) => remove(&repository, name, context),
             (false, false) => trash(&repository, name, context),
         };
@@ -57,11 +54,12 @@ pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
     }
     let trashed = done.iter().rev().find(|it| it["trash"] == true);
     if let Some(id) = trashed.and_then(|it| it["id"].as_str()) {
-        let line = context.command_line(&["trash", "restore", id]);
-        context.hint(format_args!("`{line}` brings it back; `pitstop trash empty` deletes it"));
+        let restore = context.command_line(&["trash", "restore", id]);
+        let empty = context.command_line(&["trash", "empty", id]);
+        context.hint(format_args!("`{restore}` brings it back; `{empty}` deletes it"));
     }
-    if args.json.json {
-        output::print_json(&json!({ "dry_run": args.dry_run, "removed": done }))?;
+    if args.removal.json.json {
+        output::print_json(&json!({ "dry_run": args.removal.dry_run, "removed": done }))?;
     }
     Ok(exit)
 }

@@ -25,12 +25,7 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     session: SessionArg,
     /// The revision to go back to: see `pitstop history`
-    #[arg(
-        long,
-        value_name = "REVISION",
-        value_parser = values::revision,
-        required_unless_present = "newest_good"
-    )]
+    #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     revision: Option<Revision>,
     /// The newest good revision, where the newest is damaged
     #[arg(long, conflicts_with = "revision")]
@@ -44,7 +39,13 @@ pub(super) fn run(args: &RestoreArgs, context: &Context) -> Outcome {
     let hinted = |error| hints::of_session(error, &session, context);
     let revision = match args.revision {
         Some(revision) => revision,
-        None => newest_good(&session, context)?,
+        None if args.newest_good => newest_good(&session, context)?,
+        None => {
+            let line = context.command_line(&["history", session.id().as_str()]);
+            return Err(CommandError::new(Exit::Usage, "which revision is to be restored?").hint(
+                format!("`{line}` shows them: name one with --revision, or say --newest-good"),
+            ));
+        }
     };
     let info = session.restore(revision).map_err(hinted)?;
     let (id, size, new) = (session.id(), output::size(info.size), info.revision);

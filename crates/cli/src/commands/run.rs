@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::Args;
 use pitstop::Owner;
 
-use crate::child::{Signals, become_program};
+use crate::child::{Ended, Signals, become_program};
 use crate::context::{Context, quoted};
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input;
@@ -45,7 +45,8 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
         return Err(exec(args));
     }
     let id = input::session_id(&args.session)?;
-    Owner::set_program(name_of(&args.command));
+    // It is this process that holds the session: its number stands beside the name.
+    Owner::set_program(format!("pitstop run {}", name_of(&args.command)));
     let mut repository = context.open()?;
     if let Some(format) = args.format {
         repository = repository.with_format(format.into());
@@ -62,9 +63,15 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
     let mut command = Command::new("/proc/self/exe");
     command.args(["run", "--exec"]).arg(&args.session).arg("--").args(&args.command);
     command.envs(writer.environment()).env("PITSTOP_RESUMES", if resumes { "1" } else { "" });
-    let code = signals.run(&mut command);
-    code.map(Exit::Program)
-        .map_err(|error| CommandError::io("cannot run a program", error).hint(NOT_RUN))
+    let ended = signals
+        .run(&mut command)
+        .map_err(|error| CommandError::io("cannot run a program", error).hint(NOT_RUN))?;
+    if matches!(ended, Ended::Killed(_)) && session.location().is_some() {
+        // `status` is to tell that it was interrupted. In an object store nobody would see at once that
+        // we have ended.
+        std::mem::forget(writer);
+    }
+    Ok(Exit::Program(ended.code()))
 }
 
 /// What `status` calls it: the command, as far as it fits into a line.

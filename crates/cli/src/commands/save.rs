@@ -35,21 +35,21 @@ pub(crate) struct SaveArgs {
     format: Option<NewFormat>,
     /// Save only if this revision is still the newest (0: nothing was ever saved); in quotes if it
     /// begins with a tilde: '~0123456789abcdef'
-    #[arg(long, value_name = "REVISION", value_parser = values::revision)]
+    #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     follows: Option<Revision>,
     /// Attach a label to the checkpoint; may be given again
     #[arg(long, short, value_name = "NAME=VALUE", value_parser = values::label)]
     label: Vec<(String, String)>,
     /// Which older revisions to keep when space is needed: so many (50), all, what fits (100MiB) or
     /// the younger ones (30d) [default: 16, within 8 times the size of the newest]
-    #[arg(long, value_name = "RULE", value_parser = values::retention)]
+    #[arg(long, value_name = "RULE", value_parser = values::retention, allow_hyphen_values = true)]
     keep: Option<Retention>,
     #[command(flatten)]
     json: JsonArg,
 }
 
 pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
-    let id = input::named(args.session.as_deref())?;
+    let id = input::named(args.session.as_deref(), context)?;
     let options = options(args)?;
     let mut repository = context.open()?;
     if let Some(format) = args.format {

@@ -23,7 +23,7 @@ pub(crate) struct ShowArgs {
     #[command(flatten)]
     session: SessionArg,
     /// An older revision that is kept: see `pitstop history`
-    #[arg(long, value_name = "REVISION", value_parser = values::revision)]
+    #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     revision: Option<Revision>,
     /// Only this part of a checkpoint that is JSON: names and numbers with dots between them
     /// (tables.0.name), or a JSON pointer (/tables/0/name); '.' is all of it

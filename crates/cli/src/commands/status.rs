@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::Args;
 use pitstop::{Error, Owner, Repository, SessionId, Status, WriterState};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::args::JsonArg;
 use crate::commands::list;
-use crate::context::Context;
+use crate::context::{Context, printable};
 use crate::error::{Exit, Outcome};
 use crate::input;
 use crate::output::{self, WriterJson};
@@ -45,7 +45,7 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Outcome {
         true => output::print_json(&StatusJson { id: session.id(), writer: writer.into() }),
         false => {
             let text = sentence(&status, SystemTime::now());
-            output::print(format!("{}: {}\n", session.id(), output::with_state(&text)))?;
+            output::print(line(session.id(), &text))?;
             comfort([writer], context);
             Ok(Exit::Ok)
         }
@@ -84,11 +84,16 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
     Ok(list::warn_of(&listing, context).or(failed))
 }
 
+fn line(id: &SessionId, sentence: &str) -> String {
+    output::wrapped(&format!("{}: {}", printable(id.as_str()), output::with_state(sentence)), 4)
+        + "\n"
+}
+
 fn as_text(noted: &[(&SessionId, Status)], count: usize) -> String {
     let now = SystemTime::now();
     let mut text = String::new();
     for (id, status) in noted {
-        let _ = writeln!(text, "{id}: {}", output::with_state(&sentence(status, now)));
+        text += &line(id, &sentence(status, now));
     }
     let states = || noted.iter().map(|(_, it)| WriterJson::from(&it.writer).state);
     let of = |state: &str| states().filter(|it| *it == state).count();
@@ -124,15 +129,10 @@ fn sentence(status: &Status, now: SystemTime) -> String {
 
 /// The state of a writer in a sentence.
 pub(super) fn describe(writer: &WriterState, now: SystemTime) -> String {
-    let since = |owner: &Owner| {
-        SystemTime::UNIX_EPOCH
-            .checked_add(Duration::from_secs(owner.since))
-            .map(|since| output::relative(since, now).to_string())
-            .unwrap_or_default()
-    };
+    let since = |owner: &Owner| output::relative(output::since(owner), now).to_string();
     match writer {
         WriterState::Idle => "idle".to_owned(),
-        WriterState::Live(Some(owner)) => format!("live: {owner}, since {}", since(owner)),
+        WriterState::Live(Some(owner)) => format!("live: {owner}, begun {}", since(owner)),
         WriterState::Live(None) => "live: a writer that left no record of itself".to_owned(),
         WriterState::Interrupted(owner) => {
             format!("interrupted: {owner} was killed; begun {}", since(owner))

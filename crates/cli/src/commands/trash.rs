@@ -1,11 +1,11 @@
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
-use pitstop::{Error, Repository, Trashed, Usage};
+use pitstop::{Error, Repository, SessionId, Trashed, Usage};
 use serde_json::{Value, json};
 
-use crate::args::JsonArg;
+use crate::args::{JsonArg, RemovalArgs};
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::output::{self, Time};
@@ -41,14 +41,15 @@ struct ListArgs {
     json: JsonArg,
 }
 
-/// Bring a session back from the trash, as it was
+/// Bring sessions back from the trash, as they were
 ///
 /// Of several that had the same name it is the one removed last.
 #[derive(Args)]
 struct RestoreArgs {
-    /// The name of the session
-    session: OsString,
-    /// Bring it back under this name
+    /// The names of the sessions
+    #[arg(required = true, value_name = "SESSION")]
+    sessions: Vec<OsString>,
+    /// Bring it back under this name, if it is one
     #[arg(long = "as", value_name = "NAME")]
     name: Option<OsString>,
     #[command(flatten)]
@@ -62,13 +63,10 @@ struct EmptyArgs {
     #[arg(value_name = "SESSION")]
     sessions: Vec<OsString>,
     /// Only those that were removed so long ago: 12h, 30d, 4w
-    #[arg(long, value_name = "AGE", value_parser = values::age)]
+    #[arg(long, value_name = "AGE", value_parser = values::age, allow_hyphen_values = true)]
     older_than: Option<Duration>,
-    /// Only say what would go
-    #[arg(long, short = 'n')]
-    dry_run: bool,
     #[command(flatten)]
-    json: JsonArg,
+    removal: RemovalArgs,
 }
 
 pub(super) fn run(args: &TrashArgs, context: &Context) -> Outcome {
@@ -112,11 +110,41 @@ pub(super) fn total(usage: &Usage, count: usize) -> String {
 }
 
 fn restore(repository: &Repository, args: &RestoreArgs, context: &Context) -> Outcome {
-    let wanted = args.session.to_string_lossy();
+    if args.name.is_some() && args.sessions.len() > 1 {
+        let message = "--as names one session, and these are several";
+        return Err(CommandError::new(Exit::Usage, message).hint("bring them back one by one"));
+    }
     let trash = repository.trash()?;
-    let Some(trashed) = trash.iter().find(|it| it.id.as_str() == wanted) else {
+    let (mut back, mut exit) = (Vec::new(), Exit::Ok);
+    for wanted in &args.sessions {
+        match restore_one(repository, &trash, wanted, args, context) {
+            Ok((id, was)) => {
+                context.talk(format_args!("{id} is back"));
+                back.push(json!({ "id": id, "was": was }));
+            }
+            Err(error) => {
+                context.report(&error);
+                exit = exit.or(error.exit);
+            }
+        }
+    }
+    if args.json.json {
+        output::print_json(&json!({ "restored": back }))?;
+    }
+    Ok(exit)
+}
+
+/// The name that it has now, and the one that it had.
+fn restore_one(
+    repository: &Repository,
+    trash: &[Trashed],
+    wanted: &OsStr,
+    args: &RestoreArgs,
+    context: &Context,
+) -> Result<(SessionId, SessionId), CommandError> {
+    let Some(trashed) = trash.iter().find(|it| wanted == it.id.as_str()) else {
         let line = context.command_line(&["trash", "list"]);
-        let message = format!("there is no session '{wanted}' in the trash");
+        let message = format!("there is no session '{}' in the trash", wanted.to_string_lossy());
         return Err(CommandError::new(Exit::NotFound, message)
             .hint(format!("`{line}` shows what is there")));
     };
@@ -126,17 +154,13 @@ fn restore(repository: &Repository, args: &RestoreArgs, context: &Context) -> Ou
     };
     match repository.restore_from_trash(trashed, &id) {
         Err(error @ Error::AlreadyExists { .. }) => {
-            let line =
-                context.command_line(&["trash", "restore", trashed.id.as_str(), "--as", "NAME"]);
-            return Err(CommandError::from(error)
-                .hint(format!("`{line}` brings it back under another name")));
+            let words = ["trash", "restore", trashed.id.as_str(), "--as", "NAME"];
+            let line = context.command_line(&words);
+            Err(CommandError::from(error)
+                .hint(format!("`{line}` brings it back under another name")))
         }
-        outcome => outcome?,
-    };
-    context.talk(format_args!("{id} is back"));
-    match args.json.json {
-        true => output::print_json(&json!({ "id": id, "was": trashed.id })),
-        false => Ok(Exit::Ok),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok((id, trashed.id.clone())),
     }
 }
 
@@ -152,7 +176,7 @@ fn empty(repository: &Repository, args: &EmptyArgs, context: &Context) -> Outcom
     trash.retain(|it| is_old(it) && (names.is_empty() || is_named(it)));
     let (mut exit, mut gone) = (Exit::Ok, Vec::new());
     for trashed in &trash {
-        if !args.dry_run {
+        if !args.removal.dry_run {
             let removal = match repository.delete_from_trash(trashed) {
                 // Somebody else did it, or brought it back.
                 Err(Error::NotFound { .. }) => continue,
@@ -166,14 +190,14 @@ fn empty(repository: &Repository, args: &EmptyArgs, context: &Context) -> Outcom
         gone.push(trashed);
     }
     let usage: Usage = gone.iter().map(|it| it.usage).sum();
-    if args.json.json {
+    if args.removal.json.json {
         let deleted: Vec<Value> = gone.iter().map(|it| as_json(it)).collect();
-        let (dry_run, size) = (args.dry_run, usage.bytes);
+        let (dry_run, size) = (args.removal.dry_run, usage.bytes);
         output::print_json(&json!({ "dry_run": dry_run, "deleted": deleted, "size": size }))?;
-    } else if args.dry_run && !gone.is_empty() {
+    } else if args.removal.dry_run && !gone.is_empty() {
         output::print(output::trash(&trash))?;
     }
-    let verb = if args.dry_run { "would delete" } else { "deleted" };
+    let verb = if args.removal.dry_run { "would delete" } else { "deleted" };
     context.talk(format_args!("{verb} {}", total(&usage, gone.len())));
     Ok(exit)
 }

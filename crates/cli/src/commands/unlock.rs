@@ -7,13 +7,16 @@ use serde_json::json;
 use crate::args::JsonArg;
 use crate::context::Context;
 use crate::error::{Exit, Outcome};
+use crate::output::OwnerJson;
 use crate::{input, output};
 
 /// Clear a lock that PlainBox left, or a writer on another machine
 ///
 /// Only when you are sure that it is not running. Nothing that Pitstop leaves behind needs this: in an
 /// object store a save watches a writer on another machine for a minute, and takes over if it is silent.
-/// What PlainBox left is kept beside the checkpoint.
+///
+/// PlainBox is the engine of Checkbox, the tester of Ubuntu, whose sessions Pitstop keeps too. What it left is
+/// kept beside the checkpoint.
 #[derive(Args)]
 pub(crate) struct UnlockArgs {
     /// The name of the session
@@ -37,9 +40,11 @@ pub(super) fn run(args: &UnlockArgs, context: &Context) -> Outcome {
         _ => context.talk(format_args!("'{}' was not locked", session.id())),
     }
     match args.json.json {
-        true => output::print_json(
-            &json!({ "id": session.id(), "moved_aside": moved, "displaced": displaced }),
-        ),
+        true => output::print_json(&json!({
+            "id": session.id(),
+            "moved_aside": moved,
+            "displaced": displaced.as_ref().map(OwnerJson::from),
+        })),
         false => Ok(Exit::Ok),
     }
 }

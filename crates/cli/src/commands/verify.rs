@@ -44,7 +44,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
         }
         let found = repository.verify()?;
         (sessions, findings) = (found.sessions, found.findings);
-        exit = list::warn_of_problems(&found.problems, context);
+        exit = list::fail_for_problems(&found.problems, context);
     }
     for name in &args.sessions {
         sessions.push(repository.session(input::session_id(name)?).verify()?);
@@ -85,7 +85,14 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
         }
     }
     let damaged: Vec<_> = sessions.iter().filter(|it| it.is_damaged()).collect();
-    if let Some(first) = damaged.first() {
+    if sessions.len() > 1 && !damaged.is_empty() {
+        let count = output::count(sessions.len(), "session");
+        context.talk(format_args!("{count}: {} damaged", damaged.len()));
+    }
+    for lost in damaged.iter().filter(|it| it.newest_good().is_none()) {
+        context::warning(&format!("no revision of '{}' can be loaded", lost.id));
+    }
+    if let Some(first) = damaged.iter().find(|it| it.newest_good().is_some()) {
         hint(first, args, context);
     }
     let is_damage = |it: &Finding| it.severity == Severity::Damage;
@@ -97,25 +104,17 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
 
 fn hint(damaged: &Verification, args: &VerifyArgs, context: &Context) {
     let id = damaged.id.as_str();
-    match damaged.newest_good() {
-        None => context::warning(&format!("no revision of '{id}' can be loaded")),
-        Some(_) if args.repair => {
-            context.hint("what is lost stays listed until newer revisions take its place");
-        }
-        Some(good) if needs_repair(damaged) => {
-            let line = context.command_line(&["verify", "--repair", id]);
-            context.hint(format_args!("revision {good} of '{id}' is good; `{line}`"));
-        }
-        Some(_) => {
-            let newer = damaged.revisions.iter().take_while(|it| it.error.is_none()).count();
-            let line = ["prune", "--revisions", "--keep", &newer.to_string(), id];
-            context.hint(format_args!(
-                "the newest revision of '{id}' is good, and nothing has to be done; `{}` gives up what is lost, \
-                 and all that is older",
-                context.command_line(&line)
-            ));
-        }
+    if let Some(good) = damaged.newest_good().filter(|_| !args.repair && needs_repair(damaged)) {
+        let line = context.command_line(&["verify", "--repair", id]);
+        context.hint(format_args!("`{line}` makes revision {good}, which is good, the newest"));
+        return;
     }
+    let newer = damaged.revisions.iter().take_while(|it| it.error.is_none()).count();
+    let line = context.command_line(&["prune", "--revisions", "--keep", &newer.to_string(), id]);
+    context.hint(format_args!(
+        "the newest revision of '{id}' is good; what is lost stays listed until newer ones take its place, or \
+         until `{line}` gives it up, with all that is older"
+    ));
 }
 
 /// Whether the newest revision is lost, or something is in the way.

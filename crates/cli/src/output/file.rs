@@ -21,7 +21,11 @@ pub(crate) fn write_file<T, E: From<io::Error>>(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let new = tempfile::Builder::new().make_in(directory, |name| {
+    // What is left of it where we are killed says whose it is.
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".pitstop-");
+    let new = tempfile::Builder::new().prefix(&prefix).make_in(directory, |name| {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)
     })?;
     let written = write(new.as_file().try_clone()?)?;

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::time::{Duration, SystemTime};
 
 use jiff::{Timestamp, tz::TimeZone};
+use pitstop::Owner;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -71,6 +72,12 @@ pub(crate) fn relative(time: SystemTime, now: SystemTime) -> impl Display {
         Err(ahead) if ahead.duration().as_secs() < 5 => f.write_str("just now"),
         Err(ahead) => write!(f, "in {}", age(ahead.duration())),
     })
+}
+
+/// When it became the writer.
+pub(crate) fn since(owner: &Owner) -> SystemTime {
+    let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(owner.since));
+    since.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// `2026-11-23 12:50:03 +01:00`, in the time of this place.

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use pitstop::{Owner, WriterState};
 use serde::{Serialize, Serializer};
 
+use super::since;
+
 /// A time as RFC 3339 has it, in UTC.
 pub(crate) struct Time(pub(crate) SystemTime);
 
@@ -15,12 +17,31 @@ impl Serialize for Time {
     }
 }
 
+/// Who writes, or wrote.
+#[derive(Serialize)]
+pub(crate) struct OwnerJson<'a> {
+    host: &'a str,
+    boot_id: &'a str,
+    pid: u32,
+    start_time: u64,
+    program: &'a str,
+    since: Time,
+}
+
+impl<'a> From<&'a Owner> for OwnerJson<'a> {
+    fn from(owner: &'a Owner) -> Self {
+        let Owner { host, boot_id, pid, start_time, program, .. } = owner;
+        let (pid, start_time, since) = (*pid, *start_time, Time(since(owner)));
+        Self { host, boot_id, pid, start_time, program, since }
+    }
+}
+
 /// Whether a session has a writer.
 #[derive(Default, Serialize)]
 pub(crate) struct WriterJson<'a> {
     pub(crate) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<&'a Owner>,
+    owner: Option<OwnerJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unchanged_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,11 +52,13 @@ impl<'a> From<&'a WriterState> for WriterJson<'a> {
     fn from(writer: &'a WriterState) -> Self {
         match writer {
             WriterState::Idle => Self { state: "idle", ..Self::default() },
-            WriterState::Live(owner) => {
-                Self { state: "live", owner: owner.as_ref(), ..Self::default() }
-            }
+            WriterState::Live(owner) => Self {
+                state: "live",
+                owner: owner.as_ref().map(OwnerJson::from),
+                ..Self::default()
+            },
             WriterState::Interrupted(owner) => {
-                Self { state: "interrupted", owner: Some(owner), ..Self::default() }
+                Self { state: "interrupted", owner: Some(owner.into()), ..Self::default() }
             }
             WriterState::PlainBox { age, stale } => Self {
                 state: "plainbox",

@@ -21,8 +21,8 @@ use crate::error::{CommandError, Exit, Outcome};
 pub(crate) use content::{content, part};
 pub(crate) use file::write_file;
 pub(crate) use history::history;
-pub(crate) use human::{absolute, age, count, relative, revisions_and_files, size};
-pub(crate) use json::{Time, WriterJson};
+pub(crate) use human::{absolute, age, count, relative, revisions_and_files, since, size};
+pub(crate) use json::{OwnerJson, Time, WriterJson};
 pub(crate) use progress::ProgressBar;
 pub(crate) use table::table;
 pub(crate) use trash::{pruned, trash};
@@ -76,6 +76,22 @@ pub(crate) fn with_state(sentence: &str) -> String {
     };
     let (state, rest) = sentence.split_at(sentence.find(':').unwrap_or(0));
     format!("{style}{state}{style:#}{rest}")
+}
+
+/// A line that fits the terminal, if standard output is one: what is too long goes on below, further to the
+/// right. Words are left whole, so that names can be copied.
+pub(crate) fn wrapped(line: &str, indent: usize) -> String {
+    match width() {
+        Some(width) => wrap(line, width, indent),
+        None => line.to_owned(),
+    }
+}
+
+/// The same, for a given width.
+pub(crate) fn wrap(line: &str, width: usize, indent: usize) -> String {
+    let indent = " ".repeat(indent);
+    let options = textwrap::Options::new(width).subsequent_indent(&indent).break_words(false);
+    textwrap::fill(line, options.word_splitter(textwrap::WordSplitter::NoHyphenation))
 }
 
 /// The width of the terminal, if standard output is one.

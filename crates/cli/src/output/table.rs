@@ -38,7 +38,7 @@ pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> Strin
     };
     let layouts = [(RIGHT, is_about), (SHORT, is_about), (RIGHT, false)];
     let (right, is_about) = layouts.into_iter().find(has_room).unwrap_or((SHORT, false));
-    let widest = sessions.iter().map(|it| columns(it.id.as_str())).max().unwrap_or(0);
+    let widest = sessions.iter().map(|it| columns(&printable(it.id.as_str()))).max().unwrap_or(0);
     let most = if is_about { NAME_BESIDE_ABOUT } else { usize::MAX };
     let fits = |width: usize| {
         width.saturating_sub(right + state + beside(is_about)).clamp(NARROWEST, most)
@@ -62,7 +62,7 @@ pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> Strin
         false => writeln!(text, "{format}{header:#}"),
     };
     for (n, session) in sessions.iter().enumerate() {
-        pad(&mut text, session.id.as_str(), name);
+        pad(&mut text, &printable(session.id.as_str()), name);
         cell.clear();
         let _ = match session.saved {
             Some(saved) => write!(cell, "{}", relative(saved, now)),

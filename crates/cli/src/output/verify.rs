@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use pitstop::{Finding, Format, Severity, Verification};
+use pitstop::{Error, Finding, Format, Severity, Verification};
 
-use super::{coloured, count};
+use super::{coloured, count, wrapped};
 use crate::context::printable;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -36,18 +36,21 @@ pub(crate) fn verified(sessions: &[Verification], findings: &[Finding]) -> Strin
             }
             (false, Some(_), _) => writeln!(text, "{id}: {good}ok{good:#}: {revisions}"),
         };
-        let located = |it: &&pitstop::Verified| {
-            session.findings.iter().all(|found| found.revision != Some(it.revision))
+        // What is told by its place below is not told twice.
+        let is_told = |revision, error: &Error| {
+            let of_place =
+                |it: &Finding| matches!(error, Error::Corrupt { place, .. } if *place == it.place);
+            session.findings.iter().any(|it| it.revision == Some(revision) || of_place(it))
         };
-        for lost in session.revisions.iter().filter(located) {
-            if let Some(error) = &lost.error {
+        for lost in &session.revisions {
+            if let Some(error) = lost.error.as_ref().filter(|it| !is_told(lost.revision, it)) {
                 let _ = writeln!(text, "  {bad}damage{bad:#}: {}", printable(&error.to_string()));
             }
         }
         session.findings.iter().for_each(|it| finding(&mut text, "  ", it, bad));
     }
     findings.iter().for_each(|it| finding(&mut text, "", it, bad));
-    text
+    text.lines().map(|line| wrapped(line, 4) + "\n").collect()
 }
 
 fn finding(text: &mut String, indent: &str, it: &Finding, bad: Style) {

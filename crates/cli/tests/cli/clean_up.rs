@@ -28,8 +28,10 @@ fn damage_is_told_and_repaired() {
     let expected = "job: damaged: 2 of 3 revisions can be loaded, the newest is 2\n  damage: revision 3: \
                     $DIR/sessions/job.session/session.journal-0, byte ";
     assert!(ended.out.starts_with(expected), "{ended}");
-    let ended = ended.says("hint: revision 2 of 'job' is good; `pitstop verify --repair job`");
-    assert_eq!(it.run(["verify"]).code(6).out.lines().count(), ended.out.lines().count() + 2);
+    let hint = "hint: `pitstop verify --repair job` makes revision 2, which is good, the newest";
+    let ended = ended.says(hint);
+    let all = it.run(["verify"]).code(6).says(&format!("3 sessions: 1 damaged\n{hint}"));
+    assert_eq!(all.out.lines().count(), ended.out.lines().count() + 2);
     let json = it.run(["verify", "--json", "job"]).code(6).json();
     assert_eq!(
         (&json["sessions"][0]["damaged"], &json["sessions"][0]["newest_good"]),
@@ -57,11 +59,48 @@ fn a_loss_that_is_over_needs_no_repair() {
     bytes[at] ^= 1;
     fs::write(segment(&it, "job"), bytes).unwrap();
     it.run(["verify", "job"]).code(6).says(
-        "hint: the newest revision of 'job' is good, and nothing has to be done; \
-         `pitstop prune --revisions --keep 2 job` gives up what is lost, and all that is older",
+        "hint: the newest revision of 'job' is good; what is lost stays listed until newer ones take its place, or \
+         until `pitstop prune --revisions --keep 2 job` gives it up, with all that is older",
     );
     it.run(["prune", "--revisions", "--keep", "2", "job"]).code(0);
     it.run(["verify", "job"]).code(0).prints("job: ok: 2 revisions\n");
+}
+
+#[test]
+fn a_damage_is_told_once_and_each_total_loss_is() {
+    let it = Environment::new();
+    for id in ["one", "two"] {
+        it.feed(b"1", ["save", "-qc", id]).code(0);
+        fs::remove_file(segment(&it, id)).unwrap();
+        fs::create_dir(segment(&it, id)).unwrap();
+    }
+    let ended = it.run(["verify"]).code(6).says(
+        "2 sessions: 2 damaged
+         warning: no revision of 'one' can be loaded
+         warning: no revision of 'two' can be loaded",
+    );
+    assert_eq!(ended.out.matches("it is a directory, where a file belongs").count(), 2, "{ended}");
+    let hint = "hint: it was left as it is; `pitstop verify one` says where\n";
+    assert!(it.run(["load", "one"]).code(6).err.ends_with(hint));
+}
+
+#[test]
+fn what_could_not_be_pruned_or_verified_is_a_failure() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "-qc", "job"]).code(0);
+    let line = "chmod 000 sessions/job.session; \"$P\" verify; echo $?; \"$P\" prune --keep 0; echo $?; \
+                chmod 700 sessions/job.session";
+    // Root may read everything, but for one without its rights.
+    let is_root = rustix::process::geteuid().is_root();
+    let ended = match is_root {
+        true => it.shell(&format!("setpriv --bounding-set=-all --inh-caps=-all -- sh -c '{line}'")),
+        false => it.shell(line),
+    };
+    if is_root && ended.out.is_empty() {
+        return eprintln!("skipped: setpriv(1) cannot take root's rights away");
+    }
+    let refused = "cannot open $DIR/sessions/job.session";
+    assert_eq!((ended.out.as_str(), ended.err.matches(refused).count()), ("1\n1\n", 2), "{ended}");
 }
 
 #[test]
@@ -80,6 +119,12 @@ fn what_lies_beside_the_sessions_is_told() {
     ] {
         assert!(ended.out.contains(line), "{line}: {ended}");
     }
+    std::os::unix::fs::symlink("job.session", it.location().join("link.session")).unwrap();
+    let ended = it.run(["verify", "--repair"]).code(6);
+    let link =
+        "damage: $DIR/sessions/link.session: it is a link, where a session's directory belongs\n";
+    assert!(ended.out.contains(link), "{ended}");
+    fs::remove_file(it.location().join("link.session")).unwrap();
     let ended = it.run(["verify", "--repair"]).code(0);
     let aside = "note: $DIR/sessions/.last-session.aside-1: moved aside and kept as evidence\n";
     assert!(ended.out.contains(aside), "{ended}");

@@ -49,7 +49,8 @@ fn busy_is_4() {
         let ended = it.run([command, "job"]).code(4).prints("");
         assert!(ended.err.starts_with("error: session 'job' is in use: "), "{ended}");
         assert!(ended.err.contains(" (pid PID on "), "{ended}");
-        assert!(ended.err.ends_with("hint: `pitstop status job` tells who is writing it\n"));
+        let hint = "hint: wait until it has ended, or end it: `kill ";
+        assert!(ended.err.contains(hint), "{ended}");
     }
     drop(writer);
     it.run(["load", "job"]).code(0).prints("1");
@@ -118,7 +119,7 @@ fn damage_is_6_and_hides_nothing() {
     it.run(["load", "bad"]).code(6).prints("").says(
         "error: $DIR/sessions/bad.session/session is damaged: it is a directory, where a file \
          belongs
-         hint: it was left as it is: look at it first",
+         hint: it was left as it is; `pitstop verify bad` says where",
     );
     it.run(["list", "--ids"]).code(6).prints("good\n").says(
         "warning: $DIR/sessions/bad.session/session is damaged: it is a directory, where a file \
@@ -149,6 +150,24 @@ fn a_wrong_command_line_is_2() {
     it.run(["frobnicate"]).code(2);
     it.run(["create", "job", "--prefix", "x"]).code(2);
     it.run(["save", "--replace-last", "job"]).code(2);
+    for (word, tip) in [("resume", "'run', 'load'"), ("rm", "'remove'"), ("log", "'history'")] {
+        let ended = it.run([word, "job"]).code(2);
+        assert!(
+            ended.err.contains(&format!("exist: {tip}"))
+                || ended.err.contains(&format!("exists: {tip}")),
+            "{ended}"
+        );
+    }
+    for (words, problem) in [
+        (["prune", "--older-than", "-1d"], "an age is a number and a unit"),
+        (["prune", "--keep", "-1"], "a number is written in digits"),
+        (["load", "--revision", "-1"], "a revision is what"),
+        (["copy", "--to", "there"], "hint: name them, or say --all"),
+        (["restore", "-q", "job"], "which revision is to be restored?"),
+    ] {
+        let ended = it.run(words).code(2);
+        assert!(ended.err.contains(problem), "{ended}");
+    }
     let ended = it.run(["save", "--follows", "seven", "job"]).code(2);
     assert!(ended.err.contains("a revision is what `pitstop show` prints"), "{ended}");
 }

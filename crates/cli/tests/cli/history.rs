@@ -155,7 +155,8 @@ fn what_to_keep_can_be_said() {
 fn a_plain_session_says_that_it_keeps_none_of_this() {
     let it = Environment::new();
     it.feed(b"1", ["save", "-c", "--format", "plain", "job"]).code(0);
-    let hint = "hint: a plain session keeps the newest checkpoint alone (see create --format)";
+    let hint = "hint: a plain session keeps the newest checkpoint alone; `pitstop convert job --to journal` \
+                gives it a history from now on";
     for (words, what) in [
         (&["history", "job"][..], "a history"),
         (&["save", "job", "-l", "step=7"], "a label"),

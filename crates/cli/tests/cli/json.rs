@@ -73,7 +73,7 @@ fn every_command_that_prints_prints_json() {
     }
     assert_eq!(trashed, json!([{ "id": "job", "files": 3 }]));
     let back = it.run(["trash", "restore", "--json", "job"]).code(0).json();
-    assert_eq!(back, json!({ "id": "job", "was": "job" }));
+    assert_eq!(back, json!({ "restored": [{ "id": "job", "was": "job" }] }));
     let removed = it.run(["remove", "--json", "--permanently", "job"]).code(0).json();
     let expected = json!({ "id": "job", "trash": false, "remains": [] });
     assert_eq!(removed, json!({ "dry_run": false, "removed": [expected] }));

@@ -117,7 +117,7 @@ fn a_copy_is_made_and_brought_up_to_date() {
     it.feed(b"another 5", ["save", "-q", "-r", "backup", "job"]).code(0);
     it.run(["copy", "job", "--to", "backup"]).code(5).says(
         "error: session 'job' in $DIR/backup is another one: its revision 5 is none of those to be copied
-         hint: it was left as it is: copy to another name (see --as), or remove it",
+         hint: it was left as it is: give the copy another name with `--as NAME`",
     );
     it.run(["copy", "job", "--to", "backup", "--as", "other"]).code(0);
     it.run(["load", "-r", "backup", "other"]).code(0).prints("4");
@@ -205,9 +205,14 @@ fn a_session_is_converted_where_it_is() {
     let it = three_steps();
     it.run(["convert", "job", "--to", "plain"]).code(1).says(
         "error: a history, or a label, is not supported by the format 'plain'
-         hint: it was left as it is; --lose-history keeps the newest checkpoint alone, and \
-         `pitstop copy --format plain` leaves this one as it is",
+         hint: it was left as it is; --lose-history keeps the newest checkpoint alone
+         hint: `pitstop copy job --to $DIR/sessions --as NAME --format plain` makes a plain one beside it",
     );
+    let place = it.location();
+    let words =
+        ["copy", "job", "--to", place.to_str().unwrap(), "--as", "beside", "--format", "plain"];
+    it.run(words).code(0);
+    it.run(["load", "beside"]).code(0).prints(&it.run(["load", "job"]).out);
     let saved = it.run(["show", "--json", "job"]).code(0).json()["saved"].clone();
     it.run(["convert", "job", "--to", "plain", "--lose-history"])
         .code(0)

@@ -79,7 +79,10 @@ fn a_program_holds_a_session_in_an_object_store() {
     run(script).code(0).says("").prints("[] []\n1\n");
     run(script).code(0).says("").prints("[1] []\n2\n");
     let told = run("$P status job; exit 7").code(7).out;
-    assert!(told.starts_with("job: live: sh -c '$P status job; exit 7' (pid "), "{told}");
+    assert!(
+        told.starts_with("job: live: pitstop run sh -c '$P status job; exit 7' (pid "),
+        "{told}"
+    );
     s3.run(&it, ["status", "job"]).code(0).prints("job: idle\n");
     let pruned = s3.run(&it, ["prune", "--revisions", "--keep", "1", "job"]).code(0);
     assert!(pruned.err.starts_with("removed 1 revision of job (1), which gives back "), "{pruned}");

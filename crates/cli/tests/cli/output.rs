@@ -128,6 +128,28 @@ fn a_listing_fits_the_terminal_and_is_coloured_where_that_is_wanted() {
 }
 
 #[test]
+fn help_and_sentences_fit_the_terminal() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "-c", "job"]).code(0);
+    let record =
+        r#"{"host":"h","boot_id":"b","pid":7,"start_time":1,"program":"a program","since":0}"#;
+    fs::write(it.location().join("job.session/session.writer"), record).unwrap();
+    let line = "stty cols 50; for it in --help 'prune --help' 'export -h' 'status -q' 'status -q job'; do \
+                \"$P\" $it; done";
+    let Some(ended) = on_terminal(&it, &format!("NO_COLOR=1; export NO_COLOR; {line}")) else {
+        return;
+    };
+    let out = ended.code(0).out;
+    assert!(out.lines().all(|line| line.chars().count() <= 50), "{out}");
+    assert!(out.contains("\n  verify       Say what is damaged"), "{out}");
+    assert!(out.contains("\n  pitstop list\r\n      what is there\r\n"), "{out}");
+    assert!(
+        out.contains("\njob: interrupted: a program (pid 7 on h) was\r\n    killed; saved "),
+        "{out}"
+    );
+}
+
+#[test]
 fn help_names_every_command_and_exit_code() {
     let it = Environment::new();
     let help = it.run(["--help"]).code(0).out;
@@ -147,6 +169,11 @@ fn there_is_a_manual_page_for_every_command() {
     let page = it.run(["man", "save"]).code(0).bytes;
     let text = String::from_utf8_lossy(&page);
     assert!(text.contains("TH pitstop-save 1") && text.contains("\\-\\-label"), "{text}");
+    let nested = it.run(["man", "trash", "restore"]).code(0).out;
+    assert!(nested.contains("TH pitstop-trash-restore 1"), "{nested}");
+    let prune = it.run(["man", "prune"]).code(0).out;
+    let examples = ".SH EXAMPLES\n.nf\n\\&  pitstop prune \\-\\-keep 20 ";
+    assert!(prune.contains(examples), "{prune}");
     it.run(["man", "frobnicate"]).code(2).prints("").says(
         "error: there is no command 'frobnicate'
          hint: `pitstop --help` names them all",

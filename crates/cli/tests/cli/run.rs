@@ -85,10 +85,13 @@ fn nobody_else_saves_meanwhile() {
     it.feed(b"out", ["save", "job"]).code(4);
     it.run(["remove", "job"]).code(4);
     let told = it.run(["status", "job"]).out;
-    let program = "job: live: sh -c 'echo in | $P save && echo saved; exec sleep 60' (pid ";
+    let program =
+        "job: live: pitstop run sh -c 'echo in | $P save && echo saved; exec sleep 60' (pid ";
     assert!(told.starts_with(program), "{told}");
     running.signal(Signal::TERM);
     assert_eq!(running.end().1, Some(128 + 15));
+    let told = it.run(["status", "job"]).out;
+    assert!(told.starts_with("job: interrupted: pitstop run sh ") && told.contains("was killed"));
     it.run(["load", "job"]).prints("in\n");
     it.feed(b"out", ["save", "job"]).code(0);
 }

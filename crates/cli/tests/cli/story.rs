@@ -152,7 +152,7 @@ fn status_tells_who_is_writing_and_who_was_killed() {
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines.len(), 3, "{out}");
     assert!(lines[0].starts_with("live: live: ") || lines[1].starts_with("live: live: "), "{out}");
-    assert!(out.contains("(pid PID on ") && out.contains(", since just now\n"), "{out}");
+    assert!(out.contains("(pid PID on ") && out.contains(", begun just now\n"), "{out}");
     assert!(
         out.contains("killed: interrupted: job (pid 7 on h) was killed; never saved\n"),
         "{out}"
@@ -185,9 +185,17 @@ fn removing_is_deliberate() {
     it.run(["remove", "two", "three"]).code(0).says(
         "removed two: it is in the trash
          removed three: it is in the trash
-         hint: `pitstop trash restore three` brings it back; `pitstop trash empty` deletes it",
+         hint: `pitstop trash restore three` brings it back; `pitstop trash empty three` deletes it",
     );
     it.run(["list", "--ids"]).code(0).prints("");
+    it.run(["trash", "restore", "one", "two", "--as", "x"]).code(2);
+    let ended = it.run(["trash", "restore", "one", "none", "two"]).code(3);
+    assert!(ended.err.contains("error: there is no session 'none' in the trash\n"), "{ended}");
+    assert!(ended.err.ends_with("two is back\n"), "{ended}");
+    // A hint is about the same repository.
+    let hint = "`pitstop --repository sessions trash empty one` deletes it\n";
+    let ended = it.run(["-r", "sessions", "remove", "one"]).code(0);
+    assert!(ended.err.ends_with(hint), "{ended}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use pitstop::PruneOptions;
 
-use crate::args::JsonArg;
+use crate::args::RemovalArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::values::{self, LabelFilter};
@@ -44,29 +44,26 @@ pub(crate) struct PruneArgs {
     /// Of all sessions, with --revisions
     #[arg(long, requires = "revisions")]
     all: bool,
-    /// All but the newest so many
-    #[arg(long, value_name = "COUNT")]
+    /// All but the newest so many, of those with the labels asked for
+    #[arg(long, value_name = "COUNT", value_parser = values::number, allow_hyphen_values = true)]
     keep: Option<usize>,
     /// Those not saved for so long: 4h, 30d, 2w
-    #[arg(long, value_name = "AGE", value_parser = values::age)]
+    #[arg(long, value_name = "AGE", value_parser = values::age, allow_hyphen_values = true)]
     older_than: Option<Duration>,
     /// Those that take more than this, sessions with all their files: 10MB, 1.5G
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, allow_hyphen_values = true)]
     larger_than: Option<u64>,
     /// The oldest, until the others take no more than this together
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, allow_hyphen_values = true)]
     total: Option<u64>,
     /// Those with this label, sessions by their newest checkpoint; may be given again
     #[arg(long, short, value_name = "NAME[=VALUE]")]
     label: Vec<LabelFilter>,
-    /// Only say what would go
-    #[arg(long, short = 'n')]
-    dry_run: bool,
     /// Delete sessions at once, past the trash: nothing brings them back
     #[arg(long)]
     permanently: bool,
     #[command(flatten)]
-    json: JsonArg,
+    removal: RemovalArgs,
 }
 
 pub(super) fn run(args: &PruneArgs, context: &Context) -> Outcome {
@@ -82,9 +79,12 @@ pub(super) fn run(args: &PruneArgs, context: &Context) -> Outcome {
         }
         (true, _) => revisions::run(args, &options, context),
         (false, true) => sessions::run(args, &options, context),
-        (false, false) => Err(usage("sessions are pruned by a rule, and not by their names").hint(
-            "--revisions removes older revisions of those named; `pitstop remove` removes sessions",
-        )),
+        (false, false) => {
+            let line = context.command_line(&["remove", "SESSION"]);
+            Err(usage("sessions are pruned by a rule, and not by their names").hint(format!(
+                "--revisions removes older revisions of those named; `{line}` removes sessions"
+            )))
+        }
     }
 }
 
@@ -108,5 +108,5 @@ fn options(args: &PruneArgs) -> PruneOptions {
     if args.permanently {
         options = options.permanently();
     }
-    if args.dry_run { options.dry_run() } else { options }
+    if args.removal.dry_run { options.dry_run() } else { options }
 }

@@ -38,9 +38,11 @@ pub(super) fn run(args: &PruneArgs, options: &PruneOptions, context: &Context) -
         context.talk(sentence(args, &output::count(count, "revision"), usage));
     }
     if count > 0 && usage.bytes == 0 {
-        context.hint("what they took is used again for later ones");
+        context.hint(
+            "what they took lies between others: it is no free space, but later saves use it first",
+        );
     }
-    if args.json.json {
+    if args.removal.json.json {
         output::print_json(&as_json(args, &pruned, &in_use, usage))?;
     }
     Ok(exit)
@@ -74,7 +76,7 @@ fn tell(id: &SessionId, pruned: &PrunedRevisions, args: &PruneArgs, context: &Co
 
 fn sentence(args: &PruneArgs, what: &str, usage: Usage) -> String {
     let (verb, bytes) =
-        (if args.dry_run { "would remove" } else { "removed" }, output::size(usage.bytes));
+        (if args.removal.dry_run { "would remove" } else { "removed" }, output::size(usage.bytes));
     format!("{verb} {what}, which gives back {bytes}")
 }
 
@@ -90,7 +92,7 @@ fn as_json(
         json!({ "id": id, "revisions": revisions, "files": it.usage.files, "size": it.usage.bytes })
     };
     json!({
-        "dry_run": args.dry_run,
+        "dry_run": args.removal.dry_run,
         "sessions": pruned.iter().map(one).collect::<Vec<_>>(),
         "in_use": in_use,
         "size": usage.bytes,

@@ -9,14 +9,14 @@ use crate::output::{self, Time};
 
 pub(super) fn run(args: &PruneArgs, options: &PruneOptions, context: &Context) -> Outcome {
     let pruned = context.open()?.prune(options)?;
-    if args.json.json {
+    if args.removal.json.json {
         output::print_json(&as_json(args, &pruned))?;
     } else if !pruned.gone.is_empty() {
         output::print(output::pruned(&pruned.gone))?;
     }
     tell(args, &pruned, context);
     pruned.sweep.remains.iter().for_each(|error| context.warn(error));
-    Ok(match list::warn_of_problems(&pruned.problems, context) {
+    Ok(match list::fail_for_problems(&pruned.problems, context) {
         Exit::Ok if !pruned.sweep.remains.is_empty() => Exit::Failed,
         exit => exit,
     })
@@ -33,13 +33,13 @@ fn tell(args: &PruneArgs, pruned: &Pruned, context: &Context) {
     }
     let (sessions, leftovers) = (pruned.gone.len(), pruned.sweep.leftovers.len());
     let bytes = output::size(pruned.usage().bytes);
-    let verb = if args.dry_run { "would remove" } else { "removed" };
+    let verb = if args.removal.dry_run { "would remove" } else { "removed" };
     let left = match leftovers {
         0 => String::new(),
         many => format!(" and {many} left by killed processes"),
     };
     context.talk(format_args!("{verb} {}{left}, {bytes}", output::count(sessions, "session")));
-    if sessions > 0 && !args.dry_run && !args.permanently {
+    if sessions > 0 && !args.removal.dry_run && !args.permanently {
         let line = context.command_line(&["trash", "empty"]);
         context.hint(format_args!("they take their space until `{line}`"));
     }
@@ -64,7 +64,7 @@ fn as_json(args: &PruneArgs, pruned: &Pruned) -> Value {
         json!({ "id": id, "why": why })
     };
     json!({
-        "dry_run": args.dry_run,
+        "dry_run": args.removal.dry_run,
         "removed": pruned.gone.iter().map(gone).collect::<Vec<_>>(),
         "spared": pruned.spared.iter().map(spared).collect::<Vec<_>>(),
         "leftovers": pruned.sweep.leftovers.len(),
