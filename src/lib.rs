@@ -104,5 +104,5 @@ pub use repository::{CreateOptions, Repository};
 pub use revision::Revision;
 pub use session::{Session, Writer};
 pub use share::SharedWriter;
-pub use stream::CheckpointReader;
+pub use stream::{Buffer, CheckpointReader};
 pub use verify::Repair;

@@ -12,7 +12,7 @@ use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::revision::Revision;
-use crate::stream::{CheckpointReader, Input, of_input};
+use crate::stream::{Buffer, CheckpointReader, Input, of_input};
 
 /// A named thing in a repository that holds a program's checkpoints.
 ///
@@ -82,6 +82,19 @@ impl Session {
     /// [`Error::Unsupported`] in a plain session, which keeps the newest checkpoint alone.
     pub fn load_revision(&self, revision: Revision) -> Result<Checkpoint> {
         self.backend.load_revision(&self.id, revision)
+    }
+
+    /// The newest checkpoint, or a revision that is kept, into memory of the caller's, where that has to be of
+    /// a certain kind: it is read there and verified there, without a copy elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load) and [`load_revision`](Self::load_revision), and the buffer's own.
+    pub fn load_into(
+        &self,
+        revision: Option<Revision>,
+        buffer: &mut dyn Buffer,
+    ) -> Result<CheckpointInfo> {
+        self.backend.load_into(&self.id, revision, buffer)
     }
 
     /// The newest checkpoint, to be read in pieces: for one that is larger than memory. It is read once

@@ -30,6 +30,28 @@ impl<R: Read> Input<R> {
     }
 }
 
+/// Memory of the caller's, that a checkpoint is [loaded into](crate::Session::load_into) at once.
+pub trait Buffer {
+    /// Makes room for so many bytes, in the place of what was there before, and calls `fill` with it, whose
+    /// error it hands on.
+    ///
+    /// It is called again where what came turned out to be damaged or to have changed meanwhile: what the
+    /// last call got counts, and only if the load succeeds.
+    fn make(
+        &mut self,
+        size: usize,
+        fill: &mut (dyn FnMut(&mut [u8]) -> Result<()> + Send),
+    ) -> Result<()>;
+}
+
+/// Loads what is in memory already.
+pub(crate) fn copy_into(buffer: &mut dyn Buffer, data: &[u8]) -> Result<()> {
+    buffer.make(data.len(), &mut |room| {
+        room.copy_from_slice(data);
+        Ok(())
+    })
+}
+
 /// Tells of each piece that is read.
 pub(crate) struct Watched<R, F> {
     source: R,
@@ -87,6 +109,11 @@ impl CheckpointReader {
     /// What is known of the checkpoint.
     pub fn info(&self) -> &CheckpointInfo {
         &self.info
+    }
+
+    /// How many bytes are still to be read.
+    pub fn left(&self) -> u64 {
+        self.left
     }
 
     fn changed(&self) -> io::Error {

@@ -6,7 +6,9 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use pitstop::{CheckpointReader, Error, Repository, Retention, Revision, SaveOptions, Session};
+use pitstop::{
+    Buffer, CheckpointReader, Error, Repository, Retention, Revision, SaveOptions, Session,
+};
 
 const SECTOR: usize = 512;
 
@@ -67,6 +69,12 @@ impl Journal {
                     self.payloads[number as usize - 1].len(),
                     "{what}"
                 ),
+                Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
+                other => panic!("{what}: {other:?}"),
+            }
+            let mut memory = Memory(Vec::new());
+            match self.session.load_into(Some(Revision::from_number(number)), &mut memory) {
+                Ok(_) => assert!(memory.0 == self.payloads[number as usize - 1], "{what}"),
                 Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
                 other => panic!("{what}: {other:?}"),
             }
@@ -339,6 +347,19 @@ fn large(seed: u32) -> Vec<u8> {
     (0..2_300_000).map(word).flat_map(u32::to_le_bytes).collect()
 }
 
+struct Memory(Vec<u8>);
+
+impl Buffer for Memory {
+    fn make(
+        &mut self,
+        size: usize,
+        fill: &mut (dyn FnMut(&mut [u8]) -> pitstop::Result<()> + Send),
+    ) -> pitstop::Result<()> {
+        self.0 = vec![0; size];
+        fill(&mut self.0)
+    }
+}
+
 fn flip(place: &Path, at: u64) {
     let file = fs::File::options().read(true).write(true).open(place).unwrap();
     let mut byte = [0];
@@ -384,9 +405,23 @@ fn damage_in_what_is_read_in_pieces_is_seen_before_the_first_byte_and_on_the_way
         ));
         flip(&segment, at);
     }
+    // What comes into memory of the caller's is the checkpoint, or there is an error.
+    let mut memory = Memory(Vec::new());
+    flip(&segment, 3_000_000);
+    match session.load_into(None, &mut memory) {
+        Err(Error::Corrupt { newest_good, .. }) => {
+            assert_eq!(newest_good, Some(Revision::from_number(1)));
+        }
+        other => panic!("{other:?}"),
+    }
+    flip(&segment, 3_000_000);
+    session.load_into(None, &mut memory).unwrap();
+    assert!(memory.0 == data);
     fs::File::options().write(true).open(&segment).unwrap().set_len(end - 1).unwrap();
     // Without its end it cannot be told from a save that was cut short.
     assert_eq!(read_on(session.open_checkpoint().unwrap(), b"before").0, 6);
+    session.load_into(None, &mut memory).unwrap();
+    assert_eq!(memory.0, b"before");
 }
 
 /// A reader is slow, and what it reads is given up and written over.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::id::SessionId;
 use crate::revision::Revision;
-use crate::stream::CheckpointReader;
+use crate::stream::{Buffer, CheckpointReader, copy_into};
 
 pub use status::{Format, History, Kept, Listing, Problem, Status, Summary, Unlocked, WriterState};
 pub use usage::{GivenUp, Leftover, Removal, Sweep, Trashed, Usage};
@@ -49,6 +49,22 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// A revision that is kept; [`Error::NoRevision`] if it is not.
     fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint>;
+
+    /// The newest checkpoint, or a revision that is kept, into memory of the caller's. Fails as
+    /// [`load`](Self::load) and [`load_revision`](Self::load_revision) do.
+    fn load_into(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+        buffer: &mut dyn Buffer,
+    ) -> Result<CheckpointInfo> {
+        let checkpoint = match revision {
+            Some(revision) => self.load_revision(id, revision)?,
+            None => self.load(id)?,
+        };
+        copy_into(buffer, &checkpoint.data)?;
+        Ok(checkpoint.info)
+    }
 
     /// The newest checkpoint, or a revision that is kept, to be read in pieces. It is checked before
     /// this returns. Fails as [`load`](Self::load) and [`load_revision`](Self::load_revision) do.

@@ -25,12 +25,12 @@ use crate::backend::{
     Trashed, Unlocked, Usage, WriterState,
 };
 use crate::backend::{Finding, Verification};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::id::SessionId;
 use crate::revision::Revision;
-use crate::stream::CheckpointReader;
+use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Directory, Disk, Os, Outcome, found};
 use journal::JournalWriter;
 use lock::WriterLock;
@@ -127,6 +127,14 @@ impl DirectoryBackend {
     }
 }
 
+/// There is no such revision, or none at all.
+fn not_kept(id: &SessionId, revision: Option<Revision>) -> Error {
+    match revision {
+        Some(revision) => Error::NoRevision { id: id.clone(), revision },
+        None => Error::NoCheckpoint { id: id.clone() },
+    }
+}
+
 /// Whether this open directory still is the session of that name: not one that was removed after it
 /// was opened, whose files go one after the other.
 fn still_there(repository: &Directory, session: &Directory, id: &SessionId) -> Outcome<bool> {
@@ -201,6 +209,22 @@ impl Backend for DirectoryBackend {
         loaded.ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
     }
 
+    fn load_into(
+        &self,
+        id: &SessionId,
+        revision: Option<Revision>,
+        buffer: &mut dyn Buffer,
+    ) -> Result<CheckpointInfo> {
+        let (repository, session) = self.session(id)?;
+        let loaded = in_its_format(&session, |format| match (format, revision) {
+            (Format::Journal, revision) => journal::load_into(&session, revision, buffer),
+            (_, None) => plain::load_into(&session, buffer),
+            (_, Some(_)) => Err(plain::unsupported("an older revision", id)),
+        });
+        let loaded = self.unless_gone(&repository, &session, id, loaded)?;
+        loaded.ok_or_else(|| not_kept(id, revision))
+    }
+
     fn open_checkpoint(
         &self,
         id: &SessionId,
@@ -214,10 +238,7 @@ impl Backend for DirectoryBackend {
             (_, Some(_)) => Err(plain::unsupported("an older revision", id)),
         });
         let opened = self.unless_gone(&repository, &session, id, opened)?;
-        opened.ok_or_else(|| match revision {
-            Some(revision) => Error::NoRevision { id: id.clone(), revision },
-            None => Error::NoCheckpoint { id: id.clone() },
-        })
+        opened.ok_or_else(|| not_kept(id, revision))
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {
@@ -365,7 +386,7 @@ fn format(session: &Directory) -> Result<Format> {
 /// left when the newest is gone, and seem to be all.
 fn in_its_format<T>(
     session: &Directory,
-    look: impl Fn(Format) -> Result<Option<T>>,
+    mut look: impl FnMut(Format) -> Result<Option<T>>,
 ) -> Result<Option<T>> {
     let mut marker = journal::marker(session)?;
     loop {

@@ -97,6 +97,9 @@ impl CheckpointInfo {
     }
 }
 
+/// What is known of a checkpoint, and its bytes.
+pub(crate) type Loaded = (pitstop::CheckpointInfo, Py<PyBytes>);
+
 /// What a program saved.
 #[pyclass(frozen, get_all, module = "pitstop")]
 pub(crate) struct Checkpoint {
@@ -105,11 +108,8 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    pub(crate) fn new(py: Python<'_>, checkpoint: pitstop::Checkpoint) -> PyResult<Self> {
-        Ok(Self {
-            info: Py::new(py, CheckpointInfo::from(checkpoint.info))?,
-            data: PyBytes::new(py, &checkpoint.data).unbind(),
-        })
+    pub(crate) fn new(py: Python<'_>, (info, data): Loaded) -> PyResult<Self> {
+        Ok(Self { info: Py::new(py, CheckpointInfo::from(info))?, data })
     }
 }
 

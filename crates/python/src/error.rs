@@ -18,10 +18,14 @@ const EAGAIN: i32 = 11;
 /// The exception for an error.
 pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
     let error = match error {
-        // What was raised by a file of Python.
+        // What was raised by a file of Python, or for want of memory.
         Error::Input { source } => match source.downcast::<PyErr>() {
             Ok(raised) => return raised,
             Err(source) => Error::Input { source },
+        },
+        Error::Output { source } => match source.downcast::<PyErr>() {
+            Ok(raised) => return raised,
+            Err(source) => Error::Output { source },
         },
         error => error,
     };

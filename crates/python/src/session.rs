@@ -18,7 +18,7 @@ use crate::error::raise;
 use crate::json;
 use crate::repository::{Format, Repository};
 use crate::status::Status;
-use crate::stream::{CheckpointReader, Source};
+use crate::stream::{self, CheckpointReader, Source};
 use crate::writer::Writer;
 
 /// A named thing in a repository that holds a program's checkpoints.
@@ -69,11 +69,11 @@ impl Session {
     }
 
     fn load(&self, py: Python<'_>) -> PyResult<Checkpoint> {
-        Checkpoint::new(py, detached(py, || self.inner.load())?)
+        Checkpoint::new(py, detached(py, || stream::load(&self.inner, None))?)
     }
 
     fn load_revision(&self, py: Python<'_>, revision: RevisionArgument) -> PyResult<Checkpoint> {
-        Checkpoint::new(py, detached(py, || self.inner.load_revision(revision.0))?)
+        Checkpoint::new(py, detached(py, || stream::load(&self.inner, Some(revision.0)))?)
     }
 
     #[pyo3(signature = (revision=None))]
@@ -95,12 +95,12 @@ impl Session {
         py: Python<'py>,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let loaded = detached(py, || match self.inner.load() {
+        let loaded = detached(py, || match stream::load(&self.inner, None) {
             Err(Error::NoCheckpoint { .. }) => Ok(None),
             loaded => loaded.map(Some),
         })?;
         match loaded {
-            Some(checkpoint) => json::load(&PyBytes::new(py, &checkpoint.data)),
+            Some((_, data)) => json::load(data.bind(py)),
             None => Ok(default.unwrap_or_else(|| py.None().into_bound(py))),
         }
     }

@@ -3,12 +3,13 @@
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
+use pitstop::{Error, Revision};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::call::payload;
-use crate::checkpoint::CheckpointInfo;
+use crate::checkpoint::{CheckpointInfo, Loaded};
 use crate::error::raise;
 
 /// At most so much is read from a file of Python at once.
@@ -40,6 +41,42 @@ impl Read for Source {
     }
 }
 
+/// Bytes of Python, which are loaded without a copy elsewhere.
+#[derive(Default)]
+pub(crate) struct NewBytes(Option<Py<PyBytes>>);
+
+impl pitstop::Buffer for NewBytes {
+    fn make(
+        &mut self,
+        size: usize,
+        fill: &mut (dyn FnMut(&mut [u8]) -> pitstop::Result<()> + Send),
+    ) -> pitstop::Result<()> {
+        Python::attach(|py| {
+            // What is of no use any more makes room first.
+            self.0 = None;
+            let mut filled = Ok(());
+            let bytes = PyBytes::new_with(py, size, |room| {
+                filled = py.detach(|| fill(room));
+                Ok(())
+            });
+            let no_room = |error| Error::Output { source: io::Error::other(error) };
+            self.0 = Some(bytes.map_err(no_room)?.unbind());
+            filled
+        })
+    }
+}
+
+/// A checkpoint: the newest one, or a revision.
+pub(crate) fn load(
+    session: &pitstop::Session,
+    revision: Option<Revision>,
+) -> pitstop::Result<Loaded> {
+    let mut bytes = NewBytes::default();
+    let info = session.load_into(revision, &mut bytes)?;
+    let empty = || Python::attach(|py| PyBytes::new(py, &[]).unbind());
+    Ok((info, bytes.0.unwrap_or_else(empty)))
+}
+
 /// Reads a checkpoint that was found to be whole, in any pieces.
 #[pyclass(frozen, module = "pitstop")]
 pub(crate) struct CheckpointReader {
@@ -67,22 +104,13 @@ impl CheckpointReader {
 #[pymethods]
 impl CheckpointReader {
     #[pyo3(signature = (size=None, /))]
-    fn read<'py>(&self, py: Python<'py>, size: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
+    fn read(&self, py: Python<'_>, size: Option<i64>) -> PyResult<Py<PyBytes>> {
         // As for every file of Python: without a size, or with -1, all that is left.
         let most = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);
-        let read = self.with(py, |reader| {
-            let reader = reader.as_mut()?;
-            let mut data = Vec::new();
-            Some(reader.take(most).read_to_end(&mut data).map(|_| data))
-        })?;
-        match read {
-            Some(Ok(data)) => Ok(PyBytes::new(py, &data)),
-            Some(Err(error)) => Err(match error.downcast::<pitstop::Error>() {
-                Ok(error) => raise(py, error),
-                Err(error) => error.into(),
-            }),
+        self.with(py, |reader| match reader {
+            Some(reader) => Python::attach(|py| read(py, reader, most)),
             None => Err(PyValueError::new_err("this reader was closed")),
-        }
+        })?
     }
 
     fn readable(&self) -> bool {
@@ -106,4 +134,20 @@ impl CheckpointReader {
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> PyResult<()> {
         self.close(py)
     }
+}
+
+/// So many bytes, or fewer at the end.
+fn read(
+    py: Python<'_>,
+    reader: &mut pitstop::CheckpointReader,
+    most: u64,
+) -> PyResult<Py<PyBytes>> {
+    let size = usize::try_from(most.min(reader.left())).unwrap_or(usize::MAX);
+    let read = PyBytes::new_with(py, size, |room| {
+        py.detach(|| reader.read_exact(room)).map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => raise(py, error),
+            Err(error) => error.into(),
+        })
+    });
+    read.map(Bound::unbind)
 }

@@ -3,7 +3,11 @@
 import io
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -30,6 +34,53 @@ def test_a_file_is_saved_and_comes_back_in_pieces(
     with pytest.raises(ValueError):
         reader.read()
     assert session.open_checkpoint(info.revision).read() == data
+
+
+@pytest.mark.parametrize("format", ["journal", "plain"])
+def test_loading_takes_memory_for_the_checkpoint_alone(
+    tmp_path: Path, format: 'Literal["journal", "plain"]'
+) -> None:
+    program = (
+        "import re, sys, pitstop\n"
+        "status = lambda: open('/proc/self/status').read()\n"
+        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', status())[1])\n"
+        "session = pitstop.Repository(sys.argv[1]).get('job')\n"
+        "before = peak()\n"
+        "data = session.load().data\n"
+        "print((peak() - before) * 1024 / len(data))\n"
+    )
+    session = pitstop.Repository(tmp_path, format=format).create("job")
+    session.save(os.urandom(LARGE))
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert 0.9 < float(said) < 1.5
+
+
+def test_two_threads_share_what_a_reader_gives(session: Session) -> None:
+    data = os.urandom(LARGE)
+    session.save(data)
+    with session.open_checkpoint() as reader:
+        pieces: list[bytes] = []
+
+        def read() -> None:
+            while piece := reader.read(12345):
+                pieces.append(piece)
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sum(map(len, pieces)) == LARGE and sum(len(it) < 12345 for it in pieces) <= 1
+
+
+def test_too_large_for_memory_is_a_memory_error(tmp_path: Path) -> None:
+    session = pitstop.Repository(tmp_path, format="plain").create("job")
+    session.save(b"")
+    assert session.session_file is not None
+    os.truncate(session.session_file, 1 << 42)
+    with pytest.raises(MemoryError):
+        session.load()
 
 
 def test_what_the_source_raises_comes_out_and_nothing_is_saved(session: Session) -> None:

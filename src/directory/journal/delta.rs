@@ -118,6 +118,13 @@ impl<'a> Rope<'a> {
         }
         Some(whole)
     }
+
+    /// The whole in one, where there is just as much room for it.
+    pub(super) fn copy_to(&self, room: &mut [u8]) {
+        for (piece, end) in &self.pieces {
+            room[end - piece.len()..*end].copy_from_slice(piece);
+        }
+    }
 }
 
 #[derive(Default)]

@@ -20,7 +20,7 @@ use crate::random;
 use crate::sys::{Access, Directory, Metadata};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
 pub(super) use give_up::{give_up, would_give_up};
-pub(super) use read::{history, load, load_revision, newest, open, open_revision};
+pub(super) use read::{history, load, load_into, load_revision, newest, open, open_revision};
 pub(super) use verify::locate;
 pub(super) use write::JournalWriter;
 

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 
-use super::state::{Journal, Payload, Place, Take, info};
+use super::state::{Journal, Payload, Place, info};
 use crate::backend::{History, Kept};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::directory::names;
 use crate::directory::pieces::Part;
 use crate::error::{Error, Result};
 use crate::revision::Revision;
-use crate::stream::CheckpointReader;
+use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory};
 
 /// How often a reader looks again because a writer changed what it was reading.
@@ -30,6 +30,20 @@ pub(in crate::directory) fn load_revision(
     revision: Revision,
 ) -> Result<Option<Checkpoint>> {
     Ok(revision_of(session, revision, Journal::checkpoint)?.map(checkpoint))
+}
+
+/// The newest checkpoint, or a revision that is kept, into memory of the caller's.
+pub(in crate::directory) fn load_into(
+    session: &Directory,
+    revision: Option<Revision>,
+    buffer: &mut dyn Buffer,
+) -> Result<Option<CheckpointInfo>> {
+    let take = |journal: &Journal, place| journal.load_into(place, buffer);
+    let loaded = match revision {
+        Some(revision) => revision_of(session, revision, take)?,
+        None => newest_of(session, take)?,
+    };
+    Ok(loaded.map(|(journal, place, ())| info(&journal.record(place).header)))
 }
 
 /// The newest checkpoint, to be read in pieces. Fails as [`load`] does.
@@ -65,9 +79,12 @@ fn reader((mut journal, place, payload): Found<Payload>) -> CheckpointReader {
     }
 }
 
-fn newest_of<T>(session: &Directory, take: Take<T>) -> Result<Option<Found<T>>> {
+fn newest_of<T>(
+    session: &Directory,
+    mut take: impl FnMut(&Journal, Place) -> Result<Option<T>>,
+) -> Result<Option<Found<T>>> {
     let (journal, newest) = undisturbed(session, |journal| {
-        let newest = journal.newest_good(take)?;
+        let newest = journal.newest_good(&mut take)?;
         let good = newest.as_ref().map_or(0, |(place, _)| journal.record(*place).header.revision);
         let place = newest.as_ref().map(|(place, _)| *place);
         if journal.proven() > good || journal.may_have_lost_newer(place) {
@@ -81,7 +98,7 @@ fn newest_of<T>(session: &Directory, take: Take<T>) -> Result<Option<Found<T>>> 
 fn revision_of<T>(
     session: &Directory,
     revision: Revision,
-    take: Take<T>,
+    mut take: impl FnMut(&Journal, Place) -> Result<Option<T>>,
 ) -> Result<Option<Found<T>>> {
     let (journal, found) = undisturbed(session, |journal| {
         let number = revision.number().unwrap_or(0);
@@ -144,7 +161,7 @@ fn standing(journal: &Journal) -> impl Iterator<Item = Result<Place>> {
 /// one after the other, and what was true of one may be over with the next.
 fn undisturbed<T>(
     session: &Directory,
-    look: impl Fn(&Journal) -> Result<T>,
+    mut look: impl FnMut(&Journal) -> Result<T>,
 ) -> Result<(Journal, T)> {
     let mut before = Vec::new();
     let mut patience = PATIENCE;

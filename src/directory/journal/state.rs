@@ -10,7 +10,7 @@ use crate::checkpoint::{CheckpointInfo, Digest};
 use crate::directory::{names, pieces};
 use crate::error::Result;
 use crate::revision::Revision;
-use crate::stream::IN_MEMORY;
+use crate::stream::{Buffer, IN_MEMORY};
 use crate::sys::{Access, Directory, Outcome, found};
 
 /// The segments of a journal, the oldest first.
@@ -33,9 +33,6 @@ pub(super) enum Payload {
     /// Behind the record's header.
     InPlace,
 }
-
-/// What is wanted of a record, if it is whole.
-pub(super) type Take<T> = fn(&Journal, Place) -> Result<Option<T>>;
 
 impl Journal {
     /// Reads the headers of all segments and records.
@@ -130,9 +127,12 @@ impl Journal {
         self.segments.iter().map(|it| (it.header.sequence, it.end)).collect()
     }
 
-    /// The newest checkpoint that is whole, as [`checkpoint`](Self::checkpoint) or
-    /// [`payload`](Self::payload) gives it.
-    pub(super) fn newest_good<T>(&self, take: Take<T>) -> Result<Option<(Place, T)>> {
+    /// The newest checkpoint that is whole, as [`checkpoint`](Self::checkpoint), [`payload`](Self::payload)
+    /// or [`load_into`](Self::load_into) gives it.
+    pub(super) fn newest_good<T>(
+        &self,
+        mut take: impl FnMut(&Self, Place) -> Result<Option<T>>,
+    ) -> Result<Option<(Place, T)>> {
         for place in self.places() {
             if let Some(taken) = take(self, place)? {
                 return Ok(Some((place, taken)));
@@ -153,33 +153,41 @@ impl Journal {
 
     /// The checkpoint of a record; `None` if it, or what it is made of, is damaged.
     pub(super) fn checkpoint(&self, (s, r): Place) -> Result<Option<Vec<u8>>> {
-        let segment = &self.segments[s];
-        let full = segment.records[..=r].iter().rposition(|it| it.header.kind == Kind::Full);
-        let Some(full) = full else { return Ok(None) };
-        let base = &segment.records[full];
-        let Some(whole) = segment.stored(base, full == r)? else { return Ok(None) };
-        if full == r {
-            return Ok(Some(whole));
+        let (segment, record) = (&self.segments[s], &self.segments[s].records[r]);
+        match record.header.kind {
+            Kind::Full => segment.stored(record, true),
+            _ => segment.replay(r, |rope| {
+                Ok(rope.join().filter(|data| Digest::of(data) == record.header.digest))
+            }),
         }
-        let mut deltas = Vec::new();
-        for record in &segment.records[full + 1..=r] {
-            match segment.stored(record, true)? {
-                Some(stored) => deltas.push((stored, &record.header)),
-                None => return Ok(None),
+    }
+
+    /// [`checkpoint`](Self::checkpoint), into memory of the caller's.
+    pub(super) fn load_into(&self, (s, r): Place, buffer: &mut dyn Buffer) -> Result<Option<()>> {
+        let (segment, record) = (&self.segments[s], &self.segments[s].records[r]);
+        let header = &record.header;
+        let mut is_sound = false;
+        match header.kind {
+            Kind::Full => {
+                let Ok(len) = usize::try_from(header.stored) else { return Ok(None) };
+                buffer.make(len, &mut |room| {
+                    segment.file.fill_at(room, record.at + header.stored_at())?;
+                    is_sound = Digest::of(room) == header.digest;
+                    Ok(())
+                })?;
+            }
+            _ => {
+                segment.replay(r, |rope| {
+                    buffer.make(rope.len(), &mut |room| {
+                        rope.copy_to(room);
+                        is_sound = Digest::of(room) == header.digest;
+                        Ok(())
+                    })?;
+                    Ok(Some(()))
+                })?;
             }
         }
-        let mut rope = Rope::new(&whole);
-        let mut revision = base.header.revision;
-        for (stored, header) in &deltas {
-            let made = usize::try_from(header.size).ok().and_then(|size| rope.apply(stored, size));
-            match made.filter(|_| header.previous == revision) {
-                Some(next) => rope = next,
-                None => return Ok(None),
-            }
-            revision = header.revision;
-        }
-        let digest = segment.records[r].header.digest;
-        Ok(rope.join().filter(|data| Digest::of(data) == digest))
+        Ok(is_sound.then_some(()))
     }
 
     pub(super) fn kept(&self, place: Place) -> Kept {
@@ -203,6 +211,37 @@ impl Segment {
         let header = &record.header;
         let digest = pieces::digest(&self.file, record.at + header.stored_at(), header.stored)?;
         Ok(digest == header.digest)
+    }
+
+    /// What the record makes of the whole one before it and the deltas between; `None` if one of them is
+    /// damaged, or if `take` finds what they make to be so.
+    fn replay<T>(
+        &self,
+        r: usize,
+        take: impl FnOnce(&Rope<'_>) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let full = self.records[..r].iter().rposition(|it| it.header.kind == Kind::Full);
+        let Some(full) = full else { return Ok(None) };
+        let base = &self.records[full];
+        let Some(whole) = self.stored(base, false)? else { return Ok(None) };
+        let mut deltas = Vec::new();
+        for record in &self.records[full + 1..=r] {
+            match self.stored(record, true)? {
+                Some(stored) => deltas.push((stored, &record.header)),
+                None => return Ok(None),
+            }
+        }
+        let mut rope = Rope::new(&whole);
+        let mut revision = base.header.revision;
+        for (stored, header) in &deltas {
+            let made = usize::try_from(header.size).ok().and_then(|size| rope.apply(stored, size));
+            match made.filter(|_| header.previous == revision) {
+                Some(next) => rope = next,
+                None => return Ok(None),
+            }
+            revision = header.revision;
+        }
+        take(&rope)
     }
 
     /// The stored bytes of a record; `None` if they are damaged. A base need not be checked by itself:

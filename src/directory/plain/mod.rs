@@ -11,7 +11,7 @@ use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::revision::Revision;
-use crate::stream::CheckpointReader;
+use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory, Metadata, found};
 pub(super) use save::PlainWriter;
 
@@ -23,6 +23,25 @@ pub(super) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
     let (data, metadata) = file.read()?;
     let info = info(Digest::of(&data), &metadata);
     Ok(Some(Checkpoint { info, data }))
+}
+
+/// The checkpoint, if there is one, into memory of the caller's.
+pub(super) fn load_into(
+    session: &Directory,
+    buffer: &mut dyn Buffer,
+) -> Result<Option<CheckpointInfo>> {
+    let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
+        return Ok(None);
+    };
+    let metadata = file.metadata()?;
+    let size = usize::try_from(metadata.size).unwrap_or(usize::MAX);
+    let mut digest = Digest::of(&[]);
+    buffer.make(size, &mut |room| {
+        file.fill_at(room, 0)?;
+        digest = Digest::of(room);
+        Ok(())
+    })?;
+    Ok(Some(info(digest, &metadata)))
 }
 
 /// The checkpoint, if there is one, to be read in pieces. Nobody changes it where it is: the next

@@ -3,7 +3,9 @@
 use std::io::{self, Read};
 
 use super::{Subject, assert_error, create};
-use crate::{Digest, Error, Retention, Revision, SaveOptions};
+use crate::{
+    Buffer, CheckpointInfo, Digest, Error, Result, Retention, Revision, SaveOptions, Session,
+};
 
 /// So much of noise, in pieces of odd lengths, and then perhaps an error.
 struct Source {
@@ -37,12 +39,34 @@ fn read_all(mut source: impl Read) -> Vec<u8> {
     data
 }
 
+/// Memory of the caller's.
+#[derive(Default)]
+struct Memory(Vec<u8>);
+
+impl Buffer for Memory {
+    fn make(
+        &mut self,
+        size: usize,
+        fill: &mut (dyn FnMut(&mut [u8]) -> Result<()> + Send),
+    ) -> Result<()> {
+        self.0 = vec![0xee; size];
+        fill(&mut self.0)
+    }
+}
+
+fn load_into(session: &Session, revision: Option<Revision>) -> Result<(CheckpointInfo, Vec<u8>)> {
+    let mut memory = Memory::default();
+    let info = session.load_into(revision, &mut memory)?;
+    Ok((info, memory.0))
+}
+
 /// More than is saved in one piece.
 const LARGE: u64 = 9_000_001;
 
 pub(super) fn pieces(repository: &Subject) {
     let session = create(repository, "job");
     assert_error!(session.open_checkpoint(), Error::NoCheckpoint { .. });
+    assert_error!(load_into(&session, None), Error::NoCheckpoint { .. });
     let options = match repository.capabilities.history {
         true => SaveOptions::new().keep(Retention::All),
         false => SaveOptions::new(),
@@ -57,6 +81,7 @@ pub(super) fn pieces(repository: &Subject) {
         assert_eq!(reader.info(), &info);
         assert!(read_all(reader) == expected, "{len} bytes");
         assert!(session.load().unwrap().data == expected, "{len} bytes");
+        assert!(load_into(&session, None).unwrap() == (info.clone(), expected), "{len} bytes");
         saved.push(info);
     }
     // What was opened stays what it was.
@@ -72,11 +97,14 @@ pub(super) fn pieces(repository: &Subject) {
     drop(writer);
     if !repository.capabilities.history {
         assert_error!(session.open_revision(old.revision), Error::Unsupported { .. });
+        assert_error!(load_into(&session, Some(old.revision)), Error::Unsupported { .. });
         return;
     }
     let reader = session.open_revision(old.revision).unwrap();
     assert_eq!(reader.info(), old);
     assert!(read_all(reader) == read_all(source(LARGE)));
+    let loaded = load_into(&session, Some(old.revision)).unwrap();
+    assert!(loaded == (old.clone(), read_all(source(LARGE))));
     let labelled = SaveOptions::new().label("step", "7");
     let info = session.save_from(source(LARGE), &labelled).unwrap();
     assert_eq!(info.labels["step"], "7");
@@ -84,6 +112,7 @@ pub(super) fn pieces(repository: &Subject) {
     for none in [0, u64::MAX] {
         let none = Revision::from_number(none);
         assert_error!(session.open_revision(none), Error::NoRevision { .. });
+        assert_error!(load_into(&session, Some(none)), Error::NoRevision { .. });
     }
 }
 
