@@ -44,6 +44,18 @@ pub trait Buffer {
     ) -> Result<()>;
 }
 
+impl Buffer for Vec<u8> {
+    fn make(
+        &mut self,
+        size: usize,
+        fill: &mut (dyn FnMut(&mut [u8]) -> Result<()> + Send),
+    ) -> Result<()> {
+        self.clear();
+        self.resize(size, 0);
+        fill(self)
+    }
+}
+
 /// Loads what is in memory already.
 pub(crate) fn copy_into(buffer: &mut dyn Buffer, data: &[u8]) -> Result<()> {
     buffer.make(data.len(), &mut |room| {

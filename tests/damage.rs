@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use pitstop::{
-    Buffer, CheckpointReader, Error, Format, Repository, Retention, Revision, SaveOptions, Session,
+    CheckpointReader, Error, Format, Repository, Retention, Revision, SaveOptions, Session,
 };
 
 const SECTOR: usize = 512;
@@ -72,9 +72,9 @@ impl Journal {
                 Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
                 other => panic!("{what}: {other:?}"),
             }
-            let mut memory = Memory(Vec::new());
+            let mut memory = Vec::new();
             match self.session.load_into(Some(Revision::from_number(number)), &mut memory) {
-                Ok(_) => assert!(memory.0 == self.payloads[number as usize - 1], "{what}"),
+                Ok(_) => assert!(memory == self.payloads[number as usize - 1], "{what}"),
                 Err(Error::Corrupt { .. } | Error::NoRevision { .. }) => (),
                 other => panic!("{what}: {other:?}"),
             }
@@ -466,19 +466,6 @@ fn lose_header(place: &Path) {
     fs::write(place, bytes).unwrap();
 }
 
-struct Memory(Vec<u8>);
-
-impl Buffer for Memory {
-    fn make(
-        &mut self,
-        size: usize,
-        fill: &mut (dyn FnMut(&mut [u8]) -> pitstop::Result<()> + Send),
-    ) -> pitstop::Result<()> {
-        self.0 = vec![0; size];
-        fill(&mut self.0)
-    }
-}
-
 fn flip(place: &Path, at: u64) {
     let file = fs::File::options().read(true).write(true).open(place).unwrap();
     let mut byte = [0];
@@ -525,7 +512,7 @@ fn damage_in_what_is_read_in_pieces_is_seen_before_the_first_byte_and_on_the_way
         flip(&segment, at);
     }
     // What comes into memory of the caller's is the checkpoint, or there is an error.
-    let mut memory = Memory(Vec::new());
+    let mut memory = Vec::new();
     flip(&segment, 3_000_000);
     match session.load_into(None, &mut memory) {
         Err(Error::Corrupt { newest_good, .. }) => {
@@ -535,7 +522,7 @@ fn damage_in_what_is_read_in_pieces_is_seen_before_the_first_byte_and_on_the_way
     }
     flip(&segment, 3_000_000);
     session.load_into(None, &mut memory).unwrap();
-    assert!(memory.0 == data);
+    assert!(memory == data);
     fs::File::options().write(true).open(&segment).unwrap().set_len(end - 1).unwrap();
     let good = Revision::from_number(1);
     for lost in

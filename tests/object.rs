@@ -16,8 +16,8 @@ use faulty::{Fault, Faulty, Request};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use pitstop::{
-    CreateOptions, Error, ObjectBackend, PruneOptions, Repository, Revision, SaveOptions, Session,
-    SessionId, WriterState,
+    CreateOptions, Error, ObjectBackend, PruneOptions, Repository, Retention, Revision,
+    SaveOptions, Session, SessionId, WriterState,
 };
 
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -58,15 +58,17 @@ fn every_request_may_fail_in_every_way() {
         run(&store, None);
         store.requests().len()
     };
-    let (mut runs, mut indeterminate) = (0, 0);
-    for at in 0..requests {
-        for fault in Fault::ALL {
-            let store = Arc::new(Faulty::new());
-            indeterminate += run(&store, Some((at, *fault)));
-            runs += 1;
-        }
-    }
-    eprintln!("{requests} requests, {runs} runs, {indeterminate} indeterminate outcomes");
+    let cases: Vec<_> =
+        (0..requests).flat_map(|at| Fault::ALL.iter().map(move |fault| (at, *fault))).collect();
+    let run = |case: &(usize, Fault)| run(&Arc::new(Faulty::new()), Some(*case));
+    // They mostly wait.
+    let indeterminate: usize = std::thread::scope(|scope| {
+        let shares = cases.chunks(cases.len().div_ceil(16));
+        let shares = shares.map(|share| scope.spawn(move || share.iter().map(run).sum::<usize>()));
+        let shares: Vec<_> = shares.collect();
+        shares.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    eprintln!("{requests} requests, {} runs, {indeterminate} indeterminate outcomes", cases.len());
     assert!(requests > 20 && indeterminate > 0);
 }
 
@@ -185,6 +187,25 @@ fn what_each_operation_costs() {
     costs("list", &[List; 16]);
     session.remove().unwrap();
     costs("remove", &[Get, Put, List, Delete]);
+    repository.sweep(false).unwrap();
+    costs("sweep", &[List; 34]);
+    let session = repository.create(&named("job")).unwrap();
+    costs("create under a name that was removed", &[Put, Get, List, Put]);
+    session.save(&[3; 65_537]).unwrap();
+    store.take_requests();
+    repository.sweep(false).unwrap();
+    costs("sweep where there are long payloads", &[&[List; 34][..], &[Get]].concat());
+    let mut writer = session.writer().unwrap();
+    for _ in 0..65 {
+        writer.save_with(b"", &SaveOptions::new().keep(Retention::All)).unwrap();
+    }
+    drop(writer);
+    store.take_requests();
+    assert_eq!(session.history().unwrap().revisions.len(), 66);
+    costs("history with a pack", &[Get, Get]);
+    let another = super::object::repository(store.clone());
+    another.create(&named("another")).unwrap();
+    costs("the first change of a process", &[Put, Put, Put]);
     let small = repository.create(&named("small")).unwrap();
     let mut writer = small.writer().unwrap();
     store.take_requests();
@@ -195,6 +216,28 @@ fn what_each_operation_costs() {
     assert_eq!(store.take_requests().len(), 50);
     let each = store.take_bytes() / 50;
     assert!(each < 24 * 1024, "{each} bytes for a save of 1 KiB, with 15 older ones");
+}
+
+/// One put for each beat, of 20 seconds unless somebody says otherwise, and nothing else.
+#[test]
+fn an_idle_writer_only_gives_signs_of_life() {
+    let store = Arc::new(Faulty::new());
+    let of_the_rule = repository(store.clone()).create(&named("job")).unwrap().writer().unwrap();
+    let head = store.bytes("/job");
+    assert!(head.windows(12).any(|it| it == b"\"beat\":20000"), "{head:?}");
+    drop(of_the_rule);
+    let backend = backend(store.clone()).with_heartbeat(Duration::from_millis(10));
+    let writer = Repository::with_backend(backend).get("job").unwrap().writer().unwrap();
+    store.take_requests();
+    let mut before = None;
+    for _ in 0..3 {
+        while before == store.bytes_if_there("/w/") {
+            std::thread::yield_now();
+        }
+        before = store.bytes_if_there("/w/");
+    }
+    assert!(store.take_requests().iter().all(|it| *it == Request::Put));
+    drop(writer);
 }
 
 /// The clocks of two machines are never compared. A writer on one of them is left alone for as long as it

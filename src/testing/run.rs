@@ -155,6 +155,10 @@ impl Run {
         let segment = self.place(id).join("session.journal-0");
         let mut bytes = self.disk.read(&segment).unwrap_or_default();
         match harm {
+            Harm::FirstBlock => {
+                bytes[..4096].fill(0);
+                self.disk.put_file(&segment, &bytes);
+            }
             // The last copy is behind the first record, which is of one block.
             Harm::Header => {
                 bytes.iter_mut().take(2 * 4096).for_each(|byte| *byte = 0);
@@ -282,6 +286,7 @@ impl Run {
                 self.session(id)?.status()?;
                 self.session(id)?.load()?;
                 self.session(id)?.open_checkpoint()?;
+                self.session(id)?.load_into(None, &mut Vec::new())?;
                 self.repository.last().map(drop)
             }
             Step::OwnFiles(id) => {

@@ -345,6 +345,11 @@ fn of_journals() -> Vec<Scenario> {
             &[Save("a", 7), Save("a", 6)],
         ),
         scenario(
+            "lost-first-block",
+            &all([&made, &[Save("a", 2), Save("a", 3), Damage("a", Harm::FirstBlock)]]),
+            &[Look("a"), Save("a", 7), Verify("a"), Save("a", 6)],
+        ),
+        scenario(
             "cut-segment",
             &all([&made, &[Save("a", 3), Save("a", 2), Damage("a", Harm::End)]]),
             &[Save("a", 7), Save("a", 6)],

@@ -95,6 +95,8 @@ pub(crate) enum Step {
 /// What may be lost of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Harm {
+    /// The first block of a segment, of whose header there is a copy.
+    FirstBlock,
     /// The header of a segment with all its copies, and so all in it.
     Header,
     /// The end of a segment, and so the newest record in it.

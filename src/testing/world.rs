@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use twox_hash::XxHash3_64;
 
 use super::scenario::COPIED;
-use super::step::{Id, Step};
+use super::step::{Harm, Id, Step};
 use crate::backend::Format;
 use crate::revision::Revision;
 
@@ -233,6 +233,8 @@ impl World {
             Step::OwnFiles(id) => self.session(id).has_own_files = true,
             Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
             Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, false)),
+            // Nothing is lost by that.
+            Step::Damage(_, Harm::FirstBlock) => (),
             Step::Misplace(id) | Step::Damage(id, _) => self.session(id).is_damaged = true,
             Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
             Step::LastIs(id) => self.last = vec![Some(id)],

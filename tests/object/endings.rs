@@ -2,6 +2,7 @@
 //! asleep at each request, while others go on.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use pitstop::{Error, ObjectBackend, Repository, Result, Revision, SessionId};
@@ -93,48 +94,56 @@ fn assert_all_is_well(store: &Arc<Faulty>, what: &str) -> usize {
 
 #[test]
 fn what_was_cut_short_at_any_request_loses_nothing_and_leaves_nothing() {
-    let mut runs = 0;
-    for (beginning, count) in BEGINNINGS {
-        for first in STEPS {
-            for second in STEPS {
-                let deletes =
-                    [first, second].iter().any(|it| ["remove", "empty", "save"].contains(it));
-                for at in 0.. {
-                    let mut is_over = true;
-                    for then_at in 0.. {
-                        let store = Arc::new(Faulty::new());
-                        let cut = |what: &str, at: usize| {
-                            store.plan(Some((at, Fault::Gone)));
-                            let outcome = do_it(&repository(&store), what);
-                            let was_cut = store.was_reached(at);
-                            store.plan(None);
-                            (outcome, was_cut)
-                        };
-                        beginning.iter().for_each(|it| do_it(&repository(&store), it).unwrap());
-                        let was_cut = cut(first, at).1;
-                        is_over &= !was_cut;
-                        // Each with each is too many: each with none, and with some.
-                        if was_cut && (at + then_at) % 4 != 0 {
-                            continue;
-                        }
-                        let (_, goes_on) = cut(second, then_at);
-                        let what = format!("{beginning:?}, {first} to {at}, {second} to {then_at}");
-                        let whole = assert_all_is_well(&store, &what);
-                        assert!(deletes || whole == count, "{what}: {whole}");
-                        runs += 1;
-                        if !goes_on {
-                            break;
-                        }
+    let runs: usize = thread::scope(|scope| {
+        let each =
+            |it: (&'static [&'static str], usize)| scope.spawn(move || cut_short(it.0, it.1));
+        BEGINNINGS.map(each).into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    eprintln!("{runs} runs");
+    assert!(runs > 2000);
+}
+
+/// Each step after each, each of the two cut short. Returns how many runs that took.
+fn cut_short(beginning: &[&str], count: usize) -> usize {
+    let (mut runs, mut pairs) = (0, 0);
+    for first in STEPS {
+        for second in STEPS {
+            pairs += 1;
+            let deletes = [first, second].iter().any(|it| ["remove", "empty", "save"].contains(it));
+            for at in 0.. {
+                let mut is_over = true;
+                for then_at in 0.. {
+                    let store = Arc::new(Faulty::new());
+                    let cut = |what: &str, at: usize| {
+                        store.plan(Some((at, Fault::Gone)));
+                        let outcome = do_it(&repository(&store), what);
+                        let was_cut = store.was_reached(at);
+                        store.plan(None);
+                        (outcome, was_cut)
+                    };
+                    beginning.iter().for_each(|it| do_it(&repository(&store), it).unwrap());
+                    let was_cut = cut(first, at).1;
+                    is_over &= !was_cut;
+                    // Each with each is too many: each with none, and with some, others for each pair.
+                    if was_cut && (at + then_at + pairs) % 12 != 0 {
+                        continue;
                     }
-                    if is_over {
+                    let (_, goes_on) = cut(second, then_at);
+                    let what = format!("{beginning:?}, {first} to {at}, {second} to {then_at}");
+                    let whole = assert_all_is_well(&store, &what);
+                    assert!(deletes || whole == count, "{what}: {whole}");
+                    runs += 1;
+                    if !goes_on {
                         break;
                     }
+                }
+                if is_over {
+                    break;
                 }
             }
         }
     }
-    eprintln!("{runs} runs");
-    assert!(runs > 2000);
+    runs
 }
 
 /// One falls asleep before each of its requests, and wakes up when another has done all this.

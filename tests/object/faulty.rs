@@ -143,11 +143,15 @@ impl Faulty {
         futures_util::FutureExt::now_or_never(listed.collect()).unwrap()
     }
 
-    /// The object whose key ends so.
+    /// The object whose key has this in it.
     pub(super) fn bytes(&self, key: &str) -> bytes::Bytes {
-        let path = self.keys().into_iter().find(|it| it.ends_with(key)).unwrap().into();
-        let bytes = async { self.inner.get(&path).await.unwrap().bytes().await.unwrap() };
-        futures_util::FutureExt::now_or_never(bytes).unwrap()
+        self.bytes_if_there(key).unwrap()
+    }
+
+    pub(super) fn bytes_if_there(&self, key: &str) -> Option<bytes::Bytes> {
+        let path = self.keys().into_iter().find(|it| it.contains(key))?.into();
+        let bytes = async { self.inner.get(&path).await.ok()?.bytes().await.ok() };
+        futures_util::FutureExt::now_or_never(bytes).flatten()
     }
 
     /// Whether so many requests and one more were made since the plan was.
