@@ -92,9 +92,9 @@ pub(super) fn place(repository: &Directory) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let at = |name: &OsStr| repository.path().join(name);
     match last::last(repository) {
-        Err(error @ Error::Corrupt { .. }) => {
+        Err(Error::Corrupt { problem, .. }) => {
             let place = at(OsStr::new(names::LAST));
-            findings.push(Finding::new(Severity::Damage, place, error.to_string()));
+            findings.push(Finding::new(Severity::Damage, place, problem));
         }
         Err(error) => return Err(error),
         Ok(None) if repository.metadata(names::LAST)?.is_some() => {

@@ -77,7 +77,7 @@ pub(crate) fn session_id(name: &OsStr) -> Result<SessionId, Error> {
 /// What is to be saved. Its beginning is in memory, and all of it if it is small.
 pub(crate) struct Input {
     name: String,
-    source: io::Chain<Cursor<Vec<u8>>, File>,
+    source: io::Chain<Cursor<Vec<u8>>, io::Take<File>>,
 }
 
 impl Input {
@@ -96,7 +96,11 @@ impl Input {
             Ok(file)
         };
         match file.and_then(begin) {
-            Ok(file) => Ok(Self { name, source: Cursor::new(head).chain(file) }),
+            Ok(file) => {
+                // A terminal that said once that this is the end would be asked again.
+                let rest = if head.len() < Self::HEAD { 0 } else { u64::MAX };
+                Ok(Self { name, source: Cursor::new(head).chain(file.take(rest)) })
+            }
             Err(error) => Err(cannot_read(&name, error)),
         }
     }

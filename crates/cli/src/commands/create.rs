@@ -18,7 +18,8 @@ pub(crate) struct CreateArgs {
     /// Begin the name that is made up with this text, made safe for a file name
     #[arg(long, value_name = "TEXT", conflicts_with = "session")]
     prefix: Option<String>,
-    /// Take the place of the last session, which is removed after the first save in the new one
+    /// Take the place of the last session, which is deleted, past the trash, after the first save in the new
+    /// one
     #[arg(long)]
     replace_last: bool,
     /// How it keeps its checkpoints [default: journal]

@@ -27,7 +27,8 @@ pub(crate) struct SaveArgs {
     /// Make the session if there is none
     #[arg(long, short)]
     create: bool,
-    /// If the session is made, it takes the place of the last one, which is then removed
+    /// If the session is made, it takes the place of the last one, which is then deleted, past the
+    /// trash
     #[arg(long, requires = "create")]
     replace_last: bool,
     /// If the session is made, how it keeps its checkpoints [default: journal]

@@ -73,7 +73,10 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
             "repairs": repairs,
         }))?;
     } else {
-        output::print(output::verified(&sessions, &findings))?;
+        // For who wants to hear of damage alone.
+        let is_told = |it: &&Verification| !context.is_quiet() || it.is_damaged();
+        let told: Vec<_> = sessions.iter().filter(is_told).collect();
+        output::print(output::verified(&told, &findings))?;
     }
     for (id, moved, renewed) in &repairs {
         for place in moved {

@@ -11,6 +11,8 @@ use crate::context::printable;
 
 /// On a terminal no more lines than this are shown of one checkpoint.
 const MOST_LINES: usize = 40;
+/// And no more characters of one line.
+const LONGEST_LINE: usize = 1000;
 
 /// Begins with the line that says what it is, as the other lines of `show` do. The missing logs are
 /// known where there is a directory to look in.
@@ -48,7 +50,14 @@ fn body(text: &mut String, body: &str, more: &str) {
         return;
     }
     for line in body.lines().take(MOST_LINES) {
-        let _ = writeln!(text, "{}", shown(line));
+        match line.char_indices().nth(LONGEST_LINE) {
+            Some((at, _)) => {
+                let hidden = line[at..].chars().count();
+                let _ =
+                    writeln!(text, "{}… {hidden} more characters: `{more}`", shown(&line[..at]));
+            }
+            None => _ = writeln!(text, "{}", shown(line)),
+        }
     }
     let hidden = body.lines().count().saturating_sub(MOST_LINES);
     if hidden > 0 {

@@ -12,7 +12,7 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const DAMAGED: Style = AnsiColor::Red.on_default().bold();
 
 /// A line for each session, and below it what there is to say.
-pub(crate) fn verified(sessions: &[Verification], findings: &[Finding]) -> String {
+pub(crate) fn verified(sessions: &[&Verification], findings: &[Finding]) -> String {
     let (good, bad) = match coloured() {
         true => (GOOD, DAMAGED),
         false => (Style::new(), Style::new()),

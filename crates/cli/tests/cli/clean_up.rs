@@ -32,6 +32,8 @@ fn damage_is_told_and_repaired() {
     let ended = ended.says(hint);
     let all = it.run(["verify"]).code(6).says(&format!("3 sessions: 1 damaged\n{hint}"));
     assert_eq!(all.out.lines().count(), ended.out.lines().count() + 2);
+    let quiet = it.run(["verify", "-q"]).code(6).says("");
+    assert_eq!(quiet.out, ended.out, "those that are good are not told of");
     let json = it.run(["verify", "--json", "job"]).code(6).json();
     assert_eq!(
         (&json["sessions"][0]["damaged"], &json["sessions"][0]["newest_good"]),
@@ -113,7 +115,7 @@ fn what_lies_beside_the_sessions_is_told() {
     let ended = it.run(["verify"]).code(6);
     for line in [
         "job: ok: never saved\n",
-        "damage: $DIR/sessions/last-session: ",
+        "damage: $DIR/sessions/last-session: it is a directory",
         "note: $DIR/sessions/notes: a file, and no session\n",
         "leftover: $DIR/sessions/.job.removed: a session that was being removed\n",
     ] {

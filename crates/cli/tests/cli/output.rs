@@ -99,6 +99,26 @@ fn a_terminal_is_not_given_what_it_cannot_show() {
 }
 
 #[test]
+fn a_terminal_says_once_where_the_end_is_and_gets_no_endless_line() {
+    let it = Environment::new();
+    it.feed(&[b'x'; 5000], ["save", "-c", "long"]).code(0);
+    let Some(ended) = on_terminal(&it, "NO_COLOR=1 \"$P\" show long") else { return };
+    let end = "xx… 4000 more characters: `pitstop load long`\r\n";
+    assert!(ended.out.ends_with(end), "{ended}");
+    // `script` passes the end of its own input on, once.
+    let line = format!("export TERM=xterm; {PITSTOP} save -c job");
+    let mut command = it.command("script");
+    command.args(["-qec", &line, "/dev/null"]).env("SHELL", "/bin/sh");
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut terminal = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut terminal, b"typed\n\x04").unwrap();
+    assert!(child.wait().unwrap().success());
+    drop(terminal);
+    it.run(["load", "job"]).code(0).prints("typed\n");
+}
+
+#[test]
 fn a_listing_fits_the_terminal_and_is_coloured_where_that_is_wanted() {
     let it = Environment::new();
     let long = "x".repeat(80);

@@ -19,8 +19,8 @@ use crate::values::{self, LabelFilter};
 /// What goes meets every criterion given, of which there must be one.
 ///
 /// Of sessions, never one that somebody writes, nor the last one, nor one that cannot be read. They go to
-/// the trash, and take their space there until `pitstop trash empty`. What killed processes left behind is
-/// deleted, too.
+/// the trash, and take their space there until `pitstop trash empty`. What killed processes left beside
+/// the sessions is deleted, too; what is left within one is used again by its next save.
 ///
 /// Of revisions (--revisions), never the newest, and none of a session that somebody writes. They go from
 /// the oldest on, up to the first that does not meet the criteria. They are deleted at once: nothing brings
