@@ -18,6 +18,7 @@ mod problem;
 mod read;
 mod record;
 mod remove;
+mod restore;
 mod runtime;
 mod seen;
 mod store;

@@ -11,7 +11,7 @@ use super::place::Life;
 use super::store::{Object, Version};
 use super::swap::{Expected, Swapped};
 use super::{Inner, names};
-use crate::backend::{Removal, Unlocked};
+use crate::backend::{Removal, Unlocked, Usage};
 use crate::error::Result;
 use crate::id::SessionId;
 
@@ -180,5 +180,14 @@ impl Inner {
         let objects = self.store.list([prefix.clone()])?;
         let key = |it: &ObjectMeta| Some(format!("{prefix}/{}", it.location.filename()?));
         Ok(objects.iter().filter_map(key).collect())
+    }
+
+    /// What a removal would give back.
+    pub(super) fn usage(&self, id: &SessionId) -> Result<Usage> {
+        let start = self.store.get_start(&names::head(id), 1)?;
+        let (head, _) = self.start_of_head(id)?;
+        let records = self.store.list([names::records(head.made)])?;
+        let records: Usage = records.iter().map(|it| Usage::new(1, it.size)).sum();
+        Ok([Usage::new(1, start.map_or(0, |it| it.len)), records].into_iter().sum())
     }
 }

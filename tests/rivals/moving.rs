@@ -158,6 +158,32 @@ fn conversions_and_prunes_lose_nothing_beside_a_writer(format: Format) {
     beside_a_writer(format, &[&prune, &convert]);
 }
 
+/// Whoever looks takes nothing that is written for damage, and a fork is of one moment.
+fn who_looks_and_forks_sees_whole_states_beside_a_writer(format: Format) {
+    let newest = |session: &Session| number(&session.load().unwrap().data);
+    let look = |session: &Session| {
+        let verified = session.verify().unwrap();
+        assert!(!verified.is_damaged(), "{verified:?}");
+        // There is nothing to repair.
+        let repaired = session.repair().unwrap();
+        assert!(repaired.renewed.is_none() && repaired.moved_aside.is_empty(), "{repaired:?}");
+        for it in session.history().map_or(Vec::new(), |it| it.revisions) {
+            match session.load_revision(it.info.revision) {
+                Err(Error::NoRevision { .. }) => (),
+                state => drop(number(&state.unwrap().data)),
+            }
+        }
+        newest(session)
+    };
+    let fork = |session: &Session| {
+        let fork = session.fork(None, &named("fork")).unwrap();
+        let seen = newest(&fork);
+        fork.remove().unwrap();
+        seen
+    };
+    beside_a_writer(format, &[&look, &fork]);
+}
+
 /// Makes sessions, and saves in each twice. Tells which got that far before they were pruned.
 pub(super) fn make(repository: &Repository, sessions: u64) {
     for n in 0..sessions {
@@ -283,6 +309,7 @@ fn of_two_that_use_the_trash_one_succeeds(format: Format) {
 on_both_formats!(
     what_is_exported_and_copied_was_there_at_some_moment,
     conversions_and_prunes_lose_nothing_beside_a_writer,
+    who_looks_and_forks_sees_whole_states_beside_a_writer,
     two_pruners_take_each_session_once_and_none_that_lives,
     of_two_that_use_the_trash_one_succeeds,
 );
