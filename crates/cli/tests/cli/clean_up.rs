@@ -235,3 +235,33 @@ fn revisions_are_pruned_by_a_rule() {
     assert_eq!(json["sessions"], serde_json::json!([nothing("job"), nothing("old")]));
     it.run(rule.iter().chain(&["none"])).code(3);
 }
+
+/// Nothing that was saved goes without a word: not the end of a file, nor a file, nor what says what it is.
+#[test]
+fn what_is_gone_is_missed() {
+    let it = Environment::new();
+    for text in [b"1", b"2", b"3"] {
+        it.feed(text, ["save", "-qc", "job"]).code(0);
+    }
+    let whole = fs::read(segment(&it, "job")).unwrap();
+    fs::write(segment(&it, "job"), &whole[..3 * 4096]).unwrap();
+    it.run(["load", "job"]).code(6);
+    let said = "warning: 'job' is damaged, and the newest may be lost
+hint: `pitstop verify job` says what is";
+    it.run(["history", "job"]).code(6).says(said);
+    let ended = it.run(["verify", "job"]).code(6);
+    assert!(ended.out.contains("cut short to 12288 of 32768 bytes"), "{ended}");
+    it.run(["load", "--newest-good", "job"]).code(0).prints("2");
+
+    fs::remove_file(segment(&it, "job")).unwrap();
+    it.run(["load", "job"]).code(6);
+    let ended = it.run(["history", "job"]).code(6).says(said);
+    assert!(ended.out.is_empty(), "{ended}");
+    it.run(["verify", "job"]).code(6);
+
+    fs::write(segment(&it, "job"), &whole).unwrap();
+    fs::remove_file(segment(&it, "job").with_file_name("session.journal")).unwrap();
+    it.feed(b"4", ["save", "job"]).code(6);
+    it.run(["verify", "--repair", "job"]).code(0);
+    it.run(["load", "job"]).code(0).prints("3");
+}

@@ -33,7 +33,10 @@ fn every_command_that_prints_prints_json() {
     let revision = json!({
         "revision": 1, "saved": time, "size": 3, "digest": digest, "labels": { "step": "7" },
     });
-    assert_eq!(history, json!({ "id": "job", "revisions": [revision], "damaged": [] }));
+    assert_eq!(
+        history,
+        json!({ "id": "job", "revisions": [revision], "damaged": [], "may_lack_newer": false })
+    );
 
     let expected = json!({
         "id": "job", "location": directory, "saved": time, "size": 3, "stored": stored,

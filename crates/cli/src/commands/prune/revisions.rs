@@ -39,7 +39,7 @@ pub(super) fn run(args: &PruneArgs, options: &PruneOptions, context: &Context) -
     }
     if count > 0 && usage.bytes == 0 {
         context.hint(
-            "what they took lies between others: it is no free space, but later saves use it first",
+            "what they took lies between others: later saves use it, once nothing beside it is kept",
         );
     }
     if args.removal.json.json {
