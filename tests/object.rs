@@ -4,6 +4,7 @@ mod endings;
 mod faulty;
 mod listing;
 mod many;
+mod named_store;
 mod pieces;
 mod pruning;
 mod seaweed;
@@ -236,7 +237,9 @@ fn dead_writer(repository: &Repository) -> pitstop::Writer {
 /// A writer that slept through whatever others did gets a conflict, and never does its save get lost.
 #[test]
 fn a_writer_that_slept_gets_a_conflict() {
-    for what in ["takeover", "save", "remove", "made anew", "trash"] {
+    let all =
+        ["takeover", "save", "prune", "save and prune", "remove", "made anew", "trash", "restored"];
+    for what in all {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         // Its sign of life never comes.
         let sleeper =
@@ -244,6 +247,7 @@ fn a_writer_that_slept_gets_a_conflict() {
         let other = Repository::with_backend(backend(store).on_machine("b"));
         let session = Repository::with_backend(sleeper).get_or_create("job").unwrap();
         let mut writer = session.writer().unwrap();
+        writer.save(&[4; LARGE]).unwrap();
         let first = writer.save(b"first").unwrap();
         let theirs = other.get("job").unwrap();
         theirs.unlock().unwrap();
@@ -251,6 +255,16 @@ fn a_writer_that_slept_gets_a_conflict() {
             "takeover" => drop(theirs.writer().unwrap()),
             "save" => drop(theirs.save(b"second").unwrap()),
             "trash" => drop(theirs.trash().unwrap()),
+            "restored" => {
+                let trashed = theirs.trash().unwrap();
+                drop(other.restore_from_trash(&trashed, &trashed.id).unwrap());
+            }
+            "prune" | "save and prune" => {
+                if what != "prune" {
+                    theirs.save(b"second").unwrap();
+                }
+                assert!(!theirs.prune(&PruneOptions::new().keep(1)).unwrap().gone.is_empty());
+            }
             _ => drop(theirs.remove().unwrap()),
         }
         if what == "made anew" {
@@ -266,8 +280,8 @@ fn a_writer_that_slept_gets_a_conflict() {
         }
         drop(writer);
         let expected: &[u8] = match what {
-            "takeover" => b"first",
-            "save" => b"second",
+            "takeover" | "prune" | "restored" => b"first",
+            "save" | "save and prune" => b"second",
             "made anew" => b"anew",
             _ => {
                 assert!(matches!(theirs.load(), Err(Error::NotFound { .. })), "{what}");

@@ -7,10 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 
-use super::{
-    END, End, FILES, FILES_END, FilesDigest, HEAD, Head, OWNER_EXECUTES, checkpoint_name, damaged,
-};
-use crate::copy::{Outline, Progress, open, revisions};
+use super::{END, End, FILES, FILES_END, FilesDigest, HEAD, Head, OWNER_EXECUTES, checkpoint_name};
+use crate::copy::{Origin, Original, Outline, Progress};
 use crate::error::{Error, Result};
 use crate::files::{Entry, Files, PassedOver, piece};
 use crate::revision::Revision;
@@ -48,25 +46,21 @@ impl Session {
     /// see [`restore`](Self::restore). After any, what was written is not a whole archive, and no import
     /// takes it for one.
     pub fn export(&self, to: impl Write, progress: impl FnMut(&Progress)) -> Result<Exported> {
-        let (revisions, damaged) = revisions(self)?;
-        let format = Some(self.status()?.summary.format);
-        let files = self.backend.files(self.id())?;
-        let size_of_files = files.as_ref().map_or(Ok(0), Files::size)?;
-        let outline = Outline { id: self.id().clone(), format, size_of_files, revisions };
-        let total = size_of_files + outline.revisions.iter().map(|it| it.size).sum::<u64>();
+        let (mut original, outline) = Original::of(self)?;
+        let total = outline.size_of_files + outline.revisions.iter().map(|it| it.size).sum::<u64>();
         let mut export = Export {
             archive: Builder::new(to),
             progress,
             at: Progress { session: self.id().clone(), done: 0, total },
-            exported: Exported { damaged, ..Exported::default() },
+            exported: Exported::default(),
         };
         let mut digest = FilesDigest::default();
         digest.add(&export.json(HEAD, &Head::of(&outline))?);
-        export.files(files.as_ref(), digest)?;
-        export.checkpoints(self, &outline)?;
+        export.files(original.files.as_ref(), digest)?;
+        export.checkpoints(&mut original, &outline)?;
         let mut to = export.archive.into_inner().map_err(failed)?;
         to.flush().map_err(failed)?;
-        Ok(export.exported)
+        Ok(Exported { damaged: original.damaged, ..export.exported })
     }
 }
 
@@ -140,22 +134,10 @@ impl<W: Write, P: FnMut(&Progress)> Export<W, P> {
         self.archive.append_data(&mut header, name, pieces).map_err(failed)
     }
 
-    fn checkpoints(&mut self, session: &Session, outline: &Outline) -> Result<()> {
+    fn checkpoints(&mut self, original: &mut Original<'_>, outline: &Outline) -> Result<()> {
         for (n, info) in outline.revisions.iter().enumerate() {
             let is_newest = n + 1 == outline.revisions.len();
-            let checkpoint = match open(session, info) {
-                Ok(checkpoint) => checkpoint,
-                Err(Error::Corrupt { .. }) if !is_newest => {
-                    self.exported.damaged.push(info.revision);
-                    continue;
-                }
-                // The program saves on, and gave it up meanwhile.
-                Err(Error::NoRevision { .. }) if !is_newest => continue,
-                Err(error) => return Err(error),
-            };
-            if (checkpoint.info().size, checkpoint.info().digest) != (info.size, info.digest) {
-                return Err(damaged("the session was saved while it was written: do it again"));
-            }
+            let Some(checkpoint) = original.open(info, is_newest)? else { continue };
             let mut header = header(EntryType::Regular, info.size, info.saved);
             let name = checkpoint_name(info);
             let (progress, at) = (&mut self.progress, &mut self.at);

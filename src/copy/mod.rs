@@ -1,22 +1,23 @@
 //! Moving sessions from one repository to another, whatever these are made of.
 
+mod fork;
+mod original;
 mod receive;
 
 use std::fmt;
-use std::io::Read;
 
 use crate::backend::{Format, Listing, Problem};
-use crate::checkpoint::{CheckpointInfo, Labels, SaveOptions};
+use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
-use crate::files::{Files, PassedOver};
+use crate::files::PassedOver;
 use crate::id::SessionId;
-use crate::repository::{CreateOptions, Repository};
+use crate::repository::Repository;
 use crate::revision::Revision;
 use crate::session::Session;
-use crate::stream::CheckpointReader;
+pub(crate) use original::Original;
 pub(crate) use receive::{Origin, Outline};
 #[cfg(feature = "archive")]
-pub(crate) use receive::{get_or_create, open, receive as receive_from};
+pub(crate) use receive::{get_or_create, receive as receive_from};
 
 /// How a session is copied.
 ///
@@ -152,43 +153,6 @@ impl Session {
     pub fn copy_to(&self, destination: &Repository, options: CopyOptions<'_>) -> Result<Copied> {
         copy(self, destination, options)
     }
-
-    /// Makes a new session of a checkpoint of this one, in the same repository: of the newest, or of an
-    /// older revision. It is revision 1 there, with its labels. The program's own files come with it, as
-    /// they are now.
-    ///
-    /// # Durability
-    /// That of [`Repository::create`] and of [`save`](Self::save).
-    ///
-    /// # Errors
-    /// Those of [`load_revision`](Self::load_revision), of [`Repository::create`] and of
-    /// [`save`](Self::save). After any there is no new session.
-    pub fn fork(&self, revision: Option<Revision>, options: &CreateOptions) -> Result<Session> {
-        let checkpoint = match revision {
-            Some(revision) => self.open_revision(revision)?,
-            None => self.open_checkpoint()?,
-        };
-        let format = self.status()?.summary.format;
-        let repository = Repository { backend: self.backend.clone(), format: Some(format) };
-        let fork = repository.create(options)?;
-        let Err(error) = fill_fork(self, &fork, checkpoint) else { return Ok(fork) };
-        // Nobody was told of it.
-        let _ = fork.remove();
-        Err(error)
-    }
-}
-
-fn fill_fork(session: &Session, fork: &Session, checkpoint: CheckpointReader) -> Result<()> {
-    let mut writer = fork.writer()?;
-    if let Some(from) = session.backend.files(session.id())?
-        && let Some(to) = fork.backend.files(fork.id())?
-    {
-        for it in from.copy_to(&to, &mut |_| ())?.1 {
-            tracing::warn!(place = %it.place.display(), reason = it.reason, "a file was not copied");
-        }
-    }
-    let options = SaveOptions::new().labels_of(checkpoint.info());
-    writer.save_checkpoint(checkpoint, &options).map(drop)
 }
 
 impl Repository {
@@ -235,84 +199,13 @@ impl Repository {
     }
 }
 
-/// A session of another repository, or of the same one.
-struct Original<'a> {
-    session: &'a Session,
-    files: Option<Files>,
-    /// Those that turned out to be so on the way.
-    damaged: Vec<Revision>,
-}
-
 fn copy(
     source: &Session,
     destination: &Repository,
     mut options: CopyOptions<'_>,
 ) -> Result<Copied> {
-    let (revisions, damaged) = revisions(source)?;
-    let format = source.status()?.summary.format;
-    let files = source.backend.files(source.id())?;
-    let size_of_files = files.as_ref().map_or(Ok(0), Files::size)?;
-    let outline =
-        Outline { id: source.id().clone(), format: Some(format), size_of_files, revisions };
-    let mut original = Original { session: source, files, damaged };
+    let (mut original, outline) = Original::of(source)?;
     let copy = receive::get_or_create(&outline, destination, &options)?.0;
     let copied = receive::receive(&mut original, &outline, copy, &mut options)?;
     Ok(Copied { damaged: original.damaged, ..copied })
-}
-
-impl Origin for Original<'_> {
-    fn put_files(
-        &mut self,
-        to: Option<&Files>,
-        more: &mut dyn FnMut(u64),
-    ) -> Result<(usize, Vec<PassedOver>)> {
-        match (&self.files, to) {
-            (Some(from), Some(to)) => from.copy_to(to, more),
-            (Some(from), None) => Ok((0, from.all_passed_over()?)),
-            (None, _) => Ok((0, Vec::new())),
-        }
-    }
-
-    fn open(
-        &mut self,
-        info: &CheckpointInfo,
-        is_newest: bool,
-    ) -> Result<Option<Box<dyn Read + '_>>> {
-        match receive::open(self.session, info) {
-            Ok(checkpoint) => Ok(Some(Box::new(checkpoint))),
-            Err(Error::Corrupt { .. }) if !is_newest => {
-                self.damaged.push(info.revision);
-                Ok(None)
-            }
-            // The program saves on, and gave it up meanwhile.
-            Err(Error::NoRevision { .. }) if !is_newest => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn end(&mut self) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// The revisions that there are to be copied, the oldest first, and those that are damaged.
-pub(crate) fn revisions(source: &Session) -> Result<(Vec<CheckpointInfo>, Vec<Revision>)> {
-    let history = match source.history() {
-        Ok(history) => history,
-        Err(Error::Unsupported { .. }) => {
-            let sound = match source.open_checkpoint() {
-                Ok(checkpoint) => vec![checkpoint.info().clone()],
-                Err(Error::NoCheckpoint { .. }) => Vec::new(),
-                Err(error) => return Err(error),
-            };
-            return Ok((sound, Vec::new()));
-        }
-        Err(error) => return Err(error),
-    };
-    let newest = history.revisions.first().map_or(Revision::NONE, |it| it.info.revision);
-    if history.damaged.first().is_some_and(|it| it.number() > newest.number()) {
-        // This says what is damaged, and what is good.
-        source.open_checkpoint()?;
-    }
-    Ok((history.revisions.into_iter().rev().map(|it| it.info).collect(), history.damaged))
 }

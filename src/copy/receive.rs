@@ -181,7 +181,7 @@ impl Standing {
     }
 }
 
-pub(crate) fn open(session: &Session, info: &CheckpointInfo) -> Result<CheckpointReader> {
+fn open(session: &Session, info: &CheckpointInfo) -> Result<CheckpointReader> {
     match info.revision.number() {
         Some(_) => session.open_revision(info.revision),
         None => session.open_checkpoint(),

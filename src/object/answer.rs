@@ -8,8 +8,26 @@ use std::io;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
-use super::failure::Kind;
 use super::problem::StoreProblem;
+
+/// What follows from an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// There is no such object.
+    NotFound,
+    /// The condition of the request does not hold, or somebody is changing the object.
+    Condition,
+    /// There is no such bucket, so that nothing is there and nothing can be.
+    NoBucket,
+    /// The store will not do it, now or later.
+    Refused,
+    /// Nobody listens there: nothing was sent.
+    Unreachable,
+    /// What answered is no store, or does not answer as one: what became of the request is not known.
+    Strange,
+    /// The store may have done it, or may do it yet; later it may do it again.
+    Unknown,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -29,6 +47,8 @@ pub(super) struct Answer {
     is_http: bool,
     /// A redirect that says nothing, as S3 answers who asks in the wrong region.
     is_bare_redirect: bool,
+    /// What no store says.
+    is_strange: bool,
     /// The address that only machines in a cloud have, and that gives them their credentials.
     asked_the_cloud: bool,
 }
@@ -36,6 +56,16 @@ pub(super) struct Answer {
 /// What the addresses have in them at which a machine in a cloud asks for its credentials.
 const CLOUD: [&str; 4] =
     ["169.254.169.254", "169.254.170.2", "metadata.google", "/latest/api/token"];
+
+/// What the clients say of answers that are none of a store: in words alone.
+const STRANGE: [&str; 6] = [
+    "Header missing from response",
+    "Received non-partial response",
+    "Content-Range header not present",
+    "invalid list response",
+    "invalid HTTP version parsed",
+    "invalid HTTP header parsed",
+];
 
 impl Answer {
     pub(super) fn of(error: &object_store::Error) -> Self {
@@ -54,6 +84,7 @@ impl Answer {
         }
         if let Some(client) = cause.downcast_ref::<reqwest::Error>() {
             self.is_unconnected |= client.is_connect();
+            self.is_strange |= client.is_redirect();
         }
         // What is in an error of the system is not in the chain of causes: only what is below it.
         let mut io = cause.downcast_ref::<io::Error>();
@@ -69,6 +100,7 @@ impl Answer {
         self.is_unknown_host |= text == "dns error";
         self.is_http |= text == "URL scheme is not allowed";
         self.is_bare_redirect |= text.contains("redirect without LOCATION");
+        self.is_strange |= STRANGE.iter().any(|it| text.contains(it));
         self.status = self.status.or_else(|| status(&text));
         self.code = self.code.take().or_else(|| tagged(&text, "Code"));
         self.region = self.region.take().or_else(|| tagged(&text, "Region"));
@@ -79,6 +111,7 @@ impl Answer {
         match (self.status, &self.transport) {
             (Some(408 | 429 | 500..), _) => Kind::Unknown,
             (Some(_), _) => Kind::Refused,
+            (None, _) if self.is_strange => Kind::Strange,
             (None, Some(HttpErrorKind::Connect)) => Kind::Unreachable,
             (None, _) if self.is_unconnected => Kind::Unreachable,
             (None, None) if self.is_bare_redirect => Kind::Refused,
@@ -110,6 +143,7 @@ impl Answer {
         };
         let by_status = || match self.status? {
             301 | 307 => Some(P::WrongRegion),
+            302 | 303 | 308 => Some(P::NotAStore),
             429 | 503 => Some(P::Overloaded),
             401 => Some(P::WrongCredentials),
             403 => Some(P::NotAllowed),
@@ -118,6 +152,7 @@ impl Answer {
         let of_transport = || match &self.transport {
             _ if self.is_bare_redirect => Some(P::WrongRegion),
             _ if self.is_http => Some(P::HttpNotAllowed),
+            _ if self.is_strange => Some(P::NotAStore),
             _ if self.is_unknown_host => Some(P::UnknownHost),
             _ if self.tls.is_some() => Some(P::NotSecure),
             _ if self.is_unconnected => Some(P::Unreachable),
@@ -191,40 +226,11 @@ fn tagged(text: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::Failure;
     use super::*;
 
-    fn answered(status: u16, body: &str) -> object_store::Error {
-        object_store::Error::Generic {
-            store: "S3",
-            source: format!("Server returned non-2xx status code: {status} Something: {body}")
-                .into(),
-        }
-    }
-
     #[test]
-    fn an_answer_is_told_without_what_it_repeats() {
-        let body = "<Error><Code>ExpiredToken</Code><Token-0>SECRET</Token-0></Error>";
-        let failure = Failure::of(&answered(400, body));
-        assert_eq!(failure.kind, Kind::Refused);
-        assert_eq!(failure.to_string(), "the credentials have expired (status 400, ExpiredToken)");
-        let signature = "<Code>SignatureDoesNotMatch</Code><StringToSign>SECRET</StringToSign>";
-        assert!(!format!("{:?}", Failure::of(&answered(403, signature))).contains("SECRET"));
+    fn only_what_is_no_secret_is_taken_from_an_answer() {
+        assert_eq!(tagged("<Code>NoSuchKey</Code>", "Code"), Some("NoSuchKey".to_owned()));
         assert_eq!(tagged("<Code>SECRET with spaces</Code>", "Code"), None);
-    }
-
-    #[test]
-    fn what_may_go_better_later_is_told_from_what_will_not() {
-        for (status, kind) in
-            [(503, Kind::Unknown), (429, Kind::Unknown), (500, Kind::Unknown), (400, Kind::Refused)]
-        {
-            assert_eq!(Failure::of(&answered(status, "")).kind, kind, "{status}");
-        }
-        let gone = |source: &str| object_store::Error::NotFound {
-            path: "p".into(),
-            source: source.to_owned().into(),
-        };
-        assert_eq!(Failure::of(&gone("x")).kind, Kind::NotFound);
-        assert_eq!(Failure::of(&gone("<Code>NoSuchBucket</Code>")).kind, Kind::NoBucket);
     }
 }

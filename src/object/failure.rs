@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::answer::Answer;
+use super::answer::{Answer, Kind};
 use super::problem::StoreProblem;
 use crate::error::Error;
 
@@ -14,23 +14,6 @@ pub(super) struct Failure {
     pub(super) kind: Kind,
     pub(super) problem: Option<StoreProblem>,
     text: String,
-}
-
-/// What follows from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// There is no such object.
-    NotFound,
-    /// The condition of the request does not hold, or somebody is changing the object.
-    Condition,
-    /// There is no such bucket, so that nothing is there and nothing can be.
-    NoBucket,
-    /// The store will not do it, now or later.
-    Refused,
-    /// Nobody listens there: nothing was sent.
-    Unreachable,
-    /// The store may have done it, or may do it yet; later it may do it again.
-    Unknown,
 }
 
 impl Failure {
@@ -55,9 +38,15 @@ impl Failure {
         Self { kind: Kind::Refused, problem: None, text: source.to_string() }
     }
 
+    /// An answer that no store gives.
+    pub(super) fn strange() -> Self {
+        let problem = StoreProblem::NotAStore;
+        Self { kind: Kind::Strange, problem: Some(problem), text: problem.to_string() }
+    }
+
     /// Whether it may go better a moment later.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self.kind, Kind::Unknown | Kind::Unreachable)
+        matches!(self.kind, Kind::Unknown | Kind::Strange | Kind::Unreachable)
     }
 
     /// The error for a step on an object.
@@ -68,6 +57,7 @@ impl Failure {
             Kind::Unreachable => io::ErrorKind::NotConnected,
             Kind::Condition => io::ErrorKind::ResourceBusy,
             Kind::Unknown => io::ErrorKind::TimedOut,
+            Kind::Strange => io::ErrorKind::InvalidData,
         };
         Error::Storage { step, place, source: io::Error::new(kind, self) }
     }
@@ -80,3 +70,51 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl Error {
+    /// What is wrong with the object store, if that is why an operation failed and it is known.
+    pub fn store_problem(&self) -> Option<StoreProblem> {
+        let (Self::Storage { source, .. } | Self::Indeterminate { source, .. }) = self else {
+            return None;
+        };
+        source.get_ref()?.downcast_ref::<Failure>()?.problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, body: &str) -> object_store::Error {
+        object_store::Error::Generic {
+            store: "S3",
+            source: format!("Server returned non-2xx status code: {status} Something: {body}")
+                .into(),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_told_without_what_it_repeats() {
+        let body = "<Error><Code>ExpiredToken</Code><Token-0>SECRET</Token-0></Error>";
+        let failure = Failure::of(&answered(400, body));
+        assert_eq!(failure.kind, Kind::Refused);
+        assert_eq!(failure.to_string(), "the credentials have expired (status 400, ExpiredToken)");
+        let signature = "<Code>SignatureDoesNotMatch</Code><StringToSign>SECRET</StringToSign>";
+        assert!(!format!("{:?}", Failure::of(&answered(403, signature))).contains("SECRET"));
+    }
+
+    #[test]
+    fn what_may_go_better_later_is_told_from_what_will_not() {
+        for (status, kind) in
+            [(503, Kind::Unknown), (429, Kind::Unknown), (500, Kind::Unknown), (400, Kind::Refused)]
+        {
+            assert_eq!(Failure::of(&answered(status, "")).kind, kind, "{status}");
+        }
+        let gone = |source: &str| object_store::Error::NotFound {
+            path: "p".into(),
+            source: source.to_owned().into(),
+        };
+        assert_eq!(Failure::of(&gone("x")).kind, Kind::NotFound);
+        assert_eq!(Failure::of(&gone("<Code>NoSuchBucket</Code>")).kind, Kind::NoBucket);
+    }
+}

@@ -10,7 +10,7 @@ use super::cache::Cache;
 use super::head::Glimpse;
 use super::seen::Seen;
 use super::store::Store;
-use super::{Inner, names};
+use super::{Inner, names, probe};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
@@ -94,7 +94,11 @@ struct Listed {
 /// The heads there are, and what lies among them.
 fn heads(store: &Store) -> Result<(Vec<Listed>, Vec<Problem>)> {
     let (mut heads, mut problems) = (Vec::new(), Vec::new());
-    for object in store.list((0..names::SHARDS).map(names::heads))? {
+    let listed = store.list((0..names::SHARDS).map(names::heads))?;
+    if listed.is_empty() {
+        probe::is_a_store(store)?;
+    }
+    for object in listed {
         let Some(glimpse) = Glimpse::of(object.size) else { continue };
         let name = object.location.filename().unwrap_or_default();
         match names::id(name) {

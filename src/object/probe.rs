@@ -3,15 +3,18 @@
 use bytes::Bytes;
 use object_store::PutMode;
 
-use super::failure::{Failure, Kind};
+use super::answer::Kind;
+use super::failure::Failure;
 use super::names::MARKER;
 use super::store::{Store, Version};
 use crate::error::{Error, Result};
 
+const MARK: &[u8] = b"pitstop 1\n";
+
 /// Refuses a store that would overwrite what it was told not to. All that is put has the same bytes, so
 /// that it does no harm where the conditions are passed over.
 pub(super) fn probe(store: &Store) -> Result<()> {
-    let put = |mode: PutMode| store.put_once(MARKER, Bytes::from_static(b"pitstop 1\n"), mode);
+    let put = |mode: PutMode| store.put_once(MARKER, Bytes::from_static(MARK), mode);
     // The first may make it; then the second must not.
     for _ in 0..2 {
         if is_refused(store, || put(PutMode::Create))? {
@@ -25,6 +28,16 @@ pub(super) fn probe(store: &Store) -> Result<()> {
         }
     }
     Err(ignores_conditions(store))
+}
+
+/// Refuses what is no store, where nothing was listed: who answers everything with a page of its own lists nothing.
+pub(super) fn is_a_store(store: &Store) -> Result<()> {
+    match store.get(MARKER)? {
+        Some(there) if there.bytes != MARK => {
+            Err(Failure::strange().at("list", store.location().to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_refused(store: &Store, put: impl Fn() -> Result<Version, Failure>) -> Result<bool> {

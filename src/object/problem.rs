@@ -1,9 +1,7 @@
 //! What can be wrong with an object store, or with the way to it.
 
-use crate::error::Error;
-
 /// Why an object store did not do what was asked, as far as somebody can do something about it. It is found
-/// by [`Error::store_problem`].
+/// by [`Error::store_problem`](crate::Error::store_problem).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreProblem {
@@ -45,17 +43,10 @@ pub enum StoreProblem {
     /// What answers there has no TLS, or a certificate that this machine does not trust.
     #[error("there is no secure connection to the store")]
     NotSecure,
+    /// What answers there is something else: a login page, a proxy, or a server that speaks another protocol.
+    #[error("what answers there is no object store")]
+    NotAStore,
     /// The endpoint has no TLS, and nobody said that this is well.
     #[error("the endpoint is http://, and so without encryption, which is not allowed")]
     HttpNotAllowed,
-}
-
-impl Error {
-    /// What is wrong with the object store, if that is why an operation failed and it is known.
-    pub fn store_problem(&self) -> Option<StoreProblem> {
-        let (Self::Storage { source, .. } | Self::Indeterminate { source, .. }) = self else {
-            return None;
-        };
-        source.get_ref()?.downcast_ref::<super::failure::Failure>()?.problem
-    }
 }

@@ -16,7 +16,8 @@ use object_store::{
     UpdateVersion,
 };
 
-use super::failure::{Failure, Kind};
+use super::answer::Kind;
+use super::failure::Failure;
 use super::runtime;
 use crate::error::{Error, Result};
 
@@ -37,7 +38,7 @@ const REMOVED_AT_ONCE: usize = 1000;
 pub(super) struct Patience {
     /// What may go better a moment later is tried again for so long.
     pub(super) retry: Duration,
-    /// The same, where nobody listens.
+    /// The same, where nobody listens, or no store does.
     pub(super) connect: Duration,
 }
 
@@ -348,7 +349,7 @@ impl Pause {
     fn pause(&mut self, kind: Kind, elapsed: Duration) -> Option<Duration> {
         const LONGEST: Duration = Duration::from_secs(5);
         let patience = match kind {
-            Kind::Unreachable => self.patience.connect,
+            Kind::Unreachable | Kind::Strange => self.patience.connect,
             _ => self.patience.retry,
         };
         let pause = self.next;

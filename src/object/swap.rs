@@ -14,7 +14,7 @@
 use bytes::Bytes;
 use object_store::PutMode;
 
-use super::failure::Kind;
+use super::answer::Kind;
 use super::store::{Object, Pause, Store, Version};
 use crate::error::{Error, Result};
 
@@ -80,7 +80,7 @@ impl Store {
                 Ok(version) => return Ok(Swapped::Done(version)),
                 Err(failure) => failure,
             };
-            may_have_counted |= failure.kind == Kind::Unknown;
+            may_have_counted |= matches!(failure.kind, Kind::Unknown | Kind::Strange);
             if !may_have_counted {
                 match failure.kind {
                     Kind::Refused | Kind::NoBucket => {

@@ -18,7 +18,7 @@ use super::remove::Standing;
 use super::seen::Seen;
 use super::store::Version;
 use super::swap::{Expected, Swapped};
-use super::{Inner, list, names};
+use super::{Inner, list, names, probe};
 use crate::backend::{Removal, Trashed, Usage};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -131,7 +131,11 @@ impl Inner {
     /// What is in the trash. What cannot be read is passed over.
     pub(super) fn trashed(&self) -> Result<Vec<Trashed>> {
         let mut trashed = Vec::new();
-        for object in self.store.list([names::TRASH.to_owned()])? {
+        let listed = self.store.list([names::TRASH.to_owned()])?;
+        if listed.is_empty() {
+            probe::is_a_store(&self.store)?;
+        }
+        for object in listed {
             match self.copy(&self.store.key(&object.location)) {
                 Ok(Some(copy)) if copy.counts && !copy.item.is_going => trashed.push(copy.trashed),
                 Ok(_) => (),

@@ -20,28 +20,28 @@ use server::Server;
 #[test]
 fn the_contract_rivals_and_trouble_on_seaweedfs() {
     let Some(server) = Server::start() else { return };
-    the_contract_is_kept(&server);
-    sixteen_rivals_count_up(&server);
+    let made = Cell::new(0);
+    the_contract_is_kept(|| {
+        made.set(made.get() + 1);
+        server.repository(&format!("conformance-{}", made.get()))
+    });
+    sixteen_rivals_count_up(|| server.repository("rivals"));
     every_put_of_a_save_may_go_wrong_on_the_way(&server);
     what_is_wrong_is_told_and_no_secret(&server);
     a_job_moves_there_and_is_finished_by_another_process(&server);
 }
 
-fn the_contract_is_kept(server: &Server) {
-    let made = Cell::new(0);
-    check(Capabilities { format: Format::Object, history: true }, || {
-        made.set(made.get() + 1);
-        server.repository(&format!("conformance-{}", made.get()))
-    });
+pub(super) fn the_contract_is_kept(empty: impl Fn() -> Repository) {
+    check(Capabilities { format: Format::Object, history: true }, empty);
 }
 
-fn sixteen_rivals_count_up(server: &Server) {
+pub(super) fn sixteen_rivals_count_up(rivals: impl Fn() -> Repository + Sync) {
     const EACH: u64 = 10;
-    server.repository("rivals").get_or_create("counter").unwrap().save(b"0").unwrap();
+    rivals().get_or_create("counter").unwrap().save(b"0").unwrap();
     thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| {
-                let session = server.repository("rivals").get("counter").unwrap();
+                let session = rivals().get("counter").unwrap();
                 let mut done = 0;
                 while done < EACH {
                     let now = session.load().unwrap();
@@ -56,7 +56,7 @@ fn sixteen_rivals_count_up(server: &Server) {
             });
         }
     });
-    let session = server.repository("rivals").get("counter").unwrap();
+    let session = rivals().get("counter").unwrap();
     assert_eq!(session.load().unwrap().data, b"160");
     // One revision for each count, and none twice.
     assert_eq!(session.load().unwrap().info.revision.number(), Some(161));

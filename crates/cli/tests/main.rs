@@ -13,6 +13,7 @@ mod cli {
     mod large;
     mod moving;
     mod object;
+    mod on_the_way;
     mod output;
     mod run;
     mod s3;

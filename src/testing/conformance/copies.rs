@@ -78,6 +78,24 @@ pub(super) fn copies_have_the_history(repository: &Subject) {
     assert_error!(elsewhere.get("none"), Error::NotFound { .. });
 }
 
+/// However much the program saves meanwhile: what was the newest is in the copy.
+pub(super) fn copies_of_a_busy_session_end(repository: &Subject) {
+    let session = create(repository, "busy");
+    let long = |number: u8| vec![number; 100_000];
+    for number in 1..=3 {
+        session.save(&long(number)).unwrap();
+    }
+    let elsewhere = Repository::with_backend(MemoryBackend::new());
+    let mut next = 4..40;
+    let options = CopyOptions::new().progress(|_| {
+        // All that there was is given up with the first piece.
+        next.by_ref().for_each(|number| drop(session.save(&long(number)).unwrap()));
+    });
+    let copy = session.copy_to(&elsewhere, options).unwrap().session;
+    assert_eq!(newest(&copy).data, long(3));
+    assert!(next.is_empty());
+}
+
 pub(super) fn copies_go_on(repository: &Subject) {
     let original = original();
     let copy = || original.copy_to(repository, repository.copying()).unwrap();

@@ -70,6 +70,7 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("an older revision is made the newest, or refused", history::restore),
         ("a session is forked", history::fork),
         ("a copy has the history of the original", copies::copies_have_the_history),
+        ("a copy of a busy session ends", copies::copies_of_a_busy_session_end),
         ("a copy goes on where it ended", copies::copies_go_on),
         ("a copy is mixed with nothing else", copies::copies_do_not_mix),
         ("a repository is copied", copies::repositories_are_copied),

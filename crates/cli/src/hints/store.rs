@@ -44,9 +44,16 @@ pub(super) fn of(problem: StoreProblem, place: &Path) -> String {
         }
         P::Overloaded => "try again later".to_owned(),
         P::NoAnswer => format!("try again, or set {prefix}_TIMEOUT to more than 30s"),
-        P::UnknownHost | P::Unreachable => {
-            format!("see that {endpoint} and the network are right, and try again")
-        }
+        P::UnknownHost | P::Unreachable => match proxy() {
+            Some(proxy) => format!(
+                "see that {endpoint}, the network and the proxy that {proxy} names are right, and try again"
+            ),
+            None => format!("see that {endpoint} and the network are right, and try again"),
+        },
+        P::NotAStore => format!(
+            "see that {endpoint} is right, https:// or http:// as well, and that no proxy or login page answers \
+             in its place"
+        ),
         P::NotSecure => format!(
             "see that {endpoint} is right; the certificate must be one that this machine trusts, and \
              SSL_CERT_FILE names more of them"
@@ -56,4 +63,11 @@ pub(super) fn of(problem: StoreProblem, place: &Path) -> String {
         }
         _ => "what stood before stands: mend the cause, and do it again".to_owned(),
     }
+}
+
+/// The variable that sends requests through a proxy.
+fn proxy() -> Option<&'static str> {
+    let names =
+        ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    names.into_iter().find(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()))
 }

@@ -15,7 +15,7 @@ fn with_a_session(it: &Environment) -> S3 {
 }
 
 #[track_caller]
-fn says(ended: &Ended, cause: &str, hint: &str) {
+pub(super) fn says(ended: &Ended, cause: &str, hint: &str) {
     let lines: Vec<_> = ended.err.lines().collect();
     assert_eq!(lines.len(), 3, "{ended}");
     assert!(lines[0].starts_with("error: cannot "), "{ended}");
@@ -104,7 +104,12 @@ fn who_may_only_read_can_load() {
 }
 
 /// The way there is wrong in this way.
-fn on_the_way(it: &Environment, variables: &[(&str, &str)]) -> Ended {
+pub(super) fn on_the_way(it: &Environment, variables: &[(&str, &str)]) -> Ended {
+    load_with(it, variables).code(1)
+}
+
+/// Loads from a store, with these in the environment as well, or not at all if they are empty.
+pub(super) fn load_with(it: &Environment, variables: &[(&str, &str)]) -> Ended {
     let s3 = S3::start();
     let mut command = s3.command(it);
     command.envs([("AWS_TIMEOUT", "300ms"), ("AWS_CONNECT_TIMEOUT", "300ms")]);
@@ -112,7 +117,7 @@ fn on_the_way(it: &Environment, variables: &[(&str, &str)]) -> Ended {
     for (name, _) in variables.iter().filter(|(_, value)| value.is_empty()) {
         command.env_remove(name);
     }
-    without_secrets(it.ended(command.output().unwrap())).code(1)
+    without_secrets(it.ended(command.output().unwrap()))
 }
 
 #[test]
