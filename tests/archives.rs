@@ -1,7 +1,7 @@
 //! A session as a single file: what comes back, and what is refused.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use pitstop::{
@@ -119,6 +119,27 @@ fn an_archive_that_ends_early_leaves_nothing() {
         assert!(there.list().unwrap().sessions.is_empty(), "{len}");
     }
     import(&archive, &there).unwrap();
+}
+
+/// Fails as a library's reader does, with an error that the system does not know.
+struct Torn;
+
+impl Read for Torn {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("the tape is torn"))
+    }
+}
+
+#[test]
+fn a_source_that_fails_is_not_taken_for_damage() {
+    let Place { there, archive, .. } = place();
+    for end in [0, 100, 512, 700, archive.len() / 2] {
+        match there.import(archive[..end].chain(Torn), CopyOptions::new()) {
+            Err(Error::Input { source }) => assert_eq!(source.to_string(), "the tape is torn"),
+            other => panic!("{end}: {other:?}"),
+        }
+        assert!(there.list().unwrap().sessions.is_empty());
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Reading an archive, which anybody may have made.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
@@ -39,7 +40,17 @@ impl Repository {
     /// [`Error::Diverged`] if the session is there and holds something else, which stays as it is. Else
     /// those of [`create`](Self::create) and [`Writer::save`](crate::Writer::save). After any, a session
     /// that this has made is removed.
-    pub fn import(&self, from: impl Read, mut options: CopyOptions<'_>) -> Result<Copied> {
+    pub fn import(&self, from: impl Read, options: CopyOptions<'_>) -> Result<Copied> {
+        let failure = RefCell::new(None);
+        let outcome = self.import_from(Noting { from, failure: &failure }, options);
+        match (outcome, failure.into_inner()) {
+            // What the source said is lost in what the reader of archives makes of it.
+            (Err(_), Some(source)) => Err(Error::Input { source }),
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn import_from(&self, from: impl Read, mut options: CopyOptions<'_>) -> Result<Copied> {
         let mut archive = Archive::new(from);
         let mut import = Import {
             // As it is: what a name that is longer than a header makes of memory is ours to say.
@@ -57,6 +68,24 @@ impl Repository {
             let _ = session.remove();
         }
         outcome
+    }
+}
+
+/// Keeps the error of a source.
+struct Noting<'a, R> {
+    from: R,
+    failure: &'a RefCell<Option<io::Error>>,
+}
+
+impl<R: Read> Read for Noting<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.from.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            kind => {
+                self.failure.replace(Some(error));
+                kind.into()
+            }
+        })
     }
 }
 

@@ -162,6 +162,41 @@ impl PrunedRevisions {
     }
 }
 
+/// What `Repository.sweep` did, or would do.
+#[pyclass(frozen, get_all, module = "pitstop")]
+pub(crate) struct Sweep {
+    leftovers: Vec<Py<Leftover>>,
+    remains: Vec<Py<PyAny>>,
+}
+
+/// Something that a killed process left.
+#[pyclass(frozen, get_all, module = "pitstop")]
+pub(crate) struct Leftover {
+    place: PathBuf,
+    what: &'static str,
+    bytes: u64,
+}
+
+impl Sweep {
+    pub(crate) fn new(py: Python<'_>, it: pitstop::Sweep) -> PyResult<Self> {
+        let leftover = |it: pitstop::Leftover| {
+            Py::new(py, Leftover { place: it.place, what: it.what, bytes: it.usage.bytes })
+        };
+        let remains = it.remains.into_iter();
+        Ok(Self {
+            leftovers: it.leftovers.into_iter().map(leftover).collect::<PyResult<_>>()?,
+            remains: remains.map(|error| raise(py, error).into_value(py).into_any()).collect(),
+        })
+    }
+}
+
+#[pymethods]
+impl Leftover {
+    fn __repr__(&self) -> String {
+        format!("<Leftover {:?}: {}>", self.place, self.what)
+    }
+}
+
 /// What can go.
 pub(crate) fn prune_options(
     keep: Option<usize>,

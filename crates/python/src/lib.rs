@@ -1,6 +1,7 @@
 //! Pitstop for Python: the extension module `pitstop._pitstop`. What it means to its users is said in
 //! the stubs, `python/pitstop/_pitstop.pyi`.
 
+mod archive;
 mod call;
 mod care;
 mod checkpoint;
@@ -23,7 +24,11 @@ mod _pitstop {
     }
 
     #[pymodule_export]
-    use crate::care::{Finding, Pruned, PrunedRevisions, Repair, Trashed, Verification, Verified};
+    use crate::archive::Exported;
+    #[pymodule_export]
+    use crate::care::{
+        Finding, Leftover, Pruned, PrunedRevisions, Repair, Sweep, Trashed, Verification, Verified,
+    };
     #[pymodule_export]
     use crate::checkpoint::{Checkpoint, CheckpointInfo, History, Kept, Retention, Revision};
     #[pymodule_export]

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pitstop::{CreateOptions, Error, MemoryBackend, SessionId};
+use pitstop::{CopyOptions, CreateOptions, Error, ListOptions, MemoryBackend, SessionId};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
 
 use crate::call::detached;
-use crate::care::{Pruned, Trashed, prune_options};
+use crate::care::{Pruned, Sweep, Trashed, prune_options};
 use crate::error::raise;
 use crate::session::Session;
 use crate::status::Listing;
+use crate::stream::Source;
 
 /// A place that holds sessions.
 #[pyclass(frozen, module = "pitstop")]
@@ -134,8 +135,44 @@ impl Repository {
         Ok(self.handle(self.inner.session(id)))
     }
 
-    fn list(&self, py: Python<'_>) -> PyResult<Listing> {
-        Listing::new(py, detached(py, || self.inner.list())?)
+    #[pyo3(signature = (*, labels=None, in_full=false))]
+    fn list(
+        &self,
+        py: Python<'_>,
+        labels: Option<BTreeMap<String, Option<String>>>,
+        in_full: bool,
+    ) -> PyResult<Listing> {
+        let mut options = ListOptions::new();
+        for (name, value) in labels.into_iter().flatten() {
+            options = options.label(name, value);
+        }
+        if in_full {
+            options = options.in_full();
+        }
+        Listing::new(py, detached(py, || self.inner.list_with(&options))?)
+    }
+
+    #[pyo3(signature = (*, dry_run=false))]
+    fn sweep(&self, py: Python<'_>, dry_run: bool) -> PyResult<Sweep> {
+        Sweep::new(py, detached(py, || self.inner.sweep(dry_run))?)
+    }
+
+    #[pyo3(name = "import_", signature = (source, id=None, *, format=None))]
+    fn import(
+        &self,
+        source: &Bound<'_, PyAny>,
+        id: Option<&str>,
+        format: Option<Format>,
+    ) -> PyResult<Session> {
+        let (py, file) = (source.py(), Source::new(source)?);
+        let id = id.map(SessionId::new).transpose().map_err(|error| raise(py, error))?;
+        let copied = detached(py, || {
+            let mut options = CopyOptions::new();
+            options = id.into_iter().fold(options, CopyOptions::id);
+            options = format.into_iter().fold(options, |it, Format(format)| it.format(format));
+            self.inner.import(file, options)
+        })?;
+        Ok(self.handle(copied.session))
     }
 
     fn last(&self, py: Python<'_>) -> PyResult<Option<Session>> {

@@ -9,6 +9,7 @@ use pitstop::{CopyOptions, CreateOptions, Error, SessionId, Unlocked};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use crate::archive::{Exported, Sink};
 use crate::call::{detached, payload};
 use crate::care::{PrunedRevisions, Repair, Trashed, Verification, prune_options};
 use crate::checkpoint::{
@@ -234,6 +235,11 @@ impl Session {
             self.inner.copy_to(&destination.inner, options)
         })?;
         Ok(Self { inner: copied.session, repository: destination.clone() })
+    }
+
+    fn export(&self, file: &Bound<'_, PyAny>) -> PyResult<Exported> {
+        let sink = Sink::new(file)?;
+        Ok(detached(file.py(), || self.inner.export(sink, |_| ()))?.into())
     }
 
     #[pyo3(signature = (format, *, lose_history=false))]

@@ -15,9 +15,11 @@ __all__ = [
     "Checkpoint",
     "CheckpointInfo",
     "CheckpointReader",
+    "Exported",
     "Finding",
     "History",
     "Kept",
+    "Leftover",
     "Listing",
     "Owner",
     "Problem",
@@ -30,6 +32,7 @@ __all__ = [
     "Session",
     "Status",
     "Summary",
+    "Sweep",
     "Trashed",
     "Verification",
     "Verified",
@@ -46,6 +49,10 @@ _Revision = Revision | int | str
 @type_check_only
 class _Readable(Protocol):
     def read(self, size: int, /) -> Buffer: ...
+
+@type_check_only
+class _Writable(Protocol):
+    def write(self, data: bytes, /) -> int | None: ...
 
 @final
 class Repository:
@@ -112,8 +119,30 @@ class Repository:
     def session(self, id: str) -> Session:
         """The session of this name, without a look whether it exists: its next call tells."""
 
-    def list(self) -> Listing:
-        """All sessions, those that changed last first, and what could not be read as one."""
+    def list(
+        self, *, labels: Mapping[str, str | None] | None = None, in_full: bool = False
+    ) -> Listing:
+        """The sessions, those that changed last first, and what could not be read as one. With `labels` those
+        whose newest checkpoint has these (None: whatever the value).
+
+        In an object store `size` and `labels` are told only `in_full`, or where labels are asked for: that
+        takes a look into each session that changed since.
+        """
+
+    def sweep(self, *, dry_run: bool = False) -> Sweep:
+        """Deletes what killed processes left: sessions that were being made, or removed. Nothing that a live
+        process needs is touched, and no session, checkpoint or evidence ever is.
+        """
+
+    def import_(
+        self, source: _Readable, id: str | None = None, *, format: _Format | None = None
+    ) -> Session:
+        """Makes a session of an archive that `Session.export` wrote, or fills one up that stands where it stood
+        at an earlier revision. Durable when it returns, and every digest was right.
+
+        Raises `Damaged` if the archive is no whole one, what the file's `read` does, `Diverged` if the session is
+        there and holds something else. After any, a session that this has made is removed.
+        """
 
     def last(self) -> Session | None:
         """The session that a program offers to resume: the last one that was made so, if it exists.
@@ -333,6 +362,15 @@ class Session:
         with a copy that was interrupted. Durable when it returns.
 
         Raises `Diverged` if the copy holds something else, which stays as it is.
+        """
+
+    def export(self, file: _Writable) -> Exported:
+        """Writes it into a single file, a tar archive: its history, labels and the program's own files.
+        `Repository.import_` makes a session of it, on any machine. No lock is taken. The file is flushed, as its
+        `flush` does, and stays open.
+
+        Raises what the file's `write` does, and `Damaged` if the newest checkpoint is. After any, what was written
+        is no whole archive.
         """
 
     def convert(self, format: _Format, *, lose_history: bool = False) -> None:
@@ -748,6 +786,50 @@ class Pruned:
     @property
     def bytes(self) -> int:
         """What they take; in the trash, they take it still."""
+
+@final
+class Sweep:
+    """What `Repository.sweep` did, or would do."""
+
+    @property
+    def leftovers(self) -> list[Leftover]:
+        """What was deleted, or would be."""
+
+    @property
+    def remains(self) -> list[Error]:
+        """What could not be deleted."""
+
+@final
+class Leftover:
+    """Something that a killed process left."""
+
+    @property
+    def place(self) -> Path: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def bytes(self) -> int:
+        """What it takes."""
+
+@final
+class Exported:
+    """What was written into an archive."""
+
+    @property
+    def revisions(self) -> int:
+        """How many."""
+
+    @property
+    def files(self) -> int:
+        """How many of the program's own."""
+
+    @property
+    def damaged(self) -> list[Revision]:
+        """The revisions that are damaged, and are not in it. The newest is never among them."""
+
+    @property
+    def passed_over(self) -> list[tuple[Path, str]]:
+        """What of the session's directory is not in it, and why."""
 
 @final
 class PrunedRevisions:

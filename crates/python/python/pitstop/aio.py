@@ -76,8 +76,10 @@ class Repository:
     async def get_or_create(self, id: str) -> Session:
         return Session(await asyncio.to_thread(self.sync.get_or_create, id))
 
-    async def list(self) -> pitstop.Listing:
-        return await asyncio.to_thread(self.sync.list)
+    async def list(
+        self, *, labels: Mapping[str, str | None] | None = None, in_full: bool = False
+    ) -> pitstop.Listing:
+        return await asyncio.to_thread(self.sync.list, labels=labels, in_full=in_full)
 
     async def last(self) -> Session | None:
         last = await asyncio.to_thread(self.sync.last)
