@@ -9,8 +9,10 @@ use twox_hash::XxHash3_64;
 const BLOCK: usize = 4096;
 const HEADER: usize = 96;
 /// A segment's header, and where it stands.
-const SEGMENT_HEADER: usize = 48;
+const SEGMENT_HEADER: usize = 80;
 const COPIES: [usize; 2] = [0, 2048];
+/// Where in a block a third copy may be.
+const THIRD: usize = BLOCK - SEGMENT_HEADER;
 
 /// What was saved, as the numbers of the revisions have it, from 1 on.
 fn payloads() -> Vec<Vec<u8>> {
@@ -141,10 +143,13 @@ fn is_told(error: &Error) -> bool {
 
 /// Makes every checksum of a header hold: see docs/format.md.
 fn seal(bytes: &mut [u8]) {
-    for at in COPIES {
-        let copy = &mut bytes[at..at + SEGMENT_HEADER];
-        let check = XxHash3_64::oneshot(&copy[..40]);
-        copy[40..].copy_from_slice(&check.to_le_bytes());
+    let third = (THIRD..bytes.len()).step_by(BLOCK);
+    let third: Vec<usize> = third.filter(|at| bytes[*at..].starts_with(b"PITSTOPj")).collect();
+    for at in COPIES.into_iter().chain(third) {
+        for check in [at + 40, at + 56, at + 72] {
+            let sum = XxHash3_64::oneshot(&bytes[at..check]);
+            bytes[check..check + 8].copy_from_slice(&sum.to_le_bytes());
+        }
     }
     let number =
         |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());

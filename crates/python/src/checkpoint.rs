@@ -144,6 +144,7 @@ impl Kept {
 pub(crate) struct History {
     revisions: Vec<Py<Kept>>,
     damaged: Vec<Revision>,
+    may_lack_newer: bool,
 }
 
 impl History {
@@ -152,6 +153,7 @@ impl History {
         Ok(Self {
             revisions: history.revisions.into_iter().map(kept).collect::<PyResult<_>>()?,
             damaged: history.damaged.into_iter().map(Revision).collect(),
+            may_lack_newer: history.may_lack_newer,
         })
     }
 }

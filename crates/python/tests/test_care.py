@@ -39,6 +39,16 @@ def test_damage_is_found_and_repaired(repository: Repository) -> None:
     assert repair.now.newest_good == repair.renewed[1]
 
 
+def test_what_is_gone_is_missed(repository: Repository) -> None:
+    session = repository.create("job")
+    session.save(b"state")
+    assert session.location is not None
+    (session.location / "session.journal-0").unlink()
+    with pytest.raises(pitstop.Damaged):
+        session.load()
+    assert session.history().may_lack_newer and session.verify().damaged
+
+
 def test_what_went_to_the_trash_comes_back(repository: Repository) -> None:
     repository.create("job").save(b"state")
     trashed = repository.get("job").trash()

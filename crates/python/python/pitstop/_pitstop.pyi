@@ -552,6 +552,10 @@ class History:
     def damaged(self) -> list[Revision]:
         """Those that were saved and are lost to damage, the newest first."""
 
+    @property
+    def may_lack_newer(self) -> bool:
+        """Whether damage may have taken newer ones than all of these, of which not even the numbers are known."""
+
 @final
 class Retention:
     """Which older revisions a session keeps beside the newest: at least these. Two always stay."""
