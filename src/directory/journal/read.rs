@@ -179,8 +179,9 @@ fn undisturbed<T>(
     loop {
         let journal = Journal::open(session, Access::Read)?;
         let outcome = look(&journal);
-        let suspicious =
-            matches!(outcome, Err(Error::Corrupt { .. })) || !journal.lost().is_empty();
+        let suspicious = matches!(outcome, Err(Error::Corrupt { .. }))
+            || !journal.lost().is_empty()
+            || journal.may_have_lost_newer(journal.places().next());
         if !suspicious || before == Some(journal.fingerprint()) || patience == 0 {
             return outcome.map(|found| (journal, found));
         }
