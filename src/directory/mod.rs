@@ -424,7 +424,9 @@ fn check_mark(session: &Directory) -> Result<()> {
     match is_lost {
         true => Err(Error::Corrupt {
             place: session.path().join(names::JOURNAL),
-            problem: "it is missing, and without it nobody sees the journal".to_owned(),
+            problem:
+                "it is missing, and the journal is not seen without it; a repair makes it anew"
+                    .to_owned(),
             newest_good: None,
         }),
         false => Ok(()),

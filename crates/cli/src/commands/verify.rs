@@ -97,6 +97,8 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
     }
     if let Some(first) = damaged.iter().find(|it| it.newest_good().is_some()) {
         hint(first, args, context);
+    } else if let Some(lost) = damaged.first() {
+        hint_at_what_is_left(lost.id.as_str(), args, context);
     }
     let is_damage = |it: &Finding| it.severity == Severity::Damage;
     match damaged.is_empty() && !findings.iter().any(is_damage) {
@@ -118,6 +120,22 @@ fn hint(damaged: &Verification, args: &VerifyArgs, context: &Context) {
         "the newest revision of '{id}' is good; what is lost stays listed until newer ones take its place, or \
          until `{line}` gives it up, with all that is older"
     ));
+}
+
+/// Of a session of which nothing can be loaded.
+fn hint_at_what_is_left(id: &str, args: &VerifyArgs, context: &Context) {
+    let line = |words: &[&str]| context.command_line(words);
+    if args.repair {
+        context.hint(format_args!(
+            "`{}` begins anew in it, and what is damaged is kept; `{}` puts all of it into the trash",
+            line(&["save", id]),
+            line(&["remove", id])
+        ));
+    } else {
+        let repair = line(&["verify", "--repair", id]);
+        context
+            .hint(format_args!("`{repair}` moves aside what is in the way, and deletes nothing"));
+    }
 }
 
 /// Whether the newest revision is lost, or something is in the way.

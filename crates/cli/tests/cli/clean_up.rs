@@ -79,7 +79,8 @@ fn a_damage_is_told_once_and_each_total_loss_is() {
     let ended = it.run(["verify"]).code(6).says(
         "2 sessions: 2 damaged
          warning: no revision of 'one' can be loaded
-         warning: no revision of 'two' can be loaded",
+         warning: no revision of 'two' can be loaded
+         hint: `pitstop verify --repair one` moves aside what is in the way, and deletes nothing",
     );
     assert_eq!(ended.out.matches("it is a directory, where a file belongs").count(), 2, "{ended}");
     let hint = "hint: it was left as it is; `pitstop verify one` says where\n";
@@ -258,6 +259,8 @@ hint: `pitstop verify job` says what is";
     let ended = it.run(["history", "job"]).code(6).says(said);
     assert!(ended.out.is_empty(), "{ended}");
     it.run(["verify", "job"]).code(6);
+    let ended = it.run(["verify", "--repair", "job"]).code(6);
+    assert!(ended.err.contains("`pitstop save job` begins anew in it"), "{ended}");
 
     fs::write(segment(&it, "job"), &whole).unwrap();
     fs::remove_file(segment(&it, "job").with_file_name("session.journal")).unwrap();
