@@ -201,7 +201,27 @@ impl JournalWriter {
             tail.segments.push(segment);
             return Ok(());
         }
-        let mut fresh = self.begin(tail, wanted)?;
+        let fresh = match self.make(tail, header, stored, len, wanted) {
+            // The disk is nearly full: there may be room for this record alone.
+            Err(error) if is_full(&error) && LEAST + len < wanted => {
+                self.make(tail, header, stored, len, LEAST + len)?
+            }
+            made => made?,
+        };
+        tail.segments.push(fresh);
+        Ok(())
+    }
+
+    /// Makes a new segment that begins with this record.
+    fn make(
+        &self,
+        tail: &mut Tail,
+        header: &RecordHeader,
+        stored: &[u8],
+        len: u64,
+        capacity: u64,
+    ) -> Result<Segment> {
+        let mut fresh = self.begin(tail, capacity)?;
         self.put_in_place(&mut fresh, |fresh| {
             if fresh.capacity <= PREFILLED {
                 // Memory that was touched: of zeros that are not there yet, the system makes a cache
@@ -213,8 +233,7 @@ impl JournalWriter {
             }
             Ok(write_unflushed(fresh, header, stored, len)?)
         })?;
-        tail.segments.push(fresh);
-        Ok(())
+        Ok(fresh)
     }
 
     /// A new segment. It gets its name when it is whole: else a power cut could leave one that looks
@@ -280,6 +299,12 @@ impl Drop for JournalWriter {
             let _ = segment.file.write_all_at(&[&close], segment.end);
         }
     }
+}
+
+/// Whether nothing was saved because there is no more room.
+fn is_full(error: &Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error, Error::Storage { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
 }
 
 /// Nobody misses what may go wrong here: it is done again after the next save, and by the next writer.

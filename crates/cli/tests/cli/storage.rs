@@ -34,6 +34,23 @@ fn a_full_disk_is_told_as_such_and_loses_nothing() {
 }
 
 #[test]
+fn a_disk_that_is_nearly_full_is_used_to_the_last() {
+    let it = Environment::new();
+    let Some(ended) = it.shell_with_mounts(
+        "mkdir disk; mount -t tmpfs -o size=400k tmpfs disk
+         export PITSTOP_REPOSITORY=$PWD/disk/sessions
+         for n in 1 2 3 4; do
+           head -c 120000 /dev/urandom | \"$P\" -q save --create job 2>>said || echo \"save $n: $?\"
+         done
+         \"$P\" load job | wc -c
+         \"$P\" verify job",
+    ) else {
+        return;
+    };
+    ended.code(0).prints("save 4: 1\n120000\njob: ok: 3 revisions\n");
+}
+
+#[test]
 fn a_full_disk_does_not_stop_what_fits_into_the_journal() {
     let it = Environment::new();
     let Some(ended) = it.shell_with_mounts(
