@@ -68,6 +68,8 @@ impl Tail {
         let kept_by_records = good_records.map(|record| record.header.kept).max().unwrap_or(0);
         let given_up = tail.segments.iter().map(|segment| segment.header.kept).max().unwrap_or(0);
         tail.kept = kept_by_records.max(given_up);
+        // However it came to be: what is saved now is not among what was given up.
+        tail.next = tail.next.max(tail.kept);
         let in_order = tail.segments.last().is_some_and(|it| it.closed == Some(good));
         if !in_order {
             // A reader may have seen the one that was being saved: its number is not given again.

@@ -301,10 +301,11 @@ impl Drop for JournalWriter {
     }
 }
 
-/// Whether nothing was saved because there is no more room.
+/// Whether there was no room for a new segment. Of one that has its name already nothing is given back.
 fn is_full(error: &Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error, Error::Storage { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    let Error::Storage { place, source, .. } = error else { return false };
+    place.ends_with(names::NEW_SEGMENT) && matches!(source.kind(), StorageFull | QuotaExceeded)
 }
 
 /// Nobody misses what may go wrong here: it is done again after the next save, and by the next writer.
