@@ -147,11 +147,13 @@ pub(in crate::directory) fn is_saved(session: &Directory) -> Result<bool> {
 /// Every revision that is kept, the newest first.
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
     let look = |journal: &Journal| {
-        let revisions = standing(journal).map(|place| Ok(journal.kept(place?)));
-        let revisions = revisions.collect::<Result<Vec<Kept>>>()?;
+        let places = standing(journal).collect::<Result<Vec<Place>>>()?;
         let damaged = journal.lost().into_iter().map(Revision::from_number).collect();
-        let newest = standing(journal).next().transpose()?;
-        Ok(History { revisions, damaged, may_lack_newer: journal.may_have_lost_newer(newest) })
+        Ok(History {
+            revisions: places.iter().map(|&place| journal.kept(place)).collect(),
+            damaged,
+            may_lack_newer: journal.may_have_lost_newer(places.first().copied()),
+        })
     };
     Ok(undisturbed(session, look)?.1)
 }
