@@ -8,7 +8,7 @@ use pitstop::PruneOptions;
 use pyo3::prelude::*;
 
 use crate::checkpoint::{CheckpointInfo, Kept, Revision};
-use crate::error::raise;
+use crate::error::value;
 use crate::status::Problem;
 
 /// What `Session.verify` found.
@@ -64,7 +64,7 @@ impl Verification {
         let (damaged, newest_good) = (it.is_damaged(), it.newest_good().map(Revision));
         let verified = |it: pitstop::Verified| {
             let info = it.info.map(|info| Py::new(py, CheckpointInfo::from(info))).transpose()?;
-            let error = it.error.map(|error| raise(py, error).into_value(py).into_any());
+            let error = it.error.map(|error| value(py, error));
             Py::new(py, Verified { revision: Revision(it.revision), info, error })
         };
         let finding = |it| Py::new(py, Finding::from(it));
@@ -185,7 +185,7 @@ impl Sweep {
         let remains = it.remains.into_iter();
         Ok(Self {
             leftovers: it.leftovers.into_iter().map(leftover).collect::<PyResult<_>>()?,
-            remains: remains.map(|error| raise(py, error).into_value(py).into_any()).collect(),
+            remains: remains.map(|error| value(py, error)).collect(),
         })
     }
 }

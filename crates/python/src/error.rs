@@ -15,6 +15,11 @@ const ENOENT: i32 = 2;
 const EEXIST: i32 = 17;
 const EAGAIN: i32 = 11;
 
+/// The exception for an error that is told, and not raised.
+pub(crate) fn value(py: Python<'_>, error: Error) -> Py<PyAny> {
+    raise(py, error).into_value(py).into_any()
+}
+
 /// The exception for an error.
 pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
     let error = match error {

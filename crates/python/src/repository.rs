@@ -12,10 +12,16 @@ use pyo3::types::{PyDict, PyIterator, PyList};
 
 use crate::call::detached;
 use crate::care::{Pruned, Sweep, Trashed, prune_options};
-use crate::error::raise;
+use crate::error::{raise, value};
 use crate::session::Session;
 use crate::status::Listing;
 use crate::stream::Source;
+
+/// How a copy is to be made.
+pub(crate) fn copy_options(id: Option<SessionId>, format: Option<Format>) -> CopyOptions<'static> {
+    let options = id.into_iter().fold(CopyOptions::new(), CopyOptions::id);
+    format.into_iter().fold(options, |it, Format(format)| it.format(format))
+}
 
 /// A place that holds sessions.
 #[pyclass(frozen, module = "pitstop")]
@@ -166,12 +172,7 @@ impl Repository {
     ) -> PyResult<Session> {
         let (py, file) = (source.py(), Source::new(source)?);
         let id = id.map(SessionId::new).transpose().map_err(|error| raise(py, error))?;
-        let copied = detached(py, || {
-            let mut options = CopyOptions::new();
-            options = id.into_iter().fold(options, CopyOptions::id);
-            options = format.into_iter().fold(options, |it, Format(format)| it.format(format));
-            self.inner.import(file, options)
-        })?;
+        let copied = detached(py, || self.inner.import(file, copy_options(id, format)))?;
         Ok(self.handle(copied.session))
     }
 
@@ -200,7 +201,7 @@ impl Repository {
     fn delete_from_trash(&self, py: Python<'_>, trashed: &Trashed) -> PyResult<Vec<Py<PyAny>>> {
         let removal = detached(py, || self.inner.delete_from_trash(&trashed.0))?;
         let remains = removal.remains.into_iter();
-        Ok(remains.map(|error| raise(py, error).into_value(py).into_any()).collect())
+        Ok(remains.map(|error| value(py, error)).collect())
     }
 
     #[pyo3(signature = (

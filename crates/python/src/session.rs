@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pitstop::{CopyOptions, CreateOptions, Error, SessionId, Unlocked};
+use pitstop::{CreateOptions, Error, SessionId, Unlocked};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -15,9 +15,9 @@ use crate::care::{PrunedRevisions, Repair, Trashed, Verification, prune_options}
 use crate::checkpoint::{
     Checkpoint, CheckpointInfo, History, LabelsArgument, Retention, RevisionArgument, save_options,
 };
-use crate::error::raise;
+use crate::error::{raise, value};
 use crate::json;
-use crate::repository::{Format, Repository};
+use crate::repository::{Format, Repository, copy_options};
 use crate::status::Status;
 use crate::stream::{self, CheckpointReader, Source};
 use crate::writer::Writer;
@@ -188,7 +188,7 @@ impl Session {
     fn remove(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
         let removal = detached(py, || self.inner.remove())?;
         let remains = removal.remains.into_iter();
-        Ok(remains.map(|error| raise(py, error).into_value(py).into_any()).collect())
+        Ok(remains.map(|error| value(py, error)).collect())
     }
 
     fn trash(&self, py: Python<'_>) -> PyResult<Trashed> {
@@ -228,12 +228,8 @@ impl Session {
         format: Option<Format>,
     ) -> PyResult<Self> {
         let id = id.map(SessionId::new).transpose().map_err(|error| raise(py, error))?;
-        let copied = detached(py, || {
-            let mut options = CopyOptions::new();
-            options = id.into_iter().fold(options, CopyOptions::id);
-            options = format.into_iter().fold(options, |it, Format(format)| it.format(format));
-            self.inner.copy_to(&destination.inner, options)
-        })?;
+        let copied =
+            detached(py, || self.inner.copy_to(&destination.inner, copy_options(id, format)))?;
         Ok(Self { inner: copied.session, repository: destination.clone() })
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use pyo3::prelude::*;
 
-use crate::error::raise;
+use crate::error::value;
 
 /// The record that a writer leaves of itself.
 #[pyclass(frozen, eq, get_all, module = "pitstop")]
@@ -102,7 +102,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(py: Python<'_>, it: pitstop::Problem) -> PyResult<Py<Self>> {
-        let error = raise(py, it.error).into_value(py).into_any();
+        let error = value(py, it.error);
         Py::new(py, Self { name: it.name, error })
     }
 }
