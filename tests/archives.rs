@@ -280,7 +280,7 @@ fn an_archive_of_a_newer_format_is_refused() {
     let mut newer = archive;
     newer[at + 11] = b'2';
     match import(&newer, &there) {
-        Err(Error::Unsupported { what, .. }) => assert_eq!(what, "an archive of a newer format"),
+        Err(Error::NewerFormat { version, .. }) => assert_eq!(version, 2),
         other => panic!("{other:?}"),
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::answer::{Answer, Kind};
 use super::problem::StoreProblem;
-use crate::error::Error;
+use crate::error::{Error, Step};
 
 /// Why a request did not do what was asked, in words that hold no secret.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Failure {
     }
 
     /// The error for a step on an object.
-    pub(super) fn at(self, step: &'static str, place: PathBuf) -> Error {
+    pub(super) fn at(self, step: Step, path: PathBuf) -> Error {
         let kind = match self.kind {
             Kind::NotFound | Kind::NoBucket => io::ErrorKind::NotFound,
             Kind::Refused => io::ErrorKind::PermissionDenied,
@@ -59,7 +59,7 @@ impl Failure {
             Kind::Unknown => io::ErrorKind::TimedOut,
             Kind::Strange => io::ErrorKind::InvalidData,
         };
-        Error::Storage { step, place, source: io::Error::new(kind, self) }
+        Error::Storage { step, path, source: io::Error::new(kind, self) }
     }
 }
 

@@ -7,7 +7,7 @@ use super::answer::Kind;
 use super::failure::Failure;
 use super::names::MARKER;
 use super::store::{Store, Version};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Step, Subject};
 
 const MARK: &[u8] = b"pitstop 1\n";
 
@@ -34,7 +34,7 @@ pub(super) fn probe(store: &Store) -> Result<()> {
 pub(super) fn is_a_store(store: &Store) -> Result<()> {
     match store.get(MARKER)? {
         Some(there) if there.bytes != MARK => {
-            Err(Failure::strange().at("list", store.location().to_owned()))
+            Err(Failure::strange().at(Step::List, store.location().to_owned()))
         }
         _ => Ok(()),
     }
@@ -45,13 +45,13 @@ fn is_refused(store: &Store, put: impl Fn() -> Result<Version, Failure>) -> Resu
     match outcome {
         Ok(_) => Ok(false),
         Err(failure) if failure.kind == Kind::Condition => Ok(true),
-        Err(failure) => Err(failure.at("write", store.place(MARKER))),
+        Err(failure) => Err(failure.at(Step::Write, store.place(MARKER))),
     }
 }
 
 fn ignores_conditions(store: &Store) -> Error {
     Error::Unsupported {
-        what: "changing an object on a condition, without which two writers cannot be kept apart,",
-        place: store.location().display().to_string(),
+        operation: Operation::ConditionalRequest,
+        subject: Subject::Store(store.location().to_owned()),
     }
 }

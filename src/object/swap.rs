@@ -16,7 +16,7 @@ use object_store::PutMode;
 
 use super::answer::Kind;
 use super::store::{Object, Pause, Store, Version};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Step};
 
 /// What must stand for a change to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +84,10 @@ impl Store {
             if !may_have_counted {
                 match failure.kind {
                     Kind::Refused | Kind::NoBucket => {
-                        return Err(failure.at("write", self.place(key)));
+                        return Err(failure.at(Step::Write, self.place(key)));
                     }
                     Kind::Unreachable if pause.wait(failure.kind) => continue,
-                    Kind::Unreachable => return Err(failure.at("write", self.place(key))),
+                    Kind::Unreachable => return Err(failure.at(Step::Write, self.place(key))),
                     _ => (),
                 }
             }
@@ -105,7 +105,7 @@ impl Store {
                 _ => return Ok(Swapped::Other(there)),
             }
             if !pause.wait(failure.kind) {
-                let error = failure.at("write", self.place(key));
+                let error = failure.at(Step::Write, self.place(key));
                 return Err(if may_have_counted { self.indeterminate(key, error) } else { error });
             }
         }
@@ -113,10 +113,10 @@ impl Store {
 
     fn indeterminate(&self, key: &str, error: Error) -> Error {
         match error {
-            Error::Storage { step, place, source } => Error::Indeterminate { step, place, source },
+            Error::Storage { step, path, source } => Error::Indeterminate { step, path, source },
             other => Error::Indeterminate {
-                step: "write",
-                place: self.place(key),
+                step: Step::Write,
+                path: self.place(key),
                 source: std::io::Error::other(other.to_string()),
             },
         }

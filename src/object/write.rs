@@ -14,7 +14,7 @@ use super::swap::{Expected, Swapped};
 use super::{Inner, names, record};
 use crate::backend::{BackendWriter, GivenUp, Usage};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::input_failed;
@@ -123,8 +123,10 @@ impl ObjectWriter {
         is_in: impl Fn(&Head, &T) -> bool,
     ) -> Result<T> {
         if self.process != std::process::id() {
-            let what = "writing after a fork, by the writer of its parent,";
-            return Err(Error::Unsupported { what, place: self.id.to_string() });
+            return Err(Error::Unsupported {
+                operation: Operation::AfterFork,
+                subject: Subject::Session(self.id.clone()),
+            });
         }
         let expected = self.head.revision();
         if self.is_unsure {
