@@ -57,6 +57,8 @@ mod archive;
 mod backend;
 mod borrow;
 mod checkpoint;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod copy;
 mod directory;
 mod error;
@@ -73,12 +75,13 @@ mod prune;
 mod random;
 mod repository;
 mod revision;
+#[cfg(feature = "seam")]
+#[doc(hidden)]
+pub mod seam;
 mod session;
 mod share;
 mod stream;
 mod sys;
-#[cfg(feature = "testing")]
-pub mod testing;
 mod verify;
 
 #[cfg(feature = "archive")]

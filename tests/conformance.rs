@@ -1,6 +1,6 @@
 //! Every backend keeps the one contract.
 
-use pitstop::testing::conformance::{Capabilities, check};
+use pitstop::conformance::{Capabilities, check};
 use pitstop::{Format, MemoryBackend, Repository};
 
 #[test]

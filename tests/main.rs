@@ -4,9 +4,7 @@
 mod archives;
 mod bad_entries;
 mod conformance;
-mod crashes;
 mod damage;
-mod faults;
 mod formats;
 mod hostile_bytes;
 mod inspect;
@@ -16,7 +14,6 @@ mod interrupted;
 mod killed;
 mod locations;
 mod model;
-mod mutants;
 mod object;
 mod plainbox;
 mod power_cut;

@@ -21,8 +21,8 @@ pub use verification::{Finding, RepositoryVerification, Severity, Verification, 
 
 /// What a repository can do. [`Repository`](crate::Repository) is written once, over this.
 ///
-/// An implementation keeps the promises of the README; the functions in `pitstop::testing` (feature
-/// `testing`) check it. Every method that changes something is durable when it returns `Ok`.
+/// An implementation keeps the promises of the README; the suite in `pitstop::conformance` (feature
+/// `conformance`) checks it. Every method that changes something is durable when it returns `Ok`.
 pub trait Backend: fmt::Debug + Send + Sync {
     /// Where the repository is: a path or a URL.
     fn location(&self) -> &Path;

@@ -136,7 +136,7 @@ impl ObjectBackend {
     }
 
     /// As if this were another machine.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "seam")]
     pub fn on_machine(self, name: &str) -> Self {
         let machine = Machine::called(name);
         Self { inner: Arc::new(Inner { machine, ..Inner::clone(&self.inner) }) }

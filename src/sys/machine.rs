@@ -35,7 +35,7 @@ impl Machine {
     }
 
     /// One that is not this one.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "seam")]
     pub(crate) fn called(name: &str) -> Self {
         let name = name.to_owned();
         Self { host: name.clone(), id: name.clone(), boot_id: name, pid_namespace: 1 }

@@ -14,8 +14,8 @@ mod host;
 mod machine;
 mod os;
 mod seam;
-#[cfg(feature = "testing")]
-pub(crate) mod site;
+#[cfg(feature = "seam")]
+pub mod site;
 
 pub(crate) use directory::Directory;
 pub(crate) use failure::{Failure, Outcome, found};
@@ -24,12 +24,13 @@ pub(crate) use host::current_owner;
 #[cfg(feature = "object-store")]
 pub(crate) use machine::{Machine, is_running};
 pub(crate) use os::Os;
-pub(crate) use seam::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
+#[allow(unreachable_pub)] // Public only with the feature `seam`.
+pub use seam::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
 
-#[cfg(feature = "testing")]
+#[cfg(feature = "seam")]
 use site::on_behalf;
 
-#[cfg(not(feature = "testing"))]
+#[cfg(not(feature = "seam"))]
 fn on_behalf<T>(call: impl FnOnce() -> T) -> T {
     call()
 }

@@ -1,5 +1,7 @@
 //! What a disk can do: the kernel's calls, and what else takes its place in tests.
 
+#![allow(missing_docs, unreachable_pub)] // Public only with the feature `seam`.
+
 use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
@@ -7,7 +9,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// Where directories are found, and what is known of the machine they are on.
-pub(crate) trait Disk: Debug + Send + Sync {
+pub trait Disk: Debug + Send + Sync {
     /// Opens a directory by its path, which may lead through links.
     fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>>;
     /// The time, by the clock that stamps files.
@@ -19,7 +21,7 @@ pub(crate) trait Disk: Debug + Send + Sync {
 }
 
 /// An open directory. Names are single components; no call follows a link.
-pub(crate) trait RawDirectory: Debug + Send + Sync {
+pub trait RawDirectory: Debug + Send + Sync {
     fn open_directory(&self, name: &OsStr) -> io::Result<Box<dyn RawDirectory>>;
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>>;
     /// Makes a directory, 0700 whatever the umask; 2770 in one that is its group's.
@@ -44,7 +46,7 @@ pub(crate) trait RawDirectory: Debug + Send + Sync {
 }
 
 /// An open file. Reads and writes may be short.
-pub(crate) trait RawFile: Debug + Send + Sync {
+pub trait RawFile: Debug + Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Appends to `data` as much as it has memory for. A disk may do so without zeroing that first.
     fn append_at(&self, data: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
@@ -73,7 +75,7 @@ pub(crate) trait RawFile: Debug + Send + Sync {
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     Read,
     Write,
     /// Write; made (0600, or 0660 in a directory that is its group's) if it is not there.
@@ -86,7 +88,7 @@ pub(crate) enum Access {
 
 /// What something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     File,
     Directory,
     Link,
@@ -94,7 +96,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::File => "a file",
             Self::Directory => "a directory",
@@ -105,14 +107,14 @@ impl Kind {
 }
 
 /// What opening something else as a file fails with.
-pub(crate) fn not_a_file(kind: Kind) -> io::Error {
+pub fn not_a_file(kind: Kind) -> io::Error {
     let text = format!("it is {}, where a file belongs", kind.name());
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// What is known of a file or directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Metadata {
+pub struct Metadata {
     pub kind: Kind,
     pub size: u64,
     /// How many bytes of storage it takes.
@@ -133,7 +135,7 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+    pub fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 }

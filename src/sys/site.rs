@@ -1,5 +1,7 @@
 //! Which line of the library makes a file call, for disks that fail there on purpose.
 
+#![allow(unreachable_pub)] // Public only with the feature `seam`.
+
 use std::cell::Cell;
 use std::panic::Location;
 
@@ -17,6 +19,6 @@ pub(super) fn on_behalf<T>(call: impl FnOnce() -> T) -> T {
 }
 
 /// The line that the call under way is made for.
-pub(crate) fn current() -> Option<&'static Location<'static>> {
+pub fn current() -> Option<&'static Location<'static>> {
     SITE.get()
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::PATIENCE;
-use pitstop::testing::conformance::{Capabilities, check};
+use pitstop::conformance::{Capabilities, check};
 use pitstop::{Error, Format, ObjectBackend, Repository, SaveOptions};
 use proxy::{Proxy, Trouble};
 use server::Server;

@@ -1,13 +1,13 @@
 //! Every call of the system fails with every error, at every moment.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 
-use pitstop::testing::{self, Place};
+use pitstop_testing::Place;
 
 #[test]
 fn every_call_may_fail_with_every_error() {
-    let verdicts = testing::faults();
+    let verdicts = pitstop_testing::faults();
     for verdict in &verdicts {
         println!("{verdict}");
     }
@@ -20,7 +20,7 @@ fn every_call_may_fail_with_every_error() {
     let failed: BTreeSet<Place> = verdicts.into_iter().flat_map(|it| it.places).collect();
     println!("{} lines that call the system failed", failed.len());
     let source = |(file, line, _): &Place| {
-        let text = std::fs::read_to_string(file).unwrap();
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
         (
             file.rsplit('/').next().unwrap().to_owned(),
             text.lines().nth(*line as usize - 1).unwrap().trim().to_owned(),
@@ -28,6 +28,11 @@ fn every_call_may_fail_with_every_error() {
     };
     let never: BTreeSet<_> = calls_in_source().difference(&failed).map(source).collect();
     assert!(never.is_empty(), "no scenario comes to these calls: {never:?}");
+}
+
+/// The workspace, to whose files the places of calls are relative.
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// Every call in `src/directory` and `src/files.rs` that goes to the system, as the source text has it.
@@ -60,8 +65,8 @@ fn calls_in_source() -> BTreeSet<Place> {
         ".unlock",
         ".is_locked",
     ];
-    let mut files = vec![PathBuf::from("src/files.rs")];
-    let mut directories = vec![PathBuf::from("src/directory")];
+    let mut files = vec![root().join("src/files.rs")];
+    let mut directories = vec![root().join("src/directory")];
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(&directory).unwrap() {
             let entry = entry.unwrap();
@@ -77,7 +82,7 @@ fn calls_in_source() -> BTreeSet<Place> {
                 for (at, _) in line.match_indices(&format!("{call}(")) {
                     // A method's place is its name.
                     let column = at + 1 + usize::from(call.starts_with('.'));
-                    let path = path.to_str().unwrap().to_owned();
+                    let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
                     places.insert((path, number as u32 + 1, column as u32));
                 }
             }

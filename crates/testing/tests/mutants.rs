@@ -1,17 +1,15 @@
 //! The tests of the promises bite: each fails for the library without one of its precautions.
 
-use pitstop::testing;
-
 #[test]
 fn no_link_leads_out_of_a_repository() {
-    let (repositories, calls) = testing::traps().unwrap();
+    let (repositories, calls) = pitstop_testing::traps().unwrap();
     println!("{repositories} repositories full of links, a link laid before each of {calls} calls");
 }
 
 #[test]
 fn every_precaution_is_needed() {
-    assert!(testing::traps().is_ok(), "nothing is broken without a mutant");
-    let mutants = testing::mutants();
+    assert!(pitstop_testing::traps().is_ok(), "nothing is broken without a mutant");
+    let mutants = pitstop_testing::mutants();
     for mutant in &mutants {
         println!("{mutant}");
     }

@@ -1,7 +1,7 @@
 //! One suite for every backend: what a repository does, whatever it is made of.
 //!
 //! ```
-//! use pitstop::testing::conformance::{Capabilities, check};
+//! use pitstop::conformance::{Capabilities, check};
 //! use pitstop::{Format, MemoryBackend, Repository};
 //!
 //! let capabilities = Capabilities { format: Format::Memory, history: true };

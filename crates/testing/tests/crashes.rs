@@ -1,10 +1,10 @@
 //! Every promise, after a power cut or a kill at every moment.
 
-use pitstop::testing::{self, Budget};
+use pitstop_testing::Budget;
 
 #[test]
 fn every_promise_holds_after_a_crash_at_every_moment() {
-    let verdicts = testing::crashes(Budget::default());
+    let verdicts = pitstop_testing::crashes(Budget::default());
     let mut states = 0;
     for verdict in &verdicts {
         println!("{verdict}");

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::image::{Change, Content, Key};
 use super::{Quirk, SimulatedDisk, State, error};
-use crate::sys::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
+use pitstop::seam::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
 
 impl Disk for SimulatedDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>> {

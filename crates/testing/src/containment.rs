@@ -10,10 +10,10 @@ use super::hook::{Action, HookedDisk, Operation};
 use super::payload::payload;
 use super::run::{Run, Wrap};
 use super::scenario::{OUTSIDE, Scenario, scenarios};
-use crate::backend::Format;
-use crate::directory::DirectoryBackend;
-use crate::error::{Error, Result};
-use crate::repository::Repository;
+use pitstop::Format;
+use pitstop::Repository;
+use pitstop::seam::open_on;
+use pitstop::{Error, Result};
 
 const LOCATION: &str = "/home/user/sessions";
 
@@ -172,7 +172,7 @@ fn check(
     (trap.lay)(&disk);
     disk.advance(Duration::from_secs(100));
     let outside = disk.digest_without(Path::new(LOCATION));
-    let backend = DirectoryBackend::on_disk(Path::new(LOCATION), wrap(disk.clone()));
+    let backend = open_on(wrap(disk.clone()), Path::new(LOCATION));
     let repository = Repository::with_backend(backend.map_err(|error| format!("open: {error:?}"))?);
     let aside = |names: &[&str]| -> Vec<_> {
         names.iter().filter_map(|name| disk.link_target(at(name))).collect()

@@ -29,8 +29,8 @@ use super::run::{Run, Wrap};
 use super::scenario::{Scenario, for_faults_alone, scenarios};
 use super::step::Step;
 use super::world::World;
-use crate::backend::Format;
-use crate::error::Error;
+use pitstop::Error;
+use pitstop::Format;
 
 /// A line of the library that makes a call: file, line and column.
 pub type Place = (String, u32, u32);

@@ -5,7 +5,6 @@
 //! that lead out of a repository, and [`mutants`] takes out one precaution after the other and sees
 //! that one of these fails.
 
-pub mod conformance;
 mod containment;
 mod crash;
 mod disk;

@@ -14,17 +14,17 @@ use super::payload::{NOISE, STATE, payload};
 use super::scenario::{COPIED, Meanwhile, NEAR, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, Scenario};
 use super::step::{Harm, Id, Step};
 use super::world::World;
-use crate::backend::{Format, Trashed};
-use crate::checkpoint::{CheckpointInfo, Digest, Retention, SaveOptions};
-use crate::copy::{Copied, CopyOptions};
-use crate::directory::DirectoryBackend;
-use crate::error::Error;
-use crate::id::SessionId;
-use crate::prune::PruneOptions;
-use crate::repository::{CreateOptions, Repository};
-use crate::revision::Revision;
-use crate::session::{Session, Writer};
-use crate::sys::Disk;
+use pitstop::Error;
+use pitstop::PruneOptions;
+use pitstop::Revision;
+use pitstop::SessionId;
+use pitstop::seam::Disk;
+use pitstop::seam::open_on;
+use pitstop::{CheckpointInfo, Digest, Retention, SaveOptions};
+use pitstop::{Copied, CopyOptions};
+use pitstop::{CreateOptions, Repository};
+use pitstop::{Format, Trashed};
+use pitstop::{Session, Writer};
 
 /// Puts something between the library and the disk.
 pub(crate) type Wrap = Arc<dyn Fn(SimulatedDisk) -> Arc<dyn Disk> + Send + Sync>;
@@ -183,7 +183,7 @@ impl Run {
             Step::Save(id, number) => self.save(id, number, SaveOptions::new(), Writer::save_with),
             Step::Stream(id, number) => {
                 let save = |writer: &mut Writer, mut data: &[u8], options: &SaveOptions| {
-                    writer.save_in_pieces(&mut data, options)
+                    pitstop::seam::save_in_pieces(writer, &mut data, options)
                 };
                 self.save(id, number, SaveOptions::new(), save)
             }
@@ -241,7 +241,7 @@ impl Run {
                 let source = open(&self.disk, &plain(), Path::new(SOURCE), Format::Journal)?;
                 let session = source.get_or_create(id)?;
                 for (number, of) in COPIED {
-                    let options = SaveOptions { number: Some(number), ..SaveOptions::new() };
+                    let options = pitstop::seam::numbered(number);
                     session.save_with(&payload(of), &options.label("step", of.to_string()))?;
                 }
                 let directory = Path::new(SOURCE).join(format!("{id}.session"));
@@ -403,6 +403,6 @@ fn open(
     format: Format,
 ) -> Result<Repository, Error> {
     let disk = wrap(disk.clone());
-    let backend = DirectoryBackend::on_disk(location, disk)?;
+    let backend = open_on(disk, location)?;
     Ok(Repository::with_backend(backend).with_format(format))
 }

@@ -10,10 +10,10 @@ use super::run::Run;
 use super::scenario::{OWN_FILE, OWN_LINK};
 use super::step::Id;
 use super::world::{Expected, NO_LINK, Presence, World};
-use crate::backend::{Format, History, Kept, Problem, Status, Summary};
-use crate::checkpoint::{Checkpoint, Digest};
-use crate::error::Error;
-use crate::session::Session;
+use pitstop::Error;
+use pitstop::Session;
+use pitstop::{Checkpoint, Digest};
+use pitstop::{Format, History, Kept, Problem, Status, Summary};
 
 /// What 16 revisions of the payloads here take, and one to go on in.
 const MOST_SEGMENTS: usize = 5;

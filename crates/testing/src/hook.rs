@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::sys::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, site};
+use pitstop::seam::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, site};
 
 /// A call that is about to be made.
 #[derive(Clone, Copy, Debug)]

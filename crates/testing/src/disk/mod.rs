@@ -20,10 +20,10 @@ use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
 
-use crate::directory::DirectoryBackend;
-use crate::repository::Repository;
 pub(crate) use image::Survivors;
 use image::{Content, Key, Node, Nodes};
+use pitstop::Repository;
+use pitstop::seam::open_on;
 
 const ROOT: Key = 0;
 
@@ -153,10 +153,10 @@ impl SimulatedDisk {
     ///
     /// # Errors
     /// Those of [`Repository::open`].
-    pub fn repository(&self, path: impl AsRef<Path>) -> crate::Result<Repository> {
+    pub fn repository(&self, path: impl AsRef<Path>) -> pitstop::Result<Repository> {
         let disk = Arc::new(self.clone());
-        Ok(Repository::with_backend(DirectoryBackend::on_disk(path.as_ref(), disk)?)
-            .with_format(crate::Format::Plain))
+        Ok(Repository::with_backend(open_on(disk, path.as_ref())?)
+            .with_format(pitstop::Format::Plain))
     }
 
     /// Makes all that is on it durable.

@@ -1,0 +1,6 @@
+//! The suites that break the library on purpose, in one binary: each file is a suite.
+#![allow(clippy::unwrap_used)]
+
+mod crashes;
+mod faults;
+mod mutants;
