@@ -10,7 +10,7 @@ use super::hook::{Action, HookedDisk, Operation};
 use super::payload::payload;
 use super::run::{Run, Wrap};
 use super::scenario::{OUTSIDE, Scenario, scenarios};
-use pitstop::seam::{open_on};
+use pitstop::seam::open_on;
 use pitstop::{Error, Format, Repository, Result};
 
 const LOCATION: &str = "/home/user/sessions";

@@ -15,7 +15,11 @@ use super::scenario::{COPIED, Meanwhile, NEAR, OUTSIDE, OWN_FILE, OWN_LINK, SOUR
 use super::step::{Harm, Id, Step};
 use super::world::World;
 use pitstop::seam::{Disk, open_on};
-use pitstop::{CheckpointInfo, Copied, CopyOptions, CreateOptions, Digest, Error, Format, NameProblem, PruneOptions, Repository, Retention, Revision, SaveOptions, Session, SessionId, Trashed, Writer};
+use pitstop::{
+    CheckpointInfo, Copied, CopyOptions, CreateOptions, Digest, Error, Format, NameProblem,
+    PruneOptions, Repository, Retention, Revision, SaveOptions, Session, SessionId, Trashed,
+    Writer,
+};
 
 /// Puts something between the library and the disk.
 pub(crate) type Wrap = Arc<dyn Fn(SimulatedDisk) -> Arc<dyn Disk> + Send + Sync>;

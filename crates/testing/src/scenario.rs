@@ -6,7 +6,7 @@ use super::disk::{SimulatedDisk, Traits};
 use super::hook::Operation;
 use super::payload::{HUGE, LARGE, NOISE, STATE};
 use super::step::{Harm, Step};
-use pitstop::{Format};
+use pitstop::Format;
 
 /// Somebody comes in between, once.
 #[derive(Clone, Copy, Debug)]

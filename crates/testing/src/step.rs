@@ -1,6 +1,6 @@
 //! What a program does with a repository, and what else may happen.
 
-use pitstop::{Format};
+use pitstop::Format;
 
 pub(crate) type Id = &'static str;
 

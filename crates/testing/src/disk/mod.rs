@@ -22,8 +22,8 @@ use rustix::io::Errno;
 
 pub(crate) use image::Survivors;
 use image::{Content, Key, Node, Nodes};
-use pitstop::seam::{open_on};
-use pitstop::{Repository};
+use pitstop::Repository;
+use pitstop::seam::open_on;
 
 const ROOT: Key = 0;
 
