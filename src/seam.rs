@@ -9,7 +9,9 @@ use crate::directory::DirectoryBackend;
 use crate::error::Result;
 use crate::session::Writer;
 pub use crate::sys::site;
-pub use crate::sys::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
+pub use crate::sys::{
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,
+};
 
 /// Opens a repository whose file calls all go to `disk`.
 ///

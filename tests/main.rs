@@ -21,5 +21,6 @@ mod rivals;
 mod seed_faults;
 mod sessions;
 mod steps;
+mod times;
 mod traced;
 mod watchdog;

@@ -39,7 +39,7 @@ impl WriterLock {
         // The lock counts only on the file that the next one will find: not in a session that was
         // removed while we came, nor on a file that was taken out of it.
         let locked = file.metadata()?;
-        let there = session.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
+        let there = session.identity(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
         if !there || !still_there(repository, session, id)? {
             return Err(backend.not_found(id));
         }
@@ -96,11 +96,12 @@ pub(super) fn is_live(session: &Directory) -> Result<bool> {
 /// A record that is half written, or none that we know, is no record.
 fn read_record(file: &File) -> Outcome<Option<Owner>> {
     const LONGEST: u64 = 64 * 1024;
-    if file.metadata()?.size > LONGEST {
+    let size = file.metadata()?.size;
+    if size > LONGEST {
         return Ok(None);
     }
-    match file.read() {
-        Ok((record, _)) => Ok(serde_json::from_slice(&record).ok()),
+    match file.read(size) {
+        Ok(record) => Ok(serde_json::from_slice(&record).ok()),
         // It was emptied under our eyes.
         Err(failure) if failure.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
         Err(failure) => Err(failure),

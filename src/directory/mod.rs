@@ -138,8 +138,8 @@ fn not_kept(id: &SessionId, revision: Option<Revision>) -> Error {
 /// Whether this open directory still is the session of that name: not one that was removed after it
 /// was opened, whose files go one after the other.
 fn still_there(repository: &Directory, session: &Directory, id: &SessionId) -> Outcome<bool> {
-    let here = session.own_metadata()?;
-    Ok(repository.metadata(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
+    let here = session.own_identity()?;
+    Ok(repository.identity(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
 }
 
 /// Opens a session's directory. A link is never followed, and is damage.
@@ -187,7 +187,7 @@ impl Backend for DirectoryBackend {
             }
             state => state,
         };
-        let created = session.own_metadata()?.created;
+        let created = session.own_dated()?.created;
         Ok(Status { summary, created, writer })
     }
 

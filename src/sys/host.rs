@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use super::Metadata;
+use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+
+use super::{Identity, Metadata};
 use crate::owner::Owner;
 
 /// The record that this process leaves where it is the writer.
@@ -80,9 +82,7 @@ pub(super) fn is_open_anywhere(file: &Metadata) -> Option<bool> {
         }
         match std::fs::read_dir(path.join("fd")) {
             Ok(descriptors) => {
-                let same =
-                    |open: std::fs::Metadata| (open.dev(), open.ino()) == (file.device, file.inode);
-                if descriptors.flatten().any(|fd| std::fs::metadata(fd.path()).is_ok_and(same)) {
+                if descriptors.flatten().any(|fd| is_open_as(&fd.path(), file)) {
                     return Some(true);
                 }
             }
@@ -95,6 +95,15 @@ pub(super) fn is_open_anywhere(file: &Metadata) -> Option<bool> {
         }
     }
     all_seen.then_some(false)
+}
+
+/// Whether a descriptor is of this file. It may be of any other, also of one whose times must not be asked
+/// for: see [`Ask`](super::Ask).
+fn is_open_as(descriptor: &Path, file: &Identity) -> bool {
+    let open = statx(CWD, descriptor, AtFlags::empty(), StatxFlags::INO);
+    open.is_ok_and(|it| {
+        (makedev(it.stx_dev_major, it.stx_dev_minor), it.stx_ino) == (file.device, file.inode)
+    })
 }
 
 #[cfg(test)]

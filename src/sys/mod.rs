@@ -25,7 +25,9 @@ pub(crate) use host::current_owner;
 pub(crate) use machine::{Machine, is_running};
 pub(crate) use os::Os;
 #[allow(unreachable_pub)] // Public only with the feature `seam`.
-pub use seam::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
+pub use seam::{
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,
+};
 
 #[cfg(feature = "seam")]
 use site::on_behalf;
