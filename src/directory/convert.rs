@@ -176,6 +176,7 @@ impl Conversion {
             Input::Small(data) => writer.save(&data, &options),
             Input::Large(mut source) => writer.save_from(&mut source, &options),
         };
+        writer.close();
         outcome.map(drop).map_err(|error| match of_input(error) {
             // It does not count yet.
             Error::Indeterminate { step, place, source } => Error::Storage { step, place, source },

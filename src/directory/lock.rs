@@ -6,13 +6,13 @@ use super::open::OpenSession;
 use crate::backend::WriterState;
 use crate::error::{Error, Result};
 use crate::owner::Owner;
-use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
+use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, Process, found};
 
 /// Held by the writer of a session, and by whoever removes or unlocks it.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     file: File,
-    process: u32,
+    process: Process,
 }
 
 impl WriterLock {
@@ -39,9 +39,14 @@ impl WriterLock {
         if !there || !session.is_current()? {
             return Err(session.not_found());
         }
-        let lock = Self { file, process: std::process::id() };
+        let lock = Self { file, process: Process::current() };
         lock.leave_record(locked.size);
         Ok(lock)
+    }
+
+    /// Whether this process took it, and did not inherit it by a fork.
+    pub(super) fn is_ours(&self) -> bool {
+        self.process.is_current()
     }
 
     /// The record only tells people, so that a disk too full for it does not keep anyone from saving.
@@ -57,8 +62,8 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // A child that was forked off shares the open file, but not the place of the writer.
-        if self.process == std::process::id() {
+        // A child shares the open file, and would unlock it for its parent.
+        if self.is_ours() {
             // An empty record says that its writer ended in order.
             let _ = self.file.set_len(0);
             // Closing the file does not end the lock while a child has it open, and every child has

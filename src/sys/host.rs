@@ -9,21 +9,20 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
 
-use super::{Identity, Metadata};
+use super::{Identity, Metadata, Process};
 use crate::owner::Owner;
 
 /// The record that this process leaves where it is the writer.
 pub(crate) fn current_owner() -> Owner {
     thread_local! {
-        static CURRENT: RefCell<Option<Owner>> = const { RefCell::new(None) };
+        static CURRENT: RefCell<Option<(Process, Owner)>> = const { RefCell::new(None) };
     }
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     CURRENT.with_borrow_mut(|current| {
         // A fork makes this another process.
-        if current.as_ref().is_none_or(|owner| owner.pid != std::process::id()) {
-            *current = None;
-        }
-        Owner { since: since.as_secs(), ..current.get_or_insert_with(read_owner).clone() }
+        current.take_if(|(process, _)| !process.is_current());
+        let (_, owner) = current.get_or_insert_with(|| (Process::current(), read_owner()));
+        Owner { since: since.as_secs(), ..owner.clone() }
     })
 }
 

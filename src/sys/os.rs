@@ -313,19 +313,13 @@ impl RawFile for OsFile {
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        loop {
-            let mut lock = whole_file(libc::F_WRLCK);
-            match fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut lock)) {
-                Err(nix::Error::EINTR) => (),
-                asked => return Ok(asked.map(|_| i32::from(lock.l_type) != libc::F_UNLCK)?),
-            }
-        }
+        Ok(meets_lock(&self.0, |lock| FcntlArg::F_OFD_GETLK(lock))?)
     }
 }
 
 /// An open-file-description lock: it belongs to the open file, not to the process, so that threads
 /// exclude each other too, and the kernel tells who holds it without anybody having to take it.
-fn whole_file(kind: i32) -> libc::flock {
+pub(super) fn whole_file(kind: i32) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
@@ -335,12 +329,27 @@ fn whole_file(kind: i32) -> libc::flock {
     }
 }
 
-/// On a file system that other machines share, a signal may come before the answer.
 fn set_lock(fd: &OwnedFd, kind: i32) -> nix::Result<()> {
+    again(|| fcntl(fd, FcntlArg::F_OFD_SETLK(&whole_file(kind)))).map(drop)
+}
+
+/// Whether a lock of somebody else would stand in the way, in the eyes of this call.
+pub(super) fn meets_lock(
+    fd: &OwnedFd,
+    ask: impl Fn(&mut libc::flock) -> FcntlArg<'_>,
+) -> nix::Result<bool> {
+    again(|| {
+        let mut lock = whole_file(libc::F_WRLCK);
+        fcntl(fd, ask(&mut lock)).map(|_| i32::from(lock.l_type) != libc::F_UNLCK)
+    })
+}
+
+/// On a file system that other machines share, a signal may come before the answer.
+fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
-        match fcntl(fd, FcntlArg::F_OFD_SETLK(&whole_file(kind))) {
+        match call() {
             Err(nix::Error::EINTR) => (),
-            set => return set.map(drop),
+            outcome => return outcome,
         }
     }
 }
