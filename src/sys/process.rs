@@ -40,7 +40,10 @@ impl Process {
 
     /// Whether it is the one that asks. Takes no time to speak of.
     pub(crate) fn is_current(&self) -> bool {
-        self.pid == std::process::id() && self.mark.as_deref().is_none_or(is_locked_by_us)
+        match &self.mark {
+            Some(mark) => is_locked_by_us(mark),
+            None => self.pid == std::process::id(),
+        }
     }
 }
 
