@@ -3,6 +3,7 @@
 
 mod answer;
 mod cache;
+mod clock;
 mod container;
 mod failure;
 mod give_up;
@@ -45,6 +46,8 @@ use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
+#[cfg(feature = "seam")]
+pub use clock::Clock;
 use head::Head;
 use place::{Life, Place};
 pub use problem::StoreProblem;
@@ -114,7 +117,7 @@ impl ObjectBackend {
         let patience =
             Patience { connect: patience.min(Patience::default().connect), retry: patience };
         let connect = move || Ok((store.clone(), patience));
-        let store = Store::new(location.into(), prefix, Box::new(connect))?;
+        let store = Store::new(location.into(), prefix, Arc::new(connect))?;
         store.path(names::MARKER)?;
         Ok(Self::with(store))
     }
@@ -143,6 +146,13 @@ impl ObjectBackend {
     pub fn with_cache(self, directory: impl Into<PathBuf>) -> Self {
         let cache = Some(directory.into());
         Self { inner: Arc::new(Inner { cache, ..Inner::clone(&self.inner) }) }
+    }
+
+    /// Goes by another clock.
+    #[cfg(feature = "seam")]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        let store = Arc::new(self.inner.store.with_clock(clock));
+        Self { inner: Arc::new(Inner { store, ..Inner::clone(&self.inner) }) }
     }
 
     /// As if this were another machine.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
@@ -17,6 +17,7 @@ use object_store::{
 };
 
 use super::answer::Kind;
+use super::clock::{Clock, SystemClock};
 use super::failure::Failure;
 use super::runtime;
 use crate::error::{Error, Result};
@@ -53,13 +54,15 @@ impl Default for Patience {
 pub(super) type Connect = dyn Fn() -> Result<(Arc<dyn ObjectStore>, Patience)> + Send + Sync;
 
 /// A prefix of a store.
+#[derive(Clone)]
 pub(super) struct Store {
     /// The URL of the repository, without a slash at its end.
     location: PathBuf,
     prefix: String,
-    connect: Box<Connect>,
-    connection: Mutex<(u32, Arc<dyn ObjectStore>)>,
+    connect: Arc<Connect>,
+    connection: Arc<Mutex<(u32, Arc<dyn ObjectStore>)>>,
     pub(super) patience: Patience,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for Store {
@@ -79,10 +82,16 @@ pub(super) struct Object {
 }
 
 impl Store {
-    pub(super) fn new(location: PathBuf, prefix: String, connect: Box<Connect>) -> Result<Self> {
+    pub(super) fn new(location: PathBuf, prefix: String, connect: Arc<Connect>) -> Result<Self> {
         let (connection, patience) = connect()?;
-        let connection = Mutex::new((std::process::id(), connection));
-        Ok(Self { location, prefix, connect, connection, patience })
+        let connection = Arc::new(Mutex::new((std::process::id(), connection)));
+        let clock = Arc::new(SystemClock::new());
+        Ok(Self { location, prefix, connect, connection, patience, clock })
+    }
+
+    #[cfg(feature = "seam")]
+    pub(super) fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self.clone() }
     }
 
     pub(super) fn location(&self) -> &std::path::Path {
@@ -237,13 +246,18 @@ impl Store {
         &self,
         attempt: impl Fn() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let mut pause = Pause::new(self.patience);
+        let mut pause = self.pause();
         loop {
             match attempt() {
                 Err(failure) if failure.is_passing() && pause.wait(failure.kind) => (),
                 outcome => return outcome,
             }
         }
+    }
+
+    /// The pauses of something that is about to be tried.
+    pub(super) fn pause(&self) -> Pause {
+        Pause::new(self.patience, self.clock.clone())
     }
 
     pub(super) fn attempt<T: Send + 'static>(
@@ -330,19 +344,21 @@ fn not_a_key(key: &str) -> object_store::Error {
 /// The time between one try and the next: longer each time, and never the same for two rivals.
 pub(super) struct Pause {
     patience: Patience,
-    start: Instant,
+    clock: Arc<dyn Clock>,
+    start: Duration,
     next: Duration,
 }
 
 impl Pause {
-    pub(super) fn new(patience: Patience) -> Self {
-        Self { patience, start: Instant::now(), next: Duration::from_millis(50) }
+    fn new(patience: Patience, clock: Arc<dyn Clock>) -> Self {
+        Self { patience, start: clock.now(), clock, next: Duration::from_millis(50) }
     }
 
     /// Waits, if there is patience left for that.
     pub(super) fn wait(&mut self, kind: Kind) -> bool {
-        let pause = self.pause(kind, self.start.elapsed());
-        pause.map(|pause| std::thread::sleep(jittered(pause, crate::random::bytes()[0]))).is_some()
+        let Some(pause) = self.pause(kind, self.clock.now() - self.start) else { return false };
+        self.clock.sleep(jittered(pause, self.clock.jitter()));
+        true
     }
 
     /// How long to wait at most, after so long; `None` if there is no patience left.
@@ -369,7 +385,8 @@ mod tests {
 
     /// The pauses of who is refused at once, again and again.
     fn pauses(kind: Kind, random: u8) -> Vec<u128> {
-        let (mut pause, mut elapsed) = (Pause::new(Patience::default()), Duration::ZERO);
+        let mut pause = Pause::new(Patience::default(), Arc::new(SystemClock::new()));
+        let mut elapsed = Duration::ZERO;
         let next = || {
             let next = jittered(pause.pause(kind, elapsed)?, random);
             elapsed += next;

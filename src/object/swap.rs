@@ -15,7 +15,7 @@ use bytes::Bytes;
 use object_store::PutMode;
 
 use super::answer::Kind;
-use super::store::{Object, Pause, Store, Version};
+use super::store::{Object, Store, Version};
 use crate::error::{Error, Result};
 
 /// What must stand for a change to count.
@@ -73,7 +73,7 @@ impl Store {
             Expected::Nothing => PutMode::Create,
             Expected::Version(version) => PutMode::Update(version.clone()),
         };
-        let mut pause = Pause::new(self.patience);
+        let mut pause = self.pause();
         let mut may_have_counted = false;
         loop {
             let failure = match self.put_once(key, bytes.clone(), mode.clone()) {

@@ -330,7 +330,7 @@ impl Drop for ObjectWriter {
         }
         let again = move || {
             loop {
-                std::thread::sleep(last.inner.beat);
+                last.inner.store.clock.sleep(last.inner.beat);
                 last.is_unsure = true;
                 if is_over(last.give_back()) {
                     last.place = None;
