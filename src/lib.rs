@@ -15,6 +15,9 @@
 //! let repository = Repository::open(&place)?;
 //! let session = repository.get_or_create("nightly-import")?;
 //!
+//! // One writer at a time: become it first, so that nobody else saves after the load.
+//! let mut writer = session.writer()?;
+//!
 //! // Go on from the newest checkpoint, or start afresh.
 //! let mut done: u32 = match session.load() {
 //!     Ok(checkpoint) => String::from_utf8_lossy(&checkpoint.data).parse().unwrap_or(0),
@@ -22,8 +25,6 @@
 //!     Err(error) => return Err(error),
 //! };
 //!
-//! // One writer at a time: hold the place for as long as the program runs.
-//! let mut writer = session.writer()?;
 //! while done < 3 {
 //!     done += 1; // ... the work of one step ...
 //!     writer.save(done.to_string().as_bytes())?;
