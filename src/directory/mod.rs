@@ -119,13 +119,13 @@ impl Backend for DirectoryBackend {
             }
             state => state,
         };
-        let created = session.dir.own_metadata()?.created;
+        let created = session.dir.own_dated()?.created;
         Ok(Status { summary, created, writer })
     }
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {
         let session = self.root.session(id)?;
-        let loaded = session.read(|format| match format {
+        let loaded = session.with_stable_format(|format| match format {
             Format::Journal => journal::load(&session.dir),
             _ => plain::load(&session.dir),
         })?;
@@ -134,7 +134,7 @@ impl Backend for DirectoryBackend {
 
     fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
         let session = self.root.session(id)?;
-        let loaded = session.read(|format| match format {
+        let loaded = session.with_stable_format(|format| match format {
             Format::Journal => journal::load_revision(&session.dir, revision),
             _ => Err(plain::unsupported(Operation::OlderRevision, id)),
         })?;
@@ -148,7 +148,7 @@ impl Backend for DirectoryBackend {
         buffer: &mut dyn Buffer,
     ) -> Result<CheckpointInfo> {
         let session = self.root.session(id)?;
-        let loaded = session.read(|format| match (format, revision) {
+        let loaded = session.with_stable_format(|format| match (format, revision) {
             (Format::Journal, revision) => journal::load_into(&session.dir, revision, buffer),
             (_, None) => plain::load_into(&session.dir, buffer),
             (_, Some(_)) => Err(plain::unsupported(Operation::OlderRevision, id)),
@@ -162,7 +162,7 @@ impl Backend for DirectoryBackend {
         revision: Option<Revision>,
     ) -> Result<CheckpointReader> {
         let session = self.root.session(id)?;
-        let opened = session.read(|format| match (format, revision) {
+        let opened = session.with_stable_format(|format| match (format, revision) {
             (Format::Journal, None) => journal::open(&session.dir),
             (Format::Journal, Some(revision)) => journal::open_revision(&session.dir, revision),
             (_, None) => plain::open(&session.dir),

@@ -16,10 +16,11 @@ use super::requests::client::{PIECE, Version};
 use super::requests::upload;
 use crate::backend::{BackendWriter, GivenUp, Usage};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
-use crate::error::{Error, Operation, Result, Subject};
+use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::input_failed;
+use crate::sys::Process;
 
 /// Whoever may save now.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(super) struct ObjectWriter {
     place: Option<(Nonce, Option<LeaseGuard>)>,
     /// An outcome was indeterminate: another head than this may stand.
     outcome_unknown: bool,
-    process: u32,
+    process: Process,
 }
 
 /// What is to be saved.
@@ -90,7 +91,7 @@ impl ObjectWriter {
             version: Expected::Version(version),
             place,
             outcome_unknown: false,
-            process: std::process::id(),
+            process: Process::current(),
         }
     }
 
@@ -124,12 +125,6 @@ impl ObjectWriter {
         mut change: impl FnMut(&Self) -> Result<(Head, T)>,
         is_in: impl Fn(&Head, &T) -> bool,
     ) -> Result<T> {
-        if self.process != std::process::id() {
-            return Err(Error::Unsupported {
-                operation: Operation::AfterFork,
-                subject: Subject::Session(self.id.clone()),
-            });
-        }
         let expected = self.head.revision();
         if self.outcome_unknown {
             self.refresh(expected)?;
@@ -315,7 +310,9 @@ impl Drop for ObjectWriter {
     /// it for the writer: so it is tried until it works, or somebody else has the place, or this ends.
     fn drop(&mut self) {
         let Some((token, held)) = self.place.take() else { return };
-        if self.process != std::process::id() {
+        if !self.process.is_current() {
+            // Its signs of life are its parent's.
+            std::mem::forget(held);
             return;
         }
         drop(held);
@@ -327,7 +324,7 @@ impl Drop for ObjectWriter {
             replaces: None,
             place: Some((token, None)),
             outcome_unknown: self.outcome_unknown,
-            process: self.process,
+            process: self.process.clone(),
         };
         if is_over(last.release_lease()) {
             last.place = None;
@@ -335,7 +332,7 @@ impl Drop for ObjectWriter {
         }
         let again = move || {
             loop {
-                std::thread::sleep(last.inner.beat);
+                last.inner.store.clock.sleep(last.inner.beat);
                 last.outcome_unknown = true;
                 if is_over(last.release_lease()) {
                     last.place = None;

@@ -40,12 +40,17 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
                 line(&["unlock", id.as_str()])
             ),
         ],
-        Error::Busy { owner: Some(owner), .. } => vec![format!(
-            "wait until it has ended, or end it: `kill {}`, on {}",
-            owner.pid, owner.host
-        )],
-        Error::Busy { id, owner: None } => {
-            vec![format!("{} tells who is writing it", line(&["status", id.as_str()]))]
+        Error::Busy { id, owner } => {
+            let next = match owner {
+                Some(owner) => format!("or run `kill {}` on {} to end it", owner.pid, owner.host),
+                None => {
+                    let status = line(&["status", id.as_str()]);
+                    format!("run {status} to see which process is writing")
+                }
+            };
+            let can_wait = ["save", "run", "unlock", "remove"].contains(&context.command);
+            let wait = "add `--wait 10s` to wait for the writer to end".to_owned();
+            can_wait.then_some(wait).into_iter().chain([next]).collect()
         }
         Error::Conflict { id, found, .. } => {
             let found = found.to_string();
@@ -107,6 +112,7 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
                 vec![format!("what was saved before stands; {}", store::of(problem, path))]
             }
             Some(problem) => vec![store::of(problem, path)],
+            None if source.kind() == io::ErrorKind::ConnectionRefused => vec![of_orphan(context)],
             None => of_storage(source, saving),
         },
         _ => vec![format!("{} tells how it is used", line(&[context.command, "--help"]))],
@@ -149,6 +155,15 @@ fn is_plain(session: &Session) -> bool {
     session.status().is_ok_and(|it| it.summary.format == Format::Plain)
 }
 
+/// The `pitstop run` around this process has ended.
+fn of_orphan(context: &Context) -> String {
+    let session = std::env::var("PITSTOP_SESSION").unwrap_or_else(|_| "SESSION".to_owned());
+    let line = context.command_line(&["run", &session]);
+    format!(
+        "end this program, and start it again with `{line} -- COMMAND`: its `pitstop run` has ended"
+    )
+}
+
 fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
     let next = match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if saving => {
@@ -162,13 +177,6 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
         }
         io::ErrorKind::PermissionDenied => {
             "you may not do that there: see who owns it, or name another repository with --repository"
-        }
-        io::ErrorKind::ConnectionRefused => {
-            return vec![
-                "the `pitstop run` that this was started under has ended: only what runs under the \
-                 next one can save"
-                    .to_owned(),
-            ];
         }
         _ if saving => return vec!["what was saved before stands".to_owned()],
         _ => return vec!["what stood before stands: mend the cause, and do it again".to_owned()],

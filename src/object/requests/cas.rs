@@ -14,7 +14,7 @@
 use bytes::Bytes;
 use object_store::PutMode;
 
-use super::client::{Backoff, Object, Store, Version};
+use super::client::{Object, Store, Version};
 use super::response::FailureClass;
 use crate::error::{Error, Result, Step};
 
@@ -73,7 +73,7 @@ impl Store {
             Expected::Nothing => PutMode::Create,
             Expected::Version(version) => PutMode::Update(version.clone()),
         };
-        let mut pause = Backoff::new(self.budget);
+        let mut pause = self.backoff();
         let mut may_have_counted = false;
         loop {
             let failure = match self.put_once(key, bytes.clone(), mode.clone()) {

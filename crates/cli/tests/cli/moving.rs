@@ -193,7 +193,7 @@ fn a_session_goes_on_on_another_machine() {
     let before = fs::read(it.path().join("job.tar")).unwrap();
     it.run(["export", "none", "-o", "job.tar"]).code(3);
     it.run(["export", "job", "-o", "/dev/full"]).code(1).says(
-        "error: cannot write /dev/full
+        "error: cannot write to /dev/full
          cause: No space left on device (os error 28)
          hint: only the output failed: see where it goes",
     );
