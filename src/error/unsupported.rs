@@ -43,9 +43,6 @@ pub enum Operation {
     /// A URL as a location: this build has no object stores.
     #[error("a URL as a location")]
     Url,
-    /// Writing after a fork, by the writer of the parent process.
-    #[error("writing through a writer that was inherited by a fork")]
-    AfterFork,
     /// Taking the place of a live writer.
     #[error("claiming the place of a writer")]
     Claim,
