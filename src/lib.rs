@@ -65,6 +65,7 @@ mod copy;
 mod directory;
 mod error;
 mod files;
+mod format;
 mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
@@ -96,11 +97,9 @@ pub use backend::{
 pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Retention, SaveOptions};
 pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
 pub use directory::DirectoryBackend;
-pub use error::{
-    Damage, Error, FileKind, LocationProblem, NameProblem, Operation, Result, Step, Subject,
-};
+pub use error::{Damage, Error, FileKind, LocationProblem, Operation, Result, Step, Subject};
 pub use files::{Files, PassedOver};
-pub use id::SessionId;
+pub use id::{InvalidId, NameProblem, SessionId};
 pub use listing::ListOptions;
 pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]

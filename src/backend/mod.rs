@@ -15,7 +15,8 @@ use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader, copy_into};
 
-pub use status::{Format, History, Kept, Listing, Problem, Status, Summary, Unlocked, WriterState};
+pub use crate::format::Format;
+pub use status::{History, Kept, Listing, Problem, Status, Summary, Unlocked, WriterState};
 pub use usage::{GivenUp, Leftover, Removal, Sweep, Trashed, Usage};
 pub use verification::{Finding, RepositoryVerification, Severity, Verification, Verified};
 

@@ -1,42 +1,14 @@
 //! How sessions stand.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
-
 use crate::checkpoint::{CheckpointInfo, Labels};
 use crate::error::Error;
+use crate::format::Format;
 use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::revision::Revision;
-
-/// How a session keeps its checkpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Format {
-    /// PlainBox's: one file, put in place by a rename.
-    Plain,
-    /// Pitstop's own: a log of checksummed records, with history and labels.
-    Journal,
-    /// In the memory of this process.
-    Memory,
-    /// In an object store, with history and labels.
-    Object,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Plain => "plain",
-            Self::Journal => "journal",
-            Self::Memory => "memory",
-            Self::Object => "object",
-        })
-    }
-}
 
 /// What a repository holds.
 #[derive(Debug, Default)]

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::status::{Format, Problem};
+use super::status::Problem;
 use crate::checkpoint::CheckpointInfo;
 use crate::error::Error;
+use crate::format::Format;
 use crate::id::SessionId;
 use crate::revision::Revision;
 

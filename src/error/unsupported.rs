@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Format;
+use crate::format::Format;
 use crate::id::SessionId;
 
 /// What [`Error::Unsupported`](crate::Error::Unsupported) says cannot be done.
