@@ -8,7 +8,8 @@ use std::path::Path;
 
 use clap::Args;
 use pitstop::{
-    CheckpointInfo, Copied, CopyOptions, Error, Repository, SaveOptions, Session, SessionId,
+    CheckpointInfo, Copied, CopyOptions, Error, InvalidId, NameProblem, Repository, SaveOptions,
+    Session, SessionId,
 };
 use rustix::fs::{self, OFlags};
 
