@@ -90,9 +90,9 @@ mod verify;
 #[cfg(feature = "archive")]
 pub use archive::Exported;
 pub use backend::{
-    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Leftover, Listing, NewSession,
-    Problem, Removal, RepositoryVerification, Severity, Status, Summary, Sweep, Trashed, Unlocked,
-    Usage, Verification, Verified, WriterState,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Leftover, Listing,
+    Maintenance, NewSession, Problem, Removal, RepositoryVerification, Severity, Status, Summary,
+    Sweep, Trashed, Unlocked, Usage, Verification, Verified, WriterState,
 };
 pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Retention, SaveOptions};
 pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
@@ -107,7 +107,7 @@ pub use object::{ObjectBackend, StoreProblem};
 pub use owner::Owner;
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};
-pub use revision::Revision;
+pub use revision::{At, Revision};
 pub use session::{Session, Writer};
 pub use share::SharedWriter;
 pub use stream::{Buffer, CheckpointReader};

@@ -1,6 +1,6 @@
 use super::{Criteria, PruneOptions};
 use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
 
@@ -99,13 +99,14 @@ impl Repository {
         options: &PruneOptions,
         pruned: &mut Pruned,
     ) -> Result<Vec<(Summary, Option<Usage>)>> {
+        let maintenance = self.maintenance(Operation::Usage)?;
         let listing = self.list_with(&options.listing)?;
         pruned.problems = listing.problems;
         let needs_usage = options.larger_than.is_some() || options.total.is_some();
         let mut criteria = Criteria::new(options);
         let mut chosen = Vec::new();
         for summary in listing.sessions {
-            let usage = match needs_usage.then(|| self.backend.usage(&summary.id)).transpose() {
+            let usage = match needs_usage.then(|| maintenance.usage(&summary.id)).transpose() {
                 Ok(usage) => usage,
                 Err(Error::NotFound { .. }) => continue,
                 Err(error) => {
@@ -130,7 +131,8 @@ impl Repository {
         if matches!(writer, WriterState::Live(_) | WriterState::PlainBox { stale: false, .. }) {
             return Ok(Err(Spared::InUse));
         }
-        let usage = usage.map_or_else(|| self.backend.usage(&summary.id), Ok)?;
+        let maintenance = self.maintenance(Operation::Usage)?;
+        let usage = usage.map_or_else(|| maintenance.usage(&summary.id), Ok)?;
         Ok(Ok(Gone { summary: summary.clone(), usage, trashed: None }))
     }
 
@@ -141,9 +143,10 @@ impl Repository {
         options: &PruneOptions,
         sweep: &mut Sweep,
     ) -> Result<std::result::Result<Gone, Spared>> {
-        let trashed = self.backend.trash(&summary.id)?;
+        let maintenance = self.maintenance(Operation::Trash)?;
+        let trashed = maintenance.trash(&summary.id)?;
         if trashed.summary.as_ref().is_none_or(|now| summary.was_changed(now)) {
-            match self.backend.restore_trashed(&trashed, &trashed.id) {
+            match maintenance.restore_trashed(&trashed, &trashed.id) {
                 // One was made under its name meanwhile: it is kept in the trash.
                 Err(Error::AlreadyExists { .. }) => {
                     let (summary, usage) = (summary.clone(), trashed.usage);
@@ -155,7 +158,7 @@ impl Repository {
         }
         let (summary, usage) = (summary.clone(), trashed.usage);
         if options.permanently {
-            sweep.remains.extend(self.backend.delete_trashed(&trashed)?.remains);
+            sweep.remains.extend(maintenance.delete_trashed(&trashed)?.remains);
             return Ok(Ok(Gone { summary, usage, trashed: None }));
         }
         Ok(Ok(Gone { summary, usage, trashed: Some(trashed) }))
