@@ -15,6 +15,8 @@ pub enum Format {
     Memory,
     /// In an object store, with history and labels.
     Object,
+    /// That of a backend outside this library.
+    Other,
 }
 
 impl fmt::Display for Format {
@@ -24,6 +26,7 @@ impl fmt::Display for Format {
             Self::Journal => "journal",
             Self::Memory => "memory",
             Self::Object => "object",
+            Self::Other => "other",
         })
     }
 }

@@ -44,6 +44,31 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// A session in which nothing was saved yet, made at this time.
+    pub fn new(id: SessionId, format: Format, created: SystemTime) -> Self {
+        Self {
+            id,
+            saved: None,
+            size: None,
+            labels: Some(Labels::new()),
+            changed: created,
+            format,
+            live: false,
+            version: None,
+        }
+    }
+
+    /// The same session with this newest checkpoint.
+    pub fn with_newest(self, newest: &CheckpointInfo) -> Self {
+        Self {
+            saved: Some(newest.saved),
+            size: Some(newest.size),
+            labels: Some(newest.labels.clone()),
+            changed: newest.saved,
+            ..self
+        }
+    }
+
     /// Whether size and labels are known. The listing of an object store does not tell them, unless it is
     /// [in full](crate::ListOptions::in_full).
     pub fn is_in_full(&self) -> bool {
@@ -82,6 +107,13 @@ pub struct Kept {
     pub stored: u64,
 }
 
+impl Kept {
+    /// A revision that takes this many bytes of storage by itself.
+    pub fn new(info: CheckpointInfo, stored: u64) -> Self {
+        Self { info, stored }
+    }
+}
+
 /// An entry of a repository that could not be read as a session.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -104,6 +136,13 @@ pub struct Status {
     pub created: Option<SystemTime>,
     /// Whether somebody is its writer.
     pub writer: WriterState,
+}
+
+impl Status {
+    /// The state of a session whose time of creation is not known.
+    pub fn new(summary: Summary, writer: WriterState) -> Self {
+        Self { summary, created: None, writer }
+    }
 }
 
 /// Whether a session has a writer.

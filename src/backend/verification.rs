@@ -87,7 +87,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(severity: Severity, place: PathBuf, what: impl Into<String>) -> Self {
+    /// Something at this path. `what` says what it is.
+    pub fn new(severity: Severity, place: PathBuf, what: impl Into<String>) -> Self {
         Self { severity, place, at: None, revision: None, what: what.into() }
     }
 }
