@@ -72,6 +72,7 @@ mod memory;
 #[cfg(feature = "object-store")]
 mod object;
 mod owner;
+mod program;
 mod prune;
 mod random;
 mod repository;
@@ -103,6 +104,7 @@ pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
 pub use object::{ObjectBackend, StoreProblem};
 pub use owner::Owner;
+pub use program::{ProgramEnd, ProgramState};
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};
 pub use revision::Revision;

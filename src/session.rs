@@ -11,6 +11,7 @@ use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState};
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader, Input, of_input};
 
@@ -302,6 +303,24 @@ impl Writer {
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The state in which this writer found the session's program, at the moment it became the writer.
+    pub fn found(&self) -> ProgramState {
+        self.inner.found()
+    }
+
+    /// Ends this writer and records how the session's program ended, until the next writer comes. In a
+    /// program under a [`SharedWriter`](crate::SharedWriter) this is left to the process that shares it.
+    ///
+    /// # Durability
+    /// `Ok` means: the record is on stable storage.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] and [`Error::Indeterminate`] as for [`save`](Self::save). The writer has ended in
+    /// any case, and every checkpoint stands.
+    pub fn finish(mut self, end: ProgramEnd) -> Result<()> {
+        self.inner.finish(end)
     }
 
     /// Makes `data` the newest checkpoint.

@@ -10,6 +10,7 @@ use crate::checkpoint::{CheckpointInfo, Labels};
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::program::{ProgramEnd, ProgramState};
 use crate::revision::Revision;
 
 /// How a session keeps its checkpoints.
@@ -67,6 +68,9 @@ pub struct Summary {
     pub format: Format,
     /// Whether a writer lives.
     pub live: bool,
+    /// The state of its program; `None` where the listing of an object store does not know it. In a listing
+    /// PlainBox's lock is not looked at.
+    pub state: Option<ProgramState>,
     /// What an object store calls this state of it, whose clock is not that of those who save.
     pub(crate) version: Option<String>,
 }
@@ -144,6 +148,13 @@ pub enum WriterState {
     Live(Option<Owner>),
     /// Nobody; the last writer was killed or crashed. Nothing has to be done about it.
     Interrupted(Owner),
+    /// Nobody; the last writer recorded how its program ended.
+    Ended {
+        /// The last writer.
+        owner: Owner,
+        /// How its program ended.
+        end: ProgramEnd,
+    },
     /// PlainBox's `session.next` is there, unchanged for so long.
     PlainBox {
         /// How long it has been unchanged.
@@ -151,6 +162,18 @@ pub enum WriterState {
         /// Whether the next writer takes the session over because nobody can be writing that file.
         stale: bool,
     },
+}
+
+impl WriterState {
+    /// The state of the session's program.
+    pub fn program(&self) -> ProgramState {
+        match self {
+            Self::Idle => ProgramState::Idle,
+            Self::Live(_) | Self::PlainBox { stale: false, .. } => ProgramState::Running,
+            Self::Interrupted(_) | Self::PlainBox { stale: true, .. } => ProgramState::Interrupted,
+            Self::Ended { end, .. } => (*end).into(),
+        }
+    }
 }
 
 /// What [`unlock`](crate::Session::unlock) did.
