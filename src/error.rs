@@ -71,6 +71,18 @@ pub enum Error {
         owner: Option<Box<Owner>>,
     },
 
+    /// This writer belongs to the process that forked this one, which got a copy of it: nothing was changed.
+    /// Fork first, and become the writer then.
+    #[error(
+        "cannot use this writer of session '{id}': it belongs to process {pid}, which forked this one"
+    )]
+    Inherited {
+        /// The session.
+        id: SessionId,
+        /// The process whose writer it is.
+        pid: u32,
+    },
+
     /// The save named the revision that it follows, but another came between. Neither is lost. In an
     /// object store also: this writer stood still for so long that another took its place, or removed the
     /// session; then this one is the writer no more.

@@ -114,7 +114,7 @@ impl Files {
         to: &Self,
         more: &mut dyn FnMut(u64),
     ) -> Result<(usize, Vec<PassedOver>)> {
-        if self.directory.own_metadata()?.is_same_file(&to.directory.own_metadata()?) {
+        if self.directory.own_identity()?.is_same_file(&to.directory.own_identity()?) {
             return Ok((0, Vec::new()));
         }
         let mut receiver = to.receive();
@@ -123,7 +123,7 @@ impl Files {
             Entry::Directory => receiver.directory(path),
             Entry::Link(target) => receiver.symlink(path, &target),
             Entry::File(file) => {
-                let metadata = file.metadata()?;
+                let metadata = file.dated()?;
                 files += 1;
                 if receiver.holds(path, file, &metadata)? {
                     more(metadata.size);

@@ -46,8 +46,9 @@
 //! # Limitations
 //!
 //! - Linux only. The file system must support flushing of files and directories.
-//! - A process that is forked off while a [`Writer`] is held keeps its lock alive: if the parent is
-//!   killed, the session stays busy until the child has ended or run another program.
+//! - Fork first, and become the writer then. A process that is forked off while a [`Writer`] is held cannot save
+//!   by its copy of it, nor end it for its parent; but it keeps the lock alive: if the parent is killed, the
+//!   session stays busy until the child has dropped its copy, ended or run another program.
 //! - A plain session keeps one checkpoint and cannot tell damage inside it.
 
 #![forbid(unsafe_code)]

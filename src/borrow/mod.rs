@@ -14,7 +14,7 @@ use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::program::ProgramEnd;
-use crate::sys;
+use crate::sys::{self, Process};
 use wire::{Answer, Hello, Request, Save, Saved, Sent};
 
 /// Names the sockets of the writers that a process may save through, with spaces between them.
@@ -37,7 +37,7 @@ pub(crate) fn borrow(
         source,
     })?;
     answer.into_result(id, &place)?;
-    let process = std::process::id();
+    let process = Process::current();
     Ok(Some(Box::new(BorrowedWriter { stream, id: id.clone(), place, process })))
 }
 
@@ -54,7 +54,7 @@ struct BorrowedWriter {
     stream: UnixStream,
     id: SessionId,
     place: PathBuf,
-    process: u32,
+    process: Process,
 }
 
 impl BorrowedWriter {
@@ -114,9 +114,8 @@ impl BackendWriter for BorrowedWriter {
 
 impl Drop for BorrowedWriter {
     fn drop(&mut self) {
-        // A child that was forked off shares the socket, but not the place of the writer.
-        if self.process == std::process::id() && wire::send(&mut self.stream, &Request::End).is_ok()
-        {
+        // A child shares the socket, and would end it for its parent.
+        if self.process.is_current() && wire::send(&mut self.stream, &Request::End).is_ok() {
             // Whoever asks after this is not told that the session is busy.
             let _: io::Result<Answer<()>> = wire::receive(&mut self.stream);
         }

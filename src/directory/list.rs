@@ -9,7 +9,7 @@ use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, printable};
 use crate::program::ProgramState;
-use crate::sys::{Directory, Kind, Metadata};
+use crate::sys::{Ask, Dated, Directory, Kind};
 
 /// From here on it pays to look at sessions with more than one thread.
 const MANY: usize = 1000;
@@ -79,16 +79,17 @@ fn summary(repository: &Directory, name: &OsString, guess: Format) -> Result<Opt
 
 /// A plain session that was saved and that nobody writes, as nearly all of many are: two calls tell.
 fn at_a_glance(repository: &Directory, name: &OsString, id: &SessionId) -> Result<Option<Summary>> {
-    let look = |file| repository.metadata_below(name, file);
+    let look = |file, ask| repository.metadata_below(name, file, ask);
     // What else is there, or is wrong, is looked at more closely.
-    let Ok(Some(checkpoint)) = look(names::CHECKPOINT) else { return Ok(None) };
-    if checkpoint.kind != Kind::File || look(names::WRITER)?.is_some_and(|it| it.size > 0) {
+    let Ok(Some(checkpoint)) = look(names::CHECKPOINT, Ask::Times) else { return Ok(None) };
+    let writer = look(names::WRITER, Ask::Metadata)?;
+    if checkpoint.kind != Kind::File || writer.is_some_and(|it| it.size > 0) {
         return Ok(None);
     }
     Ok(Some(plain(id, &checkpoint, ProgramState::Idle)))
 }
 
-fn plain(id: &SessionId, checkpoint: &Metadata, state: ProgramState) -> Summary {
+fn plain(id: &SessionId, checkpoint: &Dated, state: ProgramState) -> Summary {
     Summary {
         id: id.clone(),
         saved: Some(checkpoint.modified),
@@ -115,7 +116,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             labels: Some(newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default()),
             changed: match newest {
                 Some(newest) => newest.info.saved,
-                None => session.own_metadata()?.modified,
+                None => session.own_dated()?.modified,
             },
             format: Format::Journal,
             live,
@@ -123,7 +124,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             version: None,
         });
     }
-    match session.metadata(names::CHECKPOINT)? {
+    match session.dated(names::CHECKPOINT)? {
         Some(there) if there.kind == Kind::File => Ok(plain(id, &there, state)),
         Some(there) => Err(Error::Corrupt {
             place: session.path().join(names::CHECKPOINT),
@@ -139,7 +140,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
                 saved: None,
                 size: None,
                 labels: Some(Labels::new()),
-                changed: session.own_metadata()?.modified,
+                changed: session.own_dated()?.modified,
                 format: Format::Plain,
                 live,
                 state: Some(state),

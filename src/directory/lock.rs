@@ -6,13 +6,13 @@ use super::open::OpenSession;
 use crate::backend::WriterState;
 use crate::error::{Error, Result};
 use crate::program::{ProgramEnd, ProgramState, WriterRecord};
-use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
+use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, Process, found};
 
 /// Held by the writer of a session, and by whoever removes or unlocks it.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     file: File,
-    process: u32,
+    process: Process,
     on_release: OnRelease,
 }
 
@@ -48,13 +48,13 @@ impl WriterLock {
         // The lock counts only on the file that the next one will find: not in a session that was
         // removed while we came, nor on a file that was taken out of it.
         let locked = file.metadata()?;
-        let there = dir.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
+        let there = dir.identity(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
         if !there || !session.is_current()? {
             return Err(session.not_found());
         }
         let left = if locked.size > 0 { read_record(&file)? } else { None };
         let on_release = left.map_or(OnRelease::Empty, OnRelease::Restore);
-        let lock = Self { file, process: std::process::id(), on_release };
+        let lock = Self { file, process: Process::current(), on_release };
         // The record only tells people, so that a disk too full for it does not keep anyone from saving.
         let record = WriterRecord { owner: sys::current_owner(), ended: None };
         if let Err(failure) = lock.write_record(locked.size, &record) {
@@ -86,6 +86,11 @@ impl WriterLock {
         self.file.write_all(&serde_json::to_vec(record).unwrap_or_default())
     }
 
+    /// Whether this process took it, and did not inherit it by a fork.
+    pub(super) fn is_ours(&self) -> bool {
+        self.process.is_current()
+    }
+
     /// Records how the program ended, durably.
     pub(super) fn finish(&mut self, end: ProgramEnd) -> Outcome<()> {
         let record = WriterRecord { owner: sys::current_owner(), ended: Some(end) };
@@ -97,8 +102,8 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // A child that was forked off shares the open file, but not the place of the writer.
-        if self.process == std::process::id() {
+        // A child shares the open file, and would unlock it for its parent.
+        if self.is_ours() {
             let _ = match &self.on_release {
                 OnRelease::Restore(record) => self.write_record(u64::MAX, record),
                 OnRelease::Empty => self.file.set_len(0),
@@ -151,11 +156,12 @@ pub(super) fn put_record(session: &Directory, record: Option<WriterRecord>) -> O
 /// A record that is half written, or none that we know, is no record.
 fn read_record(file: &File) -> Outcome<Option<WriterRecord>> {
     const LONGEST: u64 = 64 * 1024;
-    if file.metadata()?.size > LONGEST {
+    let size = file.metadata()?.size;
+    if size > LONGEST {
         return Ok(None);
     }
-    match file.read() {
-        Ok((record, _)) => Ok(serde_json::from_slice(&record).ok()),
+    match file.read(size) {
+        Ok(record) => Ok(serde_json::from_slice(&record).ok()),
         // It was emptied under our eyes.
         Err(failure) if failure.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
         Err(failure) => Err(failure),

@@ -119,7 +119,7 @@ impl Backend for DirectoryBackend {
             state => state,
         };
         summary.state = Some(writer.program());
-        let created = session.dir.own_metadata()?.created;
+        let created = session.dir.own_dated()?.created;
         Ok(Status { summary, created, writer })
     }
 

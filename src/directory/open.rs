@@ -6,7 +6,7 @@ use super::{journal, names};
 use crate::backend::Format;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Directory, Disk, Kind, Metadata, Outcome, found};
+use crate::sys::{Dated, Directory, Disk, Kind, Outcome, found};
 
 /// The open directory of a session, the repository it was found in, and its name.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl OpenSession<'_> {
     }
 
     /// The file whose name says that the session keeps a journal.
-    pub(super) fn marker(&self) -> Result<Option<Metadata>> {
+    pub(super) fn marker(&self) -> Result<Option<Dated>> {
         journal::marker(&self.dir)
     }
 
@@ -63,8 +63,8 @@ impl OpenSession<'_> {
 /// Whether this open directory still is the session of that name: not one that was removed after it
 /// was opened, whose files go one after the other.
 pub(super) fn is_current(repository: &Directory, dir: &Directory, id: &SessionId) -> Outcome<bool> {
-    let here = dir.own_metadata()?;
-    Ok(repository.metadata(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
+    let here = dir.own_identity()?;
+    Ok(repository.identity(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
 }
 
 /// Opens a session's directory. A link is never followed, and is damage.

@@ -82,3 +82,14 @@ impl BackendWriter for DirectoryWriter {
         Ok(self.lock.finish(end)?)
     }
 }
+
+impl Drop for DirectoryWriter {
+    fn drop(&mut self) {
+        // What a child inherited is not at the end that it was at when it was forked.
+        if self.lock.is_ours()
+            && let FormatWriter::Journal(writer) = &mut self.format
+        {
+            writer.close();
+        }
+    }
+}

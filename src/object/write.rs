@@ -21,7 +21,7 @@ use crate::id::SessionId;
 use crate::program::{ProgramEnd, ProgramState, WriterRecord};
 use crate::revision::Revision;
 use crate::stream::input_failed;
-use crate::sys;
+use crate::sys::{self, Process};
 
 /// Whoever may save now.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) struct ObjectWriter {
     outcome_unknown: bool,
     /// The state in which it found the program.
     found: ProgramState,
-    process: u32,
+    process: Process,
 }
 
 /// What is to be saved.
@@ -97,7 +97,7 @@ impl ObjectWriter {
             place,
             outcome_unknown: false,
             found: ProgramState::Idle,
-            process: std::process::id(),
+            process: Process::current(),
         }
     }
 
@@ -131,10 +131,6 @@ impl ObjectWriter {
         mut change: impl FnMut(&Self) -> Result<(Head, T)>,
         is_in: impl Fn(&Head, &T) -> bool,
     ) -> Result<T> {
-        if self.process != std::process::id() {
-            let what = "writing after a fork, by the writer of its parent,";
-            return Err(Error::Unsupported { what, place: self.id.to_string() });
-        }
         let expected = self.head.revision();
         if self.outcome_unknown {
             self.refresh(expected)?;
@@ -345,7 +341,9 @@ impl Drop for ObjectWriter {
     /// it for the writer: so it is tried until it works, or somebody else has the place, or this ends.
     fn drop(&mut self) {
         let Some((token, held)) = self.place.take() else { return };
-        if self.process != std::process::id() {
+        if !self.process.is_current() {
+            // Its signs of life are its parent's.
+            std::mem::forget(held);
             return;
         }
         drop(held);
@@ -358,7 +356,7 @@ impl Drop for ObjectWriter {
             place: Some((token, None)),
             outcome_unknown: self.outcome_unknown,
             found: self.found,
-            process: self.process,
+            process: self.process.clone(),
         };
         if is_over(last.release_lease()) {
             last.place = None;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::failure::{Failure, Outcome, SYNC, found};
 use super::file::File;
 use super::on_behalf;
-use super::seam::{Access, Disk, Kind, Metadata, RawDirectory};
+use super::seam::{Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory};
 
 /// An open directory and where it was found.
 #[derive(Debug, Clone)]
@@ -101,8 +101,24 @@ impl Directory {
     /// What is there, links not followed; `None` if nothing is.
     #[track_caller]
     pub(crate) fn metadata(&self, name: impl AsRef<OsStr>) -> Outcome<Option<Metadata>> {
-        let name = name.as_ref();
-        found(self.at("look at", name, || self.raw.metadata(name)))
+        Ok(self.look_at(name.as_ref(), Ask::Metadata)?.map(|it| it.metadata))
+    }
+
+    /// The same, with its times: see [`Ask`].
+    #[track_caller]
+    pub(crate) fn dated(&self, name: impl AsRef<OsStr>) -> Outcome<Option<Dated>> {
+        self.look_at(name.as_ref(), Ask::Times)
+    }
+
+    /// Which file is there, and no more: what is asked behind every save.
+    #[track_caller]
+    pub(crate) fn identity(&self, name: impl AsRef<OsStr>) -> Outcome<Option<Identity>> {
+        Ok(self.look_at(name.as_ref(), Ask::Identity)?.map(|it| it.identity))
+    }
+
+    #[track_caller]
+    fn look_at(&self, name: &OsStr, ask: Ask) -> Outcome<Option<Dated>> {
+        found(self.at("look at", name, || self.raw.metadata(name, ask)))
     }
 
     /// What is there in a directory of this one; `None` if nothing is.
@@ -111,14 +127,25 @@ impl Directory {
         &self,
         directory: &OsStr,
         name: impl AsRef<OsStr>,
-    ) -> Outcome<Option<Metadata>> {
+        ask: Ask,
+    ) -> Outcome<Option<Dated>> {
         let name = name.as_ref();
-        found(self.at("look at", directory, || self.raw.metadata_below(directory, name)))
+        found(self.at("look at", directory, || self.raw.metadata_below(directory, name, ask)))
     }
 
     #[track_caller]
     pub(crate) fn own_metadata(&self) -> Outcome<Metadata> {
-        self.here("look at", || self.raw.own_metadata())
+        Ok(self.here("look at", || self.raw.own_metadata(Ask::Metadata))?.metadata)
+    }
+
+    #[track_caller]
+    pub(crate) fn own_dated(&self) -> Outcome<Dated> {
+        self.here("look at", || self.raw.own_metadata(Ask::Times))
+    }
+
+    #[track_caller]
+    pub(crate) fn own_identity(&self) -> Outcome<Identity> {
+        Ok(self.here("look at", || self.raw.own_metadata(Ask::Identity))?.identity)
     }
 
     #[track_caller]

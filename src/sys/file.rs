@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::failure::{Failure, Outcome, SYNC};
 use super::on_behalf;
-use super::seam::{Metadata, RawFile};
+use super::seam::{Ask, Dated, Metadata, RawFile};
 
 /// An open regular file and where it was found.
 #[derive(Debug)]
@@ -20,17 +20,13 @@ impl File {
         &self.path
     }
 
-    /// Reads the whole file as it is now, and no more memory than that.
+    /// Reads a file of this size, and takes no more memory than that.
     #[track_caller]
-    pub(crate) fn read(&self) -> Outcome<(Vec<u8>, Metadata)> {
-        self.here("read", || self.read_raw())
-    }
-
-    fn read_raw(&self) -> io::Result<(Vec<u8>, Metadata)> {
-        let metadata = self.raw.metadata()?;
-        let size = usize::try_from(metadata.size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let data = self.exactly(0, size)?;
-        Ok((data, metadata))
+    pub(crate) fn read(&self, size: u64) -> Outcome<Vec<u8>> {
+        self.here("read", || {
+            let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            self.exactly(0, size)
+        })
     }
 
     /// So many bytes from there on.
@@ -112,7 +108,13 @@ impl File {
 
     #[track_caller]
     pub(crate) fn metadata(&self) -> Outcome<Metadata> {
-        self.here("look at", || self.raw.metadata())
+        Ok(self.here("look at", || self.raw.metadata(Ask::Metadata))?.metadata)
+    }
+
+    /// The same, with its times: see [`Ask`].
+    #[track_caller]
+    pub(crate) fn dated(&self) -> Outcome<Dated> {
+        self.here("look at", || self.raw.metadata(Ask::Times))
     }
 
     /// Makes the content and the length of this file durable, but not its name.

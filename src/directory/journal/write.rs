@@ -285,11 +285,10 @@ impl JournalWriter {
     fn unsupported(&self, what: &'static str) -> Error {
         Error::Unsupported { what, place: format!("the journal of session '{}'", self.id) }
     }
-}
 
-impl Drop for JournalWriter {
-    fn drop(&mut self) {
-        // Not flushed: where it gets lost, the next writer takes a closer look, and that is all.
+    /// Says that the writer ended in order. Not flushed: where it gets lost, the next writer takes a closer
+    /// look, and that is all.
+    pub(in crate::directory) fn close(&mut self) {
         if let Some(segment) = self.tail.as_ref().and_then(|tail| tail.segments.last())
             && let Some(newest) = segment.newest()
             && segment.closed.is_none()
