@@ -68,6 +68,7 @@ mod files;
 mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
+mod json;
 mod listing;
 mod memory;
 #[cfg(feature = "object-store")]

@@ -227,6 +227,14 @@ impl Session {
         self.backend.set_last(&self.id)
     }
 
+    /// How much storage the session takes with every file in its directory, whoever writes it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the session is gone.
+    pub fn usage(&self) -> Result<Usage> {
+        self.backend.usage(&self.id)
+    }
+
     /// What the session takes, and so what its removal would give back; nothing is removed.
     ///
     /// # Errors
@@ -240,7 +248,12 @@ impl Session {
     /// Fails as becoming the writer would.
     pub(crate) fn has_no_writer(&self) -> Result<()> {
         let id = self.id.clone();
-        match self.backend.status(&id)?.writer {
+        let writer = match self.backend.status(&id) {
+            // Damage keeps nobody from becoming the writer, and none from removing it.
+            Err(Error::Corrupt { .. }) => return Ok(()),
+            status => status?.writer,
+        };
+        match writer {
             WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
             WriterState::PlainBox { age, stale: false } => {
                 let place = self.location().unwrap_or_default().join("session.next");

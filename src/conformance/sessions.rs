@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Subject, assert_error, change_last_of_all, create, ids};
-use crate::{Error, ListOptions, ProgramEnd, ProgramState, Unlocked, WriterState};
+use crate::{Error, ListOptions, ProgramEnd, ProgramState, PruneOptions, Unlocked, WriterState};
 
 pub(super) fn new_session_has_no_checkpoint(repository: &Subject) {
     assert!(ids(repository).is_empty());
@@ -86,9 +86,14 @@ pub(super) fn end_is_kept(repository: &Subject) {
             other => panic!("expected a record of {end:?}, got {other:?}"),
         }
         assert_eq!(states().program(), state);
-        // A removal and its return are no writers.
+        // Housekeeping is no writer.
         let trashed = session.trash().unwrap();
+        assert_eq!(trashed.summary.unwrap().state, Some(state));
+        let trashed = repository.trash().unwrap().remove(0);
+        assert_eq!(trashed.summary.as_ref().unwrap().state, Some(state));
         repository.restore_from_trash(&trashed, session.id()).unwrap();
+        let _ = session.prune(&PruneOptions::new().keep(1));
+        let _ = session.unlock().unwrap();
         // The next writer finds it, and leaves none of its own.
         let writer = session.writer().unwrap();
         assert_eq!(writer.found(), state);
