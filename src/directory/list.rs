@@ -6,7 +6,7 @@ use super::open::{is_current, open_directory, require_marker};
 use super::{journal, lock, names};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::{SessionId, printable};
 use crate::program::ProgramState;
 use crate::sys::{Ask, Dated, Directory, Kind};
@@ -127,8 +127,8 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
     match session.dated(names::CHECKPOINT)? {
         Some(there) if there.kind == Kind::File => Ok(plain(id, &there, state)),
         Some(there) => Err(Error::Corrupt {
-            place: session.path().join(names::CHECKPOINT),
-            problem: format!("it is {}, where a file belongs", there.kind.name()),
+            path: session.path().join(names::CHECKPOINT),
+            damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
             newest_good: None,
         }),
         // It became a journal just now.

@@ -4,7 +4,7 @@
 use super::names;
 use super::open::OpenSession;
 use crate::backend::WriterState;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::program::{ProgramEnd, ProgramState, WriterRecord};
 use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, Process, found};
 
@@ -171,8 +171,8 @@ fn read_record(file: &File) -> Outcome<Option<WriterRecord>> {
 fn cannot_lock(failure: Failure) -> Error {
     if failure.is_unsupported() {
         return Error::Unsupported {
-            what: "locking, without which two writers cannot be kept apart,",
-            place: failure.place.display().to_string(),
+            operation: Operation::Locking,
+            subject: Subject::FileSystem(failure.path),
         };
     }
     failure.into()

@@ -367,10 +367,10 @@ fn kind(file_type: FileType) -> Kind {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Directory,
         FileType::Symlink => Kind::Link,
-        FileType::Fifo => Kind::Other("a FIFO"),
-        FileType::Socket => Kind::Other("a socket"),
-        FileType::BlockDevice | FileType::CharacterDevice => Kind::Other("a device"),
-        FileType::Unknown => Kind::Other("something unknown"),
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::BlockDevice | FileType::CharacterDevice => Kind::Device,
+        FileType::Unknown => Kind::Unknown,
     }
 }
 

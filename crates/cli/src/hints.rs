@@ -4,7 +4,7 @@ mod store;
 
 use std::io;
 
-use pitstop::{Error, Format, Owner, Session, SessionId};
+use pitstop::{Damage, Error, FileKind, LocationProblem, Owner, Session, SessionId, Subject};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -58,6 +58,7 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
             ),
         ],
         Error::Busy { id, owner } => of_busy(id, owner.as_deref(), context),
+        Error::Inherited { .. } => vec!["fork first, and become the writer afterwards".to_owned()],
         Error::Conflict { id, found, .. } => {
             let found = found.to_string();
             vec![
@@ -71,7 +72,7 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Corrupt { .. } if context.command == "import" => {
             vec!["nothing was imported; run `pitstop export` to make a good archive".to_owned()]
         }
-        Error::Corrupt { place, .. } if place.ends_with("last-session") => vec![format!(
+        Error::Corrupt { damage: Damage::WrongKind { expected: FileKind::Link, .. }, .. } => vec![format!(
             "nothing was changed; run {} to move it aside and set the last session",
             line(&["last", "SESSION"])
         )],
@@ -81,8 +82,8 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Corrupt { .. } => {
             vec![format!("nothing was changed; run {} to see what is damaged", line(&["verify"]))]
         }
-        Error::Indeterminate { place, .. } => {
-            let of_store = error.store_problem().map(|problem| store::of(problem, place));
+        Error::Indeterminate { path, .. } => {
+            let of_store = error.store_problem().map(|problem| store::of(problem, path));
             of_store.into_iter().chain(["try again: that settles the outcome".to_owned()]).collect()
         }
         Error::NotDurable { .. } => {
@@ -93,35 +94,25 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
              white space at either end"
                 .to_owned(),
         ],
-        Error::InvalidLocation { location, .. } if location.starts_with("file:") => {
-            vec!["name the directory itself, without file://".to_owned()]
-        }
-        Error::InvalidLocation { location, .. } if location.to_string_lossy().contains("://") => {
-            vec!["name it as s3://BUCKET/PREFIX, gs://... or az://..., and set the rest in the environment: \
-                  AWS_..., GOOGLE_... or AZURE_..."
-                .to_owned()]
-        }
-        Error::InvalidLocation { .. } => {
-            vec!["name a directory with --repository or $PITSTOP_REPOSITORY".to_owned()]
-        }
+        Error::InvalidLocation { problem, .. } => vec![of_location(problem).to_owned()],
         Error::Input { .. } => {
             vec!["nothing was saved; the checkpoint before is unchanged".to_owned()]
         }
         Error::LabelsTooLong { .. } => {
             vec!["put long values into the checkpoint itself".to_owned()]
         }
-        Error::Unsupported { place, .. } if place.contains("://") => vec![
-            "use a store that supports If-None-Match and If-Match".to_owned(),
-            "or upgrade Pitstop, if a newer version wrote this object".to_owned(),
-        ],
+        Error::Unsupported { subject: Subject::Store(_), .. } => {
+            vec!["use a store that supports If-None-Match and If-Match".to_owned()]
+        }
+        Error::NewerFormat { .. } => vec!["upgrade Pitstop: a newer version wrote this".to_owned()],
         Error::Unsupported { .. } => {
             vec![format!("run {} to see the format of a session", line(&["show", "SESSION"]))]
         }
-        Error::Storage { place, source, .. } => match error.store_problem() {
+        Error::Storage { path, source, .. } => match error.store_problem() {
             Some(problem) if saving => {
-                vec![format!("{UNCHANGED}; {}", store::of(problem, place))]
+                vec![format!("{UNCHANGED}; {}", store::of(problem, path))]
             }
-            Some(problem) => vec![store::of(problem, place)],
+            Some(problem) => vec![store::of(problem, path)],
             None if source.kind() == io::ErrorKind::ConnectionRefused => vec![of_orphan(context)],
             None => of_storage(source, saving),
         },
@@ -155,6 +146,10 @@ fn hints_of_session(error: &Error, session: &Session, context: &Context) -> Opti
     let id = session.id().as_str();
     let line = |words: &[&str]| context.command_line(words);
     let hint = match error {
+        Error::Corrupt { damage: Damage::NoMarker, .. } => {
+            let line = line(&["verify", "--repair", id]);
+            format!("no checkpoint is lost; run `{line}` to make the marker again")
+        }
         Error::Corrupt { newest_good: Some(revision), .. }
             if matches!(context.command, "copy" | "export") =>
         {
@@ -173,7 +168,7 @@ fn hints_of_session(error: &Error, session: &Session, context: &Context) -> Opti
             let line = line(&["verify", id]);
             format!("nothing was changed; run `{line}` to see what is damaged")
         }
-        Error::Unsupported { .. } if is_plain(session) => {
+        Error::Unsupported { subject: Subject::PlainSession(_), .. } => {
             let line = line(&["convert", id, "--to", "journal"]);
             format!(
                 "a plain session keeps only its newest checkpoint; run `{line}` to keep a history from now on"
@@ -184,9 +179,17 @@ fn hints_of_session(error: &Error, session: &Session, context: &Context) -> Opti
     Some(vec![hint])
 }
 
-/// Whether it is known to be a plain one; damage is told by what is done with it.
-fn is_plain(session: &Session) -> bool {
-    session.status().is_ok_and(|it| it.summary.format == Format::Plain)
+fn of_location(problem: &LocationProblem) -> &'static str {
+    use LocationProblem as P;
+    match problem {
+        P::Scheme | P::NotAUrl | P::NoBucket | P::Prefix | P::Query | P::Credentials => {
+            "name a directory without file://, or s3://BUCKET/PREFIX, gs://... or az://..."
+        }
+        P::Environment | P::EndpointCredentials => {
+            "set the endpoint and the credentials in the environment: AWS_..., GOOGLE_... or AZURE_..."
+        }
+        _ => "name a directory with --repository or $PITSTOP_REPOSITORY",
+    }
 }
 
 /// The `pitstop run` around this process has ended.
@@ -222,7 +225,7 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
-    use pitstop::Revision;
+    use pitstop::{NameProblem, Operation, Revision, Step};
 
     use super::*;
 
@@ -236,19 +239,20 @@ mod tests {
             Error::NoCheckpoint { id: id() },
             Error::NoRevision { id: id(), revision: Revision::NONE },
             Error::AlreadyExists { id: id(), repository: place() },
-            Error::Locked { id: id(), place: place(), age: Duration::ZERO },
+            Error::Locked { id: id(), path: place(), age: Duration::ZERO },
             Error::Busy { id: id(), owner: None },
             Error::Conflict { id: id(), expected: Revision::NONE, found: Revision::NONE },
             Error::Diverged { id: id(), repository: place(), revision: Revision::NONE },
-            Error::Corrupt { place: place(), problem: String::new(), newest_good: None },
-            Error::Indeterminate { step: "flush", place: place(), source: source() },
-            Error::NotDurable { place: place(), source: source() },
+            Error::Corrupt { path: place(), damage: Damage::NoMarker, newest_good: None },
+            Error::Indeterminate { step: Step::Flush, path: place(), source: source() },
+            Error::NotDurable { path: place(), source: source() },
             Error::Input { source: source() },
-            Error::InvalidId { id: String::new(), problem: "" },
-            Error::LabelsTooLong { size: 1, most: 0 },
-            Error::InvalidLocation { location: place(), problem: "" },
-            Error::Unsupported { what: "", place: String::new() },
-            Error::Storage { step: "write", place: place(), source: source() },
+            Error::InvalidId { id: String::new(), problem: NameProblem::Empty },
+            Error::LabelsTooLong { size: 1, limit: 0 },
+            Error::InvalidLocation { location: place(), problem: LocationProblem::Empty },
+            Error::Unsupported { operation: Operation::History, subject: Subject::Pitstop },
+            Error::NewerFormat { path: place(), version: 9 },
+            Error::Storage { step: Step::Write, path: place(), source: source() },
         ];
         for command in ["save", "load", "run", "copy"] {
             let context = Context::for_tests(command);
