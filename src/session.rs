@@ -3,6 +3,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
 use crate::backend::{
     Backend, BackendWriter, Format, History, Maintenance, Removal, Status, Trashed, Unlocked,
     Usage, WriterState, maintenance,
@@ -12,6 +15,7 @@ use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState};
 use crate::revision::{At, Revision};
 use crate::stream::{Buffer, CheckpointReader, Input, of_input};
 use crate::sys::Process;
@@ -227,6 +231,14 @@ impl Session {
         self.backend.set_last(&self.id)
     }
 
+    /// How much storage the session takes with every file in its directory, whoever writes it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the session is gone.
+    pub fn usage(&self) -> Result<Usage> {
+        self.maintenance(Operation::Usage)?.usage(&self.id)
+    }
+
     /// What the session takes, and so what its removal would give back; nothing is removed.
     ///
     /// # Errors
@@ -240,7 +252,12 @@ impl Session {
     /// Fails as becoming the writer would.
     pub(crate) fn has_no_writer(&self) -> Result<()> {
         let id = self.id.clone();
-        match self.backend.status(&id)?.writer {
+        let writer = match self.backend.status(&id) {
+            // Damage keeps nobody from becoming the writer, and none from removing it.
+            Err(Error::Corrupt { .. }) => return Ok(()),
+            status => status?.writer,
+        };
+        match writer {
             WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
             WriterState::PlainBox { age, stale: false } => {
                 let path = self.location().unwrap_or_default().join("session.next");
@@ -291,6 +308,25 @@ impl Session {
     }
 }
 
+impl Serialize for Session {
+    /// As its `id` and its `location`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(2))?;
+        fields.serialize_entry("id", self.id())?;
+        let location = self.location().map(|it| it.display().to_string());
+        fields.serialize_entry("location", &location)?;
+        fields.end()
+    }
+}
+
+/// Serializes the session as its name alone.
+pub(crate) fn as_id<S: Serializer>(
+    session: &Session,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    session.id().serialize(serializer)
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Session({:?} in {})", self.id.as_str(), self.backend.location().display())
@@ -326,6 +362,24 @@ impl Writer {
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The state in which this writer found the session's program, at the moment it became the writer.
+    pub fn found(&self) -> ProgramState {
+        self.inner.as_ref().map_or(ProgramState::Idle, |it| it.found())
+    }
+
+    /// Ends this writer and records how the session's program ended, until the next writer comes. In a
+    /// program under a [`SharedWriter`](crate::SharedWriter) this is left to the process that shares it.
+    ///
+    /// # Durability
+    /// `Ok` means: the record is on stable storage.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] and [`Error::Indeterminate`] as for [`save`](Self::save). The writer has ended in
+    /// any case, and every checkpoint stands.
+    pub fn finish(mut self, end: ProgramEnd) -> Result<()> {
+        self.inner()?.finish(end)
     }
 
     /// Makes `data` the newest checkpoint.

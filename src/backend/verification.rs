@@ -7,10 +7,12 @@ use crate::checkpoint::CheckpointInfo;
 use crate::error::Error;
 use crate::format::Format;
 use crate::id::SessionId;
+use crate::json;
 use crate::revision::Revision;
+use serde::Serialize;
 
 /// What was found of a session.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Verification {
     /// Its name.
@@ -37,7 +39,7 @@ impl Verification {
 }
 
 /// A revision whose payload was read.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Verified {
     /// Its number.
@@ -49,7 +51,7 @@ pub struct Verified {
 }
 
 /// What was found of a repository.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct RepositoryVerification {
     /// The sessions, by their names.
@@ -71,18 +73,21 @@ impl RepositoryVerification {
 }
 
 /// Something that is worth knowing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// Where: a file, a link or a directory.
+    #[serde(rename = "path", serialize_with = "json::path")]
     pub place: PathBuf,
     /// At which byte of the file, where that can be said.
+    #[serde(rename = "offset")]
     pub at: Option<u64>,
     /// Which revision it is about.
     pub revision: Option<Revision>,
     /// What it is.
+    #[serde(rename = "message")]
     pub what: String,
 }
 
@@ -94,7 +99,8 @@ impl Finding {
 }
 
 /// How bad a [`Finding`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
     /// Nothing has to be done: something that is kept as evidence, or that is none of Pitstop's.

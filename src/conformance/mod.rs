@@ -58,6 +58,7 @@ impl Capabilities {
 pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
     type Case = (&'static str, fn(&Subject));
     let operators: &[Case] = &[
+        ("the end of a program is kept until the next writer", sessions::end_is_kept),
         ("what would be removed is told, and stays", removal::would_remove),
         ("a session in the trash can be put back", removal::trash_gives_back),
         ("the trash holds many of one name", removal::trash_holds_many_of_one_name),

@@ -9,6 +9,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::id::{InvalidId, SessionId};
 use crate::owner::Owner;
 use crate::revision::Revision;
@@ -250,5 +252,18 @@ fn held_by(owner: &Option<Box<Owner>>) -> String {
     match owner {
         Some(owner) => format!(": {owner} is its writer"),
         None => " by an unknown process (no owner record)".to_owned(),
+    }
+}
+
+impl Serialize for Error {
+    /// As its text, with the texts of its causes.
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        serializer.serialize_str(&text)
     }
 }

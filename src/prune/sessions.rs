@@ -1,3 +1,5 @@
+use serde::{Serialize, Serializer};
+
 use super::{Criteria, PruneOptions};
 use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
 use crate::error::{Error, Operation, Result};
@@ -5,12 +7,14 @@ use crate::id::SessionId;
 use crate::repository::Repository;
 
 /// What went, or would.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Pruned {
     /// The sessions that went, the newest first.
+    #[serde(rename = "removed")]
     pub gone: Vec<Gone>,
     /// Those that meet the criteria and stay, the newest first, each with the reason.
+    #[serde(rename = "skipped", serialize_with = "skipped_fields")]
     pub spared: Vec<(SessionId, Spared)>,
     /// Those that could not be read, which stay, and those that could not be removed.
     pub problems: Vec<Problem>,
@@ -27,22 +31,26 @@ impl Pruned {
 }
 
 /// A session that went.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Gone {
     /// How it stood.
+    #[serde(flatten)]
     pub summary: Summary,
     /// What it took.
+    #[serde(flatten)]
     pub usage: Usage,
     /// Where it is in the trash, if it went there.
     pub trashed: Option<Trashed>,
 }
 
 /// Why a session stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Spared {
     /// Somebody writes it, or PlainBox may.
+    #[serde(rename = "in use")]
     InUse,
     /// It is the last session.
     Last,
@@ -163,4 +171,20 @@ impl Repository {
         }
         Ok(Ok(Gone { summary, usage, trashed: Some(trashed) }))
     }
+}
+
+/// A session that meets the criteria and stays.
+#[derive(Serialize)]
+struct SkippedFields<'a> {
+    /// Its name.
+    id: &'a SessionId,
+    /// `in use`, `last` or `changed`.
+    reason: Spared,
+}
+
+fn skipped_fields<S: Serializer>(
+    skipped: &[(SessionId, Spared)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(skipped.iter().map(|(id, reason)| SkippedFields { id, reason: *reason }))
 }

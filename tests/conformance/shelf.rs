@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use pitstop::{
     At, Backend, BackendWriter, Buffer, Checkpoint, CheckpointInfo, CheckpointReader, Error,
-    Format, History, Listing, NewSession, Operation, Owner, Removal, Result, Retention, Revision,
-    SaveOptions, SessionId, Status, Subject, Summary, WriterState,
+    Format, History, Listing, NewSession, Operation, Owner, ProgramEnd, ProgramState, Removal,
+    Result, Retention, Revision, SaveOptions, SessionId, Status, Subject, Summary, WriterState,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ struct Slot {
     newest: Option<Checkpoint>,
     saves: u64,
     owner: Option<Owner>,
+    /// How the last writer left the session.
+    left: WriterState,
     replaces: Option<SessionId>,
 }
 
@@ -70,7 +72,14 @@ impl Backend for Shelf {
         }
         let replaces = new.replaces.clone();
         let created = SystemTime::now();
-        let slot = Slot { created, newest: None, saves: 0, owner: None, replaces };
+        let slot = Slot {
+            created,
+            newest: None,
+            saves: 0,
+            owner: None,
+            left: WriterState::Idle,
+            replaces,
+        };
         sessions.insert(id.clone(), slot);
         Ok(())
     }
@@ -85,7 +94,7 @@ impl Backend for Shelf {
     fn status(&self, id: &SessionId) -> Result<Status> {
         self.with(id, |slot| {
             let owner = slot.owner.clone();
-            let writer = owner.map_or(WriterState::Idle, |it| WriterState::Live(Some(it)));
+            let writer = owner.map_or(slot.left.clone(), |it| WriterState::Live(Some(it)));
             let mut status = Status::new(summary(id, slot), writer);
             status.created = Some(slot.created);
             Ok(status)
@@ -116,9 +125,9 @@ impl Backend for Shelf {
                 return Err(Error::Busy { id: id.clone(), owner: Some(Box::new(owner)) });
             }
             slot.owner = Some(Owner::current());
-            let replaces = slot.replaces.clone();
-            Ok(Box::new(ShelfWriter { shelf: self.clone(), id: id.clone(), replaces })
-                as Box<dyn BackendWriter>)
+            let found = std::mem::replace(&mut slot.left, WriterState::Idle).program();
+            let (shelf, id, replaces) = (self.clone(), id.clone(), slot.replaces.clone());
+            Ok(Box::new(ShelfWriter { shelf, id, found, replaces }) as Box<dyn BackendWriter>)
         })
     }
 
@@ -145,6 +154,7 @@ impl Backend for Shelf {
 struct ShelfWriter {
     shelf: Shelf,
     id: SessionId,
+    found: ProgramState,
     replaces: Option<SessionId>,
 }
 
@@ -187,6 +197,17 @@ impl BackendWriter for ShelfWriter {
         self.replaces = None;
         self.shelf.with(&self.id, |slot| {
             slot.replaces = None;
+            Ok(())
+        })
+    }
+
+    fn found(&self) -> ProgramState {
+        self.found
+    }
+
+    fn finish(&mut self, end: ProgramEnd) -> Result<()> {
+        self.shelf.with(&self.id, |slot| {
+            slot.left = WriterState::ended(Owner::current(), end);
             Ok(())
         })
     }
