@@ -100,7 +100,7 @@ pub use id::SessionId;
 pub use listing::ListOptions;
 pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
-pub use object::{ObjectBackend, StoreProblem};
+pub use object::{ObjectBackend, StoreProblem, interruptible};
 pub use owner::Owner;
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};

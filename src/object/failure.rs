@@ -34,8 +34,13 @@ impl Failure {
         Self { kind, problem, text: answer.text(error, problem) }
     }
 
+    /// A failure on this side. One of an interrupted wait says nothing of what the store did.
     pub(super) fn local(source: &io::Error) -> Self {
-        Self { kind: Kind::Refused, problem: None, text: source.to_string() }
+        let kind = match source.kind() {
+            io::ErrorKind::Interrupted => Kind::Unknown,
+            _ => Kind::Refused,
+        };
+        Self { kind, problem: None, text: source.to_string() }
     }
 
     /// An answer that no store gives.

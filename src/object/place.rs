@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::nonce::Nonce;
 use super::store::{Store, Version};
-use super::{names, runtime, swap};
+use super::{interrupt, names, runtime, swap};
 use crate::error::Result;
 use crate::id::SessionId;
 use crate::owner::Owner;
@@ -87,7 +87,8 @@ impl Place {
         let first = version(&beat_key)?;
         let start = Instant::now();
         loop {
-            std::thread::sleep(beat / LOOKS);
+            // If it is interrupted, the next request fails.
+            let _ = interrupt::sleep(beat / LOOKS);
             // The time counts from the first answer to when the last look was begun.
             let watched = start.elapsed();
             let unchanged = version(&beat_key)? == first && is_head(&version(&head_key)?);

@@ -18,7 +18,7 @@ use object_store::{
 
 use super::answer::Kind;
 use super::failure::Failure;
-use super::runtime;
+use super::{interrupt, runtime};
 use crate::error::{Error, Result};
 
 /// Which version of an object a store holds.
@@ -339,10 +339,10 @@ impl Pause {
         Self { patience, start: Instant::now(), next: Duration::from_millis(50) }
     }
 
-    /// Waits, if there is patience left for that.
+    /// Waits, if there is patience left for that and nobody interrupts it.
     pub(super) fn wait(&mut self, kind: Kind) -> bool {
         let pause = self.pause(kind, self.start.elapsed());
-        pause.map(|pause| std::thread::sleep(jittered(pause, crate::random::bytes()[0]))).is_some()
+        pause.is_some_and(|it| interrupt::sleep(jittered(it, crate::random::bytes()[0])))
     }
 
     /// How long to wait at most, after so long; `None` if there is no patience left.
