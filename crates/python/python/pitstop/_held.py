@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Union
 
 import pitstop
 
+K = TypeVar("K")
+M = TypeVar("M")
 T = TypeVar("T")
+
+Location = Union[str, "os.PathLike[str]", pitstop.Repository, None]
+
+
+def open_repository(location: Location) -> pitstop.Repository:
+    """Opens the repository at a location, unless it is open."""
+    return location if isinstance(location, pitstop.Repository) else pitstop.Repository(location)
 
 
 class Held(Generic[T]):
@@ -151,3 +162,32 @@ class Holding:
             members, self._members = self._members, set()
         for member in members:
             member.close()
+
+
+class Members(Generic[K, M]):
+    """Makes each member of a store once in a process, and closes their writers when the store ends."""
+
+    def __init__(self, make: Callable[[K, Holding], M], *, hold: float) -> None:
+        self._make, self._hold = make, hold
+        self._lock = threading.Lock()
+        self._renew()
+
+    def _renew(self) -> None:
+        self._process = os.getpid()
+        self._members: dict[K, M] = {}
+        self._holding = Holding(self._hold)
+        weakref.finalize(self, self._holding.close)
+
+    def __getitem__(self, key: K) -> M:
+        if self._process != os.getpid():
+            # A fork has no part in the writers and locks of its parent.
+            self._lock = threading.Lock()
+            self._renew()
+        with self._lock:
+            if key not in self._members:
+                self._members[key] = self._make(key, self._holding)
+            return self._members[key]
+
+    def close(self) -> None:
+        """Closes all writers."""
+        self._holding.close()

@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import threading
-import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,7 +21,7 @@ from claude_agent_sdk.types import SessionStore
 import pitstop
 
 from ._executor import call
-from ._held import Holding
+from ._held import Holding, Location, Members, open_repository
 from ._log import Log, Part
 
 if TYPE_CHECKING:
@@ -46,37 +43,30 @@ class PitstopSessionStore(SessionStore):
     `pitstop.Busy`. A transcript stays locked for `hold` seconds after an append, so that the next one is fast.
     """
 
-    def __init__(
-        self,
-        location: str | os.PathLike[str] | pitstop.Repository | None = None,
-        *,
-        timeout: float = 30.0,
-        hold: float = 0.1,
-    ) -> None:
-        is_open = isinstance(location, pitstop.Repository)
-        self.repository = location if is_open else pitstop.Repository(location)
-        self._timeout, self._hold = timeout, hold
-        self._lock = threading.Lock()
-        self._start()
+    def __init__(self, location: Location = None, *, timeout: float = 30.0, hold: float = 0.1) -> None:
+        self.repository = open_repository(location)
+        self._timeout = timeout
+        self._transcripts = Members(self._make, hold=hold)
 
-    def _start(self) -> None:
-        self._process = os.getpid()
-        self._transcripts: dict[tuple[str, str, str], _Transcript] = {}
-        self._holding = Holding(self._hold)
-        weakref.finalize(self, self._holding.close)
+    def _make(self, names: tuple[str, str, str], holding: Holding) -> _Transcript:
+        # Keys are paths of any length. The labels tell what they are.
+        digest = hashlib.blake2b(json.dumps(names).encode(), digest_size=16).hexdigest()
+        session = self.repository.session(f"claude-{digest}")
+        labels = dict(zip(("project", "session", "subpath"), names))
+        return _Transcript(Log(session, labels, timeout=self._timeout, holding=holding))
 
     def close(self) -> None:
         """Ends all locks that this store holds. It can be used again."""
-        self._holding.close()
+        self._transcripts.close()
 
     async def append(self, key: SessionKey, entries: list[SessionStoreEntry]) -> None:
         """Appends entries to a transcript, all or none."""
         if entries:
-            await call(self._transcript(_names(key)).append, key, entries)
+            await call(self._transcripts[_names(key)].append, key, entries)
 
     async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:
         """Loads a transcript; None if it was never written."""
-        return await call(self._transcript(_names(key)).load)
+        return await call(self._transcripts[_names(key)].load)
 
     async def list_sessions(self, project_key: str) -> list[SessionStoreListEntry]:
         """Lists the sessions of a project."""
@@ -90,7 +80,7 @@ class PitstopSessionStore(SessionStore):
         """Lists the summaries of the sessions of a project."""
         summaries: list[SessionSummaryEntry] = []
         for it in await self.list_sessions(project_key):
-            part = await call(self._transcript((project_key, it["session_id"], "")).log.part)
+            part = await call(self._transcripts[project_key, it["session_id"], ""].log.part)
             if part is not None:
                 summaries.append(cast("SessionSummaryEntry", {**it, "data": part.meta["summary"]}))
         return summaries
@@ -100,27 +90,14 @@ class PitstopSessionStore(SessionStore):
         project, session, subpath = _names(key)
         if not subpath:
             for name in await self.list_subkeys({"project_key": project, "session_id": session}):
-                await call(self._transcript((project, session, name)).remove)
-        await call(self._transcript((project, session, subpath)).remove)
+                await call(self._transcripts[project, session, name].remove)
+        await call(self._transcripts[project, session, subpath].remove)
 
     async def list_subkeys(self, key: SessionListSubkeysKey) -> list[str]:
         """Lists the subpaths of a session."""
         labels = {"project": key["project_key"], "session": key["session_id"]}
         listing = await call(self.repository.list, labels=labels, details=True)
         return [subpath for it in listing if (subpath := (it.labels or {})["subpath"])]
-
-    def _transcript(self, names: tuple[str, str, str]) -> _Transcript:
-        with self._lock:
-            if self._process != os.getpid():
-                self._start()
-            if names not in self._transcripts:
-                # Keys are paths of any length. The labels tell what they are.
-                digest = hashlib.blake2b(json.dumps(names).encode(), digest_size=16).hexdigest()
-                session = self.repository.session(f"claude-{digest}")
-                labels = dict(zip(("project", "session", "subpath"), names))
-                log = Log(session, labels, timeout=self._timeout, holding=self._holding)
-                self._transcripts[names] = _Transcript(log)
-            return self._transcripts[names]
 
 
 class _Transcript:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import os
-import threading
 import uuid
-import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,16 +18,14 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
-    SerializerProtocol,
     get_checkpoint_id,
     get_checkpoint_metadata,
     writes_sort_key,
 )
-
-import pitstop
+from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from .._executor import call
-from .._held import Holding
+from .._held import Holding, Location, Members, open_repository
 from ._format import Entry, State, Write
 from ._thread import Thread
 
@@ -51,7 +48,7 @@ class PitstopSaver(BaseCheckpointSaver[int]):
 
     def __init__(
         self,
-        location: str | os.PathLike[str] | pitstop.Repository | None = None,
+        location: Location = None,
         *,
         owner: str | None = None,
         timeout: float = 30.0,
@@ -59,18 +56,14 @@ class PitstopSaver(BaseCheckpointSaver[int]):
         serde: SerializerProtocol | None = None,
     ) -> None:
         super().__init__(serde=serde)
-        is_open = isinstance(location, pitstop.Repository)
-        self.repository = location if is_open else pitstop.Repository(location)
+        self.repository = open_repository(location)
         self.owner = owner or f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._timeout, self._hold = timeout, hold
-        self._lock = threading.Lock()
-        self._start()
+        self._timeout = timeout
+        self._threads = Members(self._make, hold=hold)
 
-    def _start(self) -> None:
-        self._process = os.getpid()
-        self._threads: dict[str, Thread] = {}
-        self._holding = Holding(self._hold)
-        weakref.finalize(self, self._holding.close)
+    def _make(self, thread_id: str, holding: Holding) -> Thread:
+        session = self.repository.session(_session_id(thread_id))
+        return Thread(thread_id, session, self.owner, timeout=self._timeout, holding=holding)
 
     def __enter__(self) -> Self:
         return self
@@ -96,14 +89,14 @@ class PitstopSaver(BaseCheckpointSaver[int]):
 
     def close(self) -> None:
         """Ends all locks that this saver holds. It can be used again."""
-        self._holding.close()
+        self._threads.close()
 
     # --- Reading
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Loads a checkpoint: the one that `config` names, or the newest of its thread and namespace."""
         thread_id, ns, id = _key(config)
-        entry = self._thread(thread_id).entry(ns, id)
+        entry = self._threads[thread_id].entry(ns, id)
         return None if entry is None else self._tuple(thread_id, entry)
 
     def list(
@@ -119,7 +112,7 @@ class PitstopSaver(BaseCheckpointSaver[int]):
         threads = [str(chosen["thread_id"])] if config else [_thread_id(it.id) for it in self.repository]
         end = get_checkpoint_id(before) if before else None
         for thread_id in threads:
-            thread = self._thread(thread_id)
+            thread = self._threads[thread_id]
             for ns, id in sorted(thread.index(), key=lambda it: it[1], reverse=True):
                 if limit is not None and limit <= 0:
                     return
@@ -175,7 +168,7 @@ class PitstopSaver(BaseCheckpointSaver[int]):
         def is_newest(state: State) -> bool:
             return all(_id(state.latest.get(ns)) == id for ns, id in parents.items())
 
-        self._thread(thread_id).write(change, check=is_newest)
+        self._threads[thread_id].write(change, check=is_newest)
         return _config(thread_id, ns, entry.id)
 
     def put_writes(
@@ -192,7 +185,7 @@ class PitstopSaver(BaseCheckpointSaver[int]):
             (task_id, WRITES_IDX_MAP.get(channel, index)): Write(channel, self.serde.dumps_typed(value), task_path)
             for index, (channel, value) in enumerate(writes)
         }
-        thread = self._thread(thread_id)
+        thread = self._threads[thread_id]
 
         def change(state: State) -> Entry | None:
             entry = state.find(ns, id) or thread.entry(ns, id) or Entry(ns, id)
@@ -206,46 +199,35 @@ class PitstopSaver(BaseCheckpointSaver[int]):
 
         thread.write(change, check=is_newest)
 
-    def _thread(self, thread_id: str) -> Thread:
-        with self._lock:
-            if self._process != os.getpid():
-                self._start()
-            if thread_id not in self._threads:
-                session = self.repository.session(_session_id(thread_id))
-                self._threads[thread_id] = Thread(
-                    thread_id, session, self.owner, timeout=self._timeout, holding=self._holding
-                )
-            return self._threads[thread_id]
-
     # --- Ownership
 
     def claim(self, thread_id: str) -> None:
         """Makes this saver the only one that may write the thread, also after a restart. The saver that owned it
         until now gets `NotOwner`."""
-        self._thread(thread_id).claim(True)
+        self._threads[thread_id].claim(True)
 
     def release(self, thread_id: str) -> None:
         """Lets other savers write the thread again."""
-        self._thread(thread_id).claim(False)
+        self._threads[thread_id].claim(False)
 
     # --- Maintenance
 
     def delete_thread(self, thread_id: str) -> None:
         """Deletes a thread."""
-        self._thread(thread_id).remove()
+        self._threads[thread_id].remove()
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copies a thread with all its checkpoints and writes."""
-        source = self._thread(source_thread_id).session
+        source = self._threads[source_thread_id].session
         if source.id in self.repository:
             source.copy_to(self.repository, _session_id(target_thread_id))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Deletes the checkpoints of these runs, in all threads."""
         for session in self.repository:
-            thread = self._thread(_thread_id(session.id))
+            thread = self._threads[_thread_id(session.id)]
 
-            def others(thread: Thread = thread) -> list[Entry] | None:
+            def others(thread: Thread = thread) -> builtins.list[Entry] | None:
                 entries = _all(thread)
                 kept = [it for it in entries if self.serde.loads_typed(it.metadata).get("run_id") not in run_ids]
                 return None if len(kept) == len(entries) else kept
@@ -258,14 +240,14 @@ class PitstopSaver(BaseCheckpointSaver[int]):
         if strategy not in ("keep_latest", "delete"):
             raise ValueError(f"argument 'strategy': expected 'keep_latest' or 'delete', not {strategy!r}")
         for thread_id in thread_ids:
-            thread = self._thread(thread_id)
+            thread = self._threads[thread_id]
             if thread.session.id in self.repository:
                 if strategy == "delete":
                     thread.remove()
                 else:
                     thread.keep(functools.partial(self._needed, thread))
 
-    def _needed(self, thread: Thread) -> list[Entry]:
+    def _needed(self, thread: Thread) -> builtins.list[Entry]:
         """The newest checkpoint of each namespace, and its ancestors up to where each delta channel has a value."""
         entries = {(it.ns, it.id): it for it in _all(thread)}
         needed: dict[tuple[str, str], Entry] = {}

@@ -126,6 +126,7 @@ class Thread:
 
     def remove(self) -> None:
         """Deletes the thread."""
+        self._refuse_claimed(self._held.read()[1])
         self._held.remove()
         self._index = None
 
