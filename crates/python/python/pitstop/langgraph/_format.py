@@ -1,23 +1,27 @@
-"""Encodes the state of a thread as the payload of a checkpoint of Pitstop.
+"""Encodes what happens to a thread as a sequence of events.
 
-A payload holds the newest LangGraph checkpoint of each namespace with its pending writes, so that the newest
-state takes one read, and one payload differs little from the next. Older checkpoints are in older revisions.
-
-    the serialized values, one after the other | a JSON object that describes them | its length: 4 bytes
+A checkpoint is stored as its difference from the one before it in its namespace: a channel that did not change takes
+its name, and of one that grew only the new bytes are stored.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+import ormsgpack
 
 Serialized = tuple[str, bytes]
 """What `SerializerProtocol.dumps_typed` returns: a type and bytes."""
 
-MAX_NAMESPACES = 8
-"""How many namespaces a payload holds. The least recently written others are found in older revisions."""
+Key = tuple[str, str]
+"""A namespace and the id of a checkpoint in it."""
+
+Writes = Mapping[tuple[str, int], "Write"]
+"""The writes of tasks, by the task and an index."""
+
+PUT, WRITES = "p", "w"
 
 
 @dataclass(frozen=True)
@@ -25,114 +29,168 @@ class Write:
     """Is a pending write of a task."""
 
     channel: str
-    value: Serialized
     path: str
+    value: Serialized
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Is a LangGraph checkpoint with its pending writes, by task and index."""
+    """Is a LangGraph checkpoint with its pending writes."""
 
     ns: str
     id: str
-    parent: str | None = None
-    checkpoint: Serialized | None = None
-    """None where the writes came before their checkpoint."""
-    metadata: Serialized = ("", b"")
-    writes: Mapping[tuple[str, int], Write] = field(default_factory=dict)
+    parent: Optional[str]
+    rest: Serialized
+    """The checkpoint without the values of its channels."""
+    channels: Mapping[str, Serialized]
+    metadata: Serialized
+    writes: Writes = field(default_factory=dict)
 
-    def has(self, ns: str, id: str) -> bool:
-        """Returns whether it is the checkpoint of this namespace and id."""
-        return (self.ns, self.id) == (ns, id)
-
-
-@dataclass(frozen=True)
-class State:
-    """Is the content of a payload."""
-
-    latest: Mapping[str, Entry] = field(default_factory=dict)
-    """The newest checkpoint of each namespace, the last written namespace last."""
-    extra: Entry | None = None
-    """The entry that was written, if it is no newest one."""
-    floor: int = 0
-    """Lower revisions are deleted."""
-    evicted: bool = False
-    """Whether there are namespaces that only older revisions hold."""
-
-    def find(self, ns: str, id: str) -> Entry | None:
-        """Returns the entry of this namespace and id, if it is in this payload."""
-        entries = (self.latest.get(ns), self.extra)
-        return next((it for it in entries if it is not None and it.has(ns, id)), None)
-
-    def updated(self, entry: Entry) -> State:
-        """Returns the state after this entry is written."""
-        latest = dict(self.latest)
-        newest = latest.pop(entry.ns, None)
-        is_newest = entry.checkpoint is not None and (newest is None or entry.id >= newest.id)
-        if is_newest:
-            latest[entry.ns] = entry
-        elif newest is not None:
-            latest[entry.ns] = newest
-        evicted = [ns for ns in latest if ns][: max(0, len(latest) - MAX_NAMESPACES)]
-        for ns in evicted:
-            del latest[ns]
-        extra = None if is_newest else entry
-        return replace(self, latest=latest, extra=extra, evicted=self.evicted or bool(evicted))
+    @property
+    def key(self) -> Key:
+        """Its namespace and id."""
+        return self.ns, self.id
 
 
-def encode(state: State) -> bytes:
-    """Returns the payload of a state."""
-    values: list[bytes] = []
-    header = {
-        "v": 1,
-        "floor": state.floor,
-        "evicted": state.evicted,
-        "latest": [_describe(it, values) for it in state.latest.values()],
-        "extra": state.extra and _describe(state.extra, values),
-    }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    return b"".join([*values, text, len(text).to_bytes(4, "little")])
+def put(entry: Entry, tip: Entry | None) -> bytes:
+    """Encodes a checkpoint without its writes. `tip` is the one that was put before it in its namespace."""
+    before = tip.channels if tip else {}
+    channels = [_difference(name, value, before.get(name)) for name, value in entry.channels.items()]
+    return _frame([PUT, entry.ns, entry.id, entry.parent, *entry.rest, *entry.metadata, channels])
 
 
-def _describe(entry: Entry, values: list[bytes]) -> dict[str, Any]:
-    def put(serialized: Serialized) -> list[Any]:
-        values.append(serialized[1])
-        return [serialized[0], len(serialized[1])]
+def writes(key: Key, added: Writes) -> bytes:
+    """Encodes writes."""
+    return _frame([WRITES, *key, [[*at, it.channel, it.path, *it.value] for at, it in added.items()]])
 
+
+def _frame(event: list[Any]) -> bytes:
+    packed = ormsgpack.packb(event)
+    return len(packed).to_bytes(4, "little") + packed
+
+
+def _difference(name: str, new: Serialized, old: Serialized | None) -> list[Any]:
+    if old is None or old[0] != new[0]:
+        return [name, *new]
+    if new[1] is old[1] or new[1] == old[1]:
+        return [name]
+    return [name, *_splices(old[1], new[1])]
+
+
+def _splices(old: bytes, new: bytes) -> tuple[list[list[Any]], int, int, bytes]:
+    """Returns bytes to overwrite, and then how much to keep at the start and end, and what comes between.
+
+    What grows often has its length near its start.
+    """
+    overwritten: list[list[Any]] = []
+    start = _common(old, new, 0)
+    while len(overwritten) < 16:
+        sizes = (size for size in (1, 2, 4, 8, 16, 32, 64) if _is_equal(old, new, start + size))
+        size = next(sizes, 0)
+        if not size:
+            break
+        overwritten.append([start, new[start : start + size]])
+        start = _common(old, new, start + size)
+    limit = min(len(old), len(new)) - start
+    end = _common_end(old, new, limit)
+    return overwritten, start, end, new[start : len(new) - end]
+
+
+def _is_equal(one: bytes, other: bytes, start: int) -> bool:
+    part = one[start : start + 32]
+    return len(part) == 32 and part == other[start : start + 32]
+
+
+def _common(one: bytes, other: bytes, start: int) -> int:
+    """Returns where the two differ first, from a position on at which they are equal."""
+    end, step = min(len(one), len(other)), 65536
+    while start < end:
+        step = min(step, end - start)
+        if one[start : start + step] == other[start : start + step]:
+            start += step
+        elif step == 1:
+            break
+        else:
+            step = (step + 1) // 2
+    return start
+
+
+def _common_end(one: bytes, other: bytes, limit: int) -> int:
+    """Returns how many bytes at the end are equal, up to a limit."""
+    size, step = 0, 65536
+    while size < limit:
+        step = min(step, limit - size)
+        a, b = len(one) - size, len(other) - size
+        if one[a - step : a] == other[b - step : b]:
+            size += step
+        elif step == 1:
+            break
+        else:
+            step = (step + 1) // 2
+    return size
+
+
+def events(frames: bytes) -> Iterator[list[Any]]:
+    """Decodes events."""
+    view, position = memoryview(frames), 0
+    while position < len(view):
+        start = position + 4
+        position = start + int.from_bytes(view[position:start], "little")
+        if position > len(view):
+            raise ValueError("an event of the thread is cut short")
+        yield ormsgpack.unpackb(view[start:position])
+
+
+def replay(history: Iterable[list[Any]], wanted: set[Key]) -> dict[Key, Entry]:
+    """Returns those of the wanted checkpoints that were put, with their writes."""
+    tips: dict[str, dict[str, tuple[str, bytearray]]] = {}
+    found: dict[Key, Entry] = {}
+    written: dict[Key, dict[tuple[str, int], Write]] = {key: {} for key in wanted}
+    for event in history:
+        key = (event[1], event[2])
+        if event[0] == WRITES:
+            if key in wanted:
+                written[key].update(_decoded(event[3]))
+            continue
+        channels = tips[event[1]] = _applied(event[8], tips.get(event[1], {}))
+        if key in wanted:
+            values = {name: (type, bytes(value)) for name, (type, value) in channels.items()}
+            rest, metadata = (event[4], event[5]), (event[6], event[7])
+            found[key] = Entry(*key, event[3], rest, values, metadata, written[key])
+    return found
+
+
+def _decoded(described: list[list[Any]]) -> dict[tuple[str, int], Write]:
     return {
-        "ns": entry.ns,
-        "id": entry.id,
-        "parent": entry.parent,
-        "checkpoint": entry.checkpoint and put(entry.checkpoint),
-        "metadata": put(entry.metadata),
-        "writes": [[*key, w.channel, w.path, put(w.value)] for key, w in entry.writes.items()],
+        (task, index): Write(channel, path, (type, value))
+        for task, index, channel, path, type, value in described
     }
 
 
-def decode(payload: bytes) -> State:
-    """Returns the state in a payload. Raises `ValueError` if it is none."""
-    end = len(payload) - 4
-    start = end - int.from_bytes(payload[end:], "little")
-    header = json.loads(payload[max(0, start) : end])
-    if header["v"] != 1:
-        raise ValueError(f"a newer version of Pitstop wrote this thread: format {header['v']}")
-    position = 0
+def _applied(
+    differences: list[list[Any]], tip: dict[str, tuple[str, bytearray]]
+) -> dict[str, tuple[str, bytearray]]:
+    """Returns the channels after a put. It changes those of the tip, which is not needed any more."""
+    channels = {}
+    for name, *difference in differences:
+        if not difference:
+            channels[name] = tip[name]
+        elif len(difference) == 2:
+            channels[name] = (difference[0], bytearray(difference[1]))
+        else:
+            overwritten, prefix, suffix, middle = difference
+            type, value = tip[name]
+            for at, part in overwritten:
+                value[at : at + len(part)] = part
+            value[prefix : len(value) - suffix] = middle
+            channels[name] = (type, value)
+    return channels
 
-    def take(described: list[Any]) -> Serialized:
-        nonlocal position
-        position += described[1]
-        return described[0], payload[position - described[1] : position]
 
-    def entry(it: dict[str, Any]) -> Entry:
-        return Entry(
-            ns=it["ns"],
-            id=it["id"],
-            parent=it["parent"],
-            checkpoint=it["checkpoint"] and take(it["checkpoint"]),
-            metadata=take(it["metadata"]),
-            writes={(task, index): Write(channel, take(value), path) for task, index, channel, path, value in it["writes"]},
-        )
-
-    latest = {it["ns"]: entry(it) for it in header["latest"]}
-    extra = header["extra"] and entry(header["extra"])
-    return State(latest, extra, header["floor"], header["evicted"])
+def writes_of(history: Iterable[list[Any]], key: Key) -> dict[tuple[str, int], Write]:
+    """Returns the writes to a checkpoint, whether it was put or not."""
+    written: dict[tuple[str, int], Write] = {}
+    for event in history:
+        if event[0] == WRITES and (event[1], event[2]) == key:
+            written.update(_decoded(event[3]))
+    return written

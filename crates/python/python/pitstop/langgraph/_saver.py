@@ -6,9 +6,8 @@ import builtins
 import functools
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from langgraph.checkpoint.base import (
@@ -26,7 +25,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from .._executor import call
 from .._held import Holding, Location, Members, open_repository
-from ._format import Entry, State, Write
+from ._format import Entry, Key, Serialized, Write
+from ._part import State
 from ._thread import Thread
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from typing_extensions import Self
 
-T = TypeVar("T")
+_AT_ONCE = 64
+"""How many checkpoints are decoded at once."""
 
 
 class PitstopSaver(BaseCheckpointSaver[int]):
@@ -96,7 +97,8 @@ class PitstopSaver(BaseCheckpointSaver[int]):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Loads a checkpoint: the one that `config` names, or the newest of its thread and namespace."""
         thread_id, ns, id = _key(config)
-        entry = self._threads[thread_id].entry(ns, id)
+        thread = self._threads[thread_id]
+        entry = thread.entry((ns, id)) if id else thread.latest(ns)
         return None if entry is None else self._tuple(thread_id, entry)
 
     def list(
@@ -109,33 +111,44 @@ class PitstopSaver(BaseCheckpointSaver[int]):
     ) -> Iterator[CheckpointTuple]:
         """Lists checkpoints, the newest of each thread first."""
         chosen = config["configurable"] if config else {}
-        threads = [str(chosen["thread_id"])] if config else [_thread_id(it.id) for it in self.repository]
-        end = get_checkpoint_id(before) if before else None
-        for thread_id in threads:
+        for thread_id in [str(chosen["thread_id"])] if config else self._thread_ids():
             thread = self._threads[thread_id]
-            for ns, id in sorted(thread.index(), key=lambda it: it[1], reverse=True):
-                if limit is not None and limit <= 0:
-                    return
-                if ns != chosen.get("checkpoint_ns", ns) or id != (chosen.get("checkpoint_id") or id):
-                    continue
-                if end and id >= end:
-                    continue
-                entry = thread.entry(ns, id)
-                if entry is None or not self._matches(entry, filter):
-                    continue
-                limit = None if limit is None else limit - 1
-                yield self._tuple(thread_id, entry)
+            keys = self._chosen(thread, chosen, filter, before)[:limit]
+            limit = None if limit is None else limit - len(keys)
+            for start in range(0, len(keys), _AT_ONCE):
+                found = thread.entries(keys[start : start + _AT_ONCE])
+                yield from (self._tuple(thread_id, found[key]) for key in keys if key in found)
 
-    def _matches(self, entry: Entry, filter: dict[str, Any] | None) -> bool:
-        metadata = self.serde.loads_typed(entry.metadata) if filter else {}
-        return all(metadata.get(name) == value for name, value in (filter or {}).items())
+    def _chosen(
+        self,
+        thread: Thread,
+        chosen: Mapping[str, Any],
+        filter: dict[str, Any] | None,
+        before: RunnableConfig | None,
+    ) -> builtins.list[Key]:
+        end = get_checkpoint_id(before) if before else None
+        ns, id = chosen.get("checkpoint_ns"), chosen.get("checkpoint_id")
+        keys = [
+            key
+            for key, metadata in thread.located().items()
+            if (ns is None or key[0] == ns)
+            and (not id or key[1] == id)
+            and (not end or key[1] < end)
+            and (not filter or self._matches(metadata, filter))
+        ]
+        return sorted(keys, key=lambda it: it[1], reverse=True)
+
+    def _matches(self, metadata: Serialized, filter: dict[str, Any]) -> bool:
+        loaded = self.serde.loads_typed(metadata)
+        return all(loaded.get(name) == value for name, value in filter.items())
 
     def _tuple(self, thread_id: str, entry: Entry) -> CheckpointTuple:
         writes = sorted(entry.writes.items(), key=lambda it: writes_sort_key(it[1].path, *it[0]))
         load = self.serde.loads_typed
+        values = {name: load(value) for name, value in entry.channels.items()}
         return CheckpointTuple(
-            config=_config(thread_id, entry.ns, entry.id),
-            checkpoint=load(entry.checkpoint or ("", b"")),
+            config=_config(thread_id, *entry.key),
+            checkpoint=cast("Checkpoint", {**load(entry.rest), "channel_values": values}),
             metadata=load(entry.metadata),
             parent_config=_config(thread_id, entry.ns, entry.parent) if entry.parent else None,
             pending_writes=[(task, it.channel, load(it.value)) for (task, _), it in writes],
@@ -152,24 +165,27 @@ class PitstopSaver(BaseCheckpointSaver[int]):
     ) -> RunnableConfig:
         """Stores a checkpoint. Raises `NotOwner` if another saver wrote the thread since its parent was read."""
         thread_id, ns, parent = _key(config)
-        entry = Entry(
-            ns=ns,
-            id=checkpoint["id"],
-            parent=parent,
-            checkpoint=self.serde.dumps_typed(checkpoint),
-            metadata=self.serde.dumps_typed(get_checkpoint_metadata(config, metadata)),
-        )
+        dump = self.serde.dumps_typed
+        rest = dump({**checkpoint, "channel_values": {}})
+        stored_metadata = dump(get_checkpoint_metadata(config, metadata))
+        values: dict[str, Serialized] = {}
         parents = {**metadata.get("parents", {}), ns: parent}
 
         def change(state: State) -> Entry:
-            early = state.find(ns, entry.id)
-            return entry if early is None else replace(entry, writes=early.writes)
+            tip = state.tips.get(ns)
+            # Only what changed since the parent is serialized.
+            same = tip.channels if tip is not None and tip.id == parent else {}
+            for name, value in checkpoint["channel_values"].items():
+                if name not in values:
+                    is_new = name in new_versions or name not in same
+                    values[name] = dump(value) if is_new else same[name]
+            return Entry(ns, checkpoint["id"], parent, rest, values, stored_metadata)
 
         def is_newest(state: State) -> bool:
             return all(_id(state.latest.get(ns)) == id for ns, id in parents.items())
 
-        self._threads[thread_id].write(change, check=is_newest)
-        return _config(thread_id, ns, entry.id)
+        self._threads[thread_id].put(change, check=is_newest)
+        return _config(thread_id, ns, checkpoint["id"])
 
     def put_writes(
         self,
@@ -182,22 +198,17 @@ class PitstopSaver(BaseCheckpointSaver[int]):
         thread_id, ns, id = _key(config)
         assert id is not None
         new = {
-            (task_id, WRITES_IDX_MAP.get(channel, index)): Write(channel, self.serde.dumps_typed(value), task_path)
+            (task_id, WRITES_IDX_MAP.get(channel, index)): Write(
+                channel, task_path, self.serde.dumps_typed(value)
+            )
             for index, (channel, value) in enumerate(writes)
         }
-        thread = self._threads[thread_id]
-
-        def change(state: State) -> Entry | None:
-            entry = state.find(ns, id) or thread.entry(ns, id) or Entry(ns, id)
-            # A task that runs again writes the same, but its error or interrupt may be another one.
-            changed = {key: it for key, it in new.items() if key[1] < 0 or key not in entry.writes}
-            return replace(entry, writes={**entry.writes, **changed}) if changed else None
 
         def is_newest(state: State) -> bool:
             # LangGraph may send the writes before their checkpoint, whose `put` is checked.
             return (_id(state.latest.get(ns)) or "") <= id
 
-        thread.write(change, check=is_newest)
+        self._threads[thread_id].put_writes((ns, id), new, check=is_newest)
 
     # --- Ownership
 
@@ -218,21 +229,24 @@ class PitstopSaver(BaseCheckpointSaver[int]):
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copies a thread with all its checkpoints and writes."""
-        source = self._threads[source_thread_id].session
-        if source.id in self.repository:
-            source.copy_to(self.repository, _session_id(target_thread_id))
+        source = self._threads[source_thread_id]
+        if source.session.id in self.repository:
+            source.copy_to(self._threads[target_thread_id].session)
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Deletes the checkpoints of these runs, in all threads."""
-        for session in self.repository:
-            thread = self._threads[_thread_id(session.id)]
+        for thread_id in self._thread_ids():
+            thread = self._threads[thread_id]
 
             def others(thread: Thread = thread) -> builtins.list[Entry] | None:
-                entries = _all(thread)
-                kept = [it for it in entries if self.serde.loads_typed(it.metadata).get("run_id") not in run_ids]
-                return None if len(kept) == len(entries) else kept
+                located = thread.located()
+                kept = [key for key, it in located.items() if not self._is_of(it, run_ids)]
+                return None if len(kept) == len(located) else _oldest_first(thread.entries(kept))
 
             thread.keep(others)
+
+    def _is_of(self, metadata: Serialized, run_ids: Sequence[str]) -> bool:
+        return self.serde.loads_typed(metadata).get("run_id") in run_ids
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Deletes all checkpoints but the newest of each namespace and those that its delta channels need, or with
@@ -248,20 +262,21 @@ class PitstopSaver(BaseCheckpointSaver[int]):
                     thread.keep(functools.partial(self._needed, thread))
 
     def _needed(self, thread: Thread) -> builtins.list[Entry]:
-        """The newest checkpoint of each namespace, and its ancestors up to where each delta channel has a value."""
-        entries = {(it.ns, it.id): it for it in _all(thread)}
-        needed: dict[tuple[str, str], Entry] = {}
-        for ns in {ns for ns, _ in entries}:
-            newest: Entry | None = max((it for it in entries.values() if it.ns == ns), key=lambda it: it.id)
-            missing: set[str] | None = None
-            while newest is not None and (missing is None or missing):
-                needed[newest.ns, newest.id] = newest
-                if missing is None:
-                    metadata = self.serde.loads_typed(newest.metadata)
-                    missing = set(metadata.get("counters_since_delta_snapshot") or ())
-                missing -= set(self.serde.loads_typed(newest.checkpoint or ("", b""))["channel_values"])
-                newest = entries.get((ns, newest.parent or ""))
-        return sorted(needed.values(), key=lambda it: it.id)
+        """Returns the newest checkpoint of each namespace, and its ancestors up to where each delta channel has a
+        value."""
+        needed: dict[Key, Entry] = {}
+        for ns in {ns for ns, _ in thread.located()}:
+            entry = thread.latest(ns)
+            counters = entry and self.serde.loads_typed(entry.metadata).get("counters_since_delta_snapshot")
+            missing = set(counters or ())
+            while entry is not None:
+                needed[entry.key] = entry
+                missing -= set(entry.channels)
+                entry = thread.entry((ns, entry.parent)) if missing and entry.parent else None
+        return _oldest_first(needed)
+
+    def _thread_ids(self) -> builtins.list[str]:
+        return [unquote(it.id) for it in self.repository if "." not in it.id]
 
     # --- The same for asyncio
 
@@ -340,17 +355,11 @@ def _id(entry: Entry | None) -> str | None:
     return None if entry is None else entry.id
 
 
-def _all(thread: Thread) -> list[Entry]:
-    """All checkpoints of a thread, the oldest first."""
-    entries = (thread.entry(*key) for key in sorted(thread.index(), key=lambda it: it[1]))
-    return [it for it in entries if it is not None]
+def _oldest_first(entries: Mapping[Key, Entry]) -> list[Entry]:
+    return sorted(entries.values(), key=lambda it: it.id)
 
 
 def _session_id(thread_id: str) -> str:
-    """The name of the session of a thread: itself, where it is a plain word."""
-    name = quote(thread_id, safe="")
-    return f"%{ord(name[0]):02X}{name[1:]}" if name[:1] in (".", "-") else name
-
-
-def _thread_id(session_id: str) -> str:
-    return unquote(session_id)
+    """Returns the name of the session of a thread: itself, where it is a plain word. Parts have a dot in theirs."""
+    name = quote(thread_id, safe="").replace(".", "%2E")
+    return f"%2D{name[1:]}" if name.startswith("-") else name

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import pitstop
 
 from .._held import Held, Holding
-from ._format import Entry, State, decode, encode
+from . import _format
+from ._format import Entry, Key, Serialized, Writes
+from ._part import Head, State, begin, located, parse
 
-Key = tuple[str, str]
-"""A namespace and the id of a checkpoint in it."""
+
+T = TypeVar("T")
 
 
 class NotOwner(pitstop.Error):
@@ -31,12 +36,6 @@ class Owned:
     owner: str = ""
     is_claimed: bool = False
 
-    @classmethod
-    def of(cls, loaded: pitstop.Checkpoint) -> Owned:
-        """Returns the state in a checkpoint, of which the labels name the owner."""
-        labels = loaded.info.labels
-        return cls(decode(loaded.data), labels["owner"], labels["claimed"] == "1")
-
 
 class Thread:
     """Reads and writes a thread."""
@@ -44,50 +43,132 @@ class Thread:
     def __init__(
         self, id: str, session: pitstop.Session, owner: str, *, timeout: float, holding: Holding
     ) -> None:
-        self.id, self._owner = id, owner
-        self._held = Held(session, Owned(), Owned.of, timeout=timeout, holding=holding)
-        self._index: tuple[pitstop.Revision, dict[Key, pitstop.Revision]] | None = None
+        self.id, self.session, self._owner = id, session, owner
+        self._held = Held(session, Owned(), self._decode, timeout=timeout, holding=holding)
+        # Parts that are sealed, and bases, never change.
+        self._base: tuple[int, bytes] = (0, b"")
+        self._located: dict[int, dict[Key, Serialized]] = {}
 
-    @property
-    def session(self) -> pitstop.Session:
-        """The session that holds the thread."""
-        return self._held.session
+    # --- Reading
 
-    def entry(self, ns: str, id: str | None) -> Entry | None:
-        """Returns a checkpoint with its writes: the newest of the namespace without `id`."""
-        state = self._held.read()[1].state
-        entry = state.find(ns, id) if id else state.latest.get(ns)
-        if entry is None and (id or state.evicted):
-            index = self.index()
-            id = id or max((it for namespace, it in index if namespace == ns), default="")
-            if revision := index.get((ns, id)):
-                entry = decode(self.session.load_revision(revision).data).find(ns, id)
-        return entry if entry is not None and entry.checkpoint else None
+    def _decode(self, loaded: pitstop.Checkpoint) -> Owned:
+        head, frames = parse(loaded.data)
+        labels = loaded.info.labels
+        state = State.of(head, self._base_of(head), frames)
+        return Owned(state, labels["owner"], labels["claimed"] == "1")
 
-    def index(self) -> dict[Key, pitstop.Revision]:
-        """Returns the revision of each checkpoint."""
-        newest, owned = self._held.read()
-        if self._index is None or self._index[0] != newest:
-            index: dict[Key, pitstop.Revision] = {}
-            floor = pitstop.Revision(owned.state.floor)
-            for it in self.session.history() if newest != pitstop.Revision.NONE else ():
-                labels = it.info.labels
-                if it.info.revision >= floor and "id" in labels:
-                    index.setdefault((labels["ns"], labels["id"]), it.info.revision)
-            self._index = (newest, index)
-        return self._index[1]
+    def _base_of(self, head: Head) -> bytes:
+        if not head.base:
+            return b""
+        if self._base[0] != head.first:
+            self._base = (head.first, self._frames(head.first)[: head.base])
+        return self._base[1]
 
-    def write(self, change: Callable[[State], Entry | None], *, check: Callable[[State], bool]) -> None:
-        """Saves the entry that `change` makes, if this saver owns the thread or `check` allows it."""
+    def _frames(self, first: int) -> bytes:
+        return parse(self._part(self.session, first).load().data)[1]
 
+    @staticmethod
+    def _part(session: pitstop.Session, first: int) -> pitstop.Session:
+        """The session of a part's base. No thread has a dot in the name of its session."""
+        return session.repository.session(f"{session.id}.{first}")
+
+    def _state(self) -> State:
+        return self._held.read()[1].state
+
+    def latest(self, ns: str) -> Entry | None:
+        """Returns the newest checkpoint of a namespace."""
+        state = _again(self._state)
+        if ns in state.latest or not state.head.evicted:
+            return state.latest.get(ns)
+        ids = [id for namespace, id in self.located() if namespace == ns]
+        return self.entry((ns, max(ids))) if ids else None
+
+    def entry(self, key: Key) -> Entry | None:
+        """Returns a checkpoint."""
+        return _again(self._state).find(key) or self.entries([key]).get(key)
+
+    def entries(self, keys: list[Key]) -> dict[Key, Entry]:
+        """Returns checkpoints."""
+        return _again(lambda: self._entries(self._state(), keys))
+
+    def _entries(self, state: State, keys: list[Key]) -> dict[Key, Entry]:
+        found: dict[Key, Entry] = {}
+        for first in (state.head.first, *reversed(state.head.sealed)):
+            if missing := {key for key in keys if key not in found}:
+                found |= _format.replay(_format.events(self._history(state, first)), missing)
+        return found
+
+    def _history(self, state: State, first: int) -> bytes:
+        is_open = first == state.head.first
+        return self._base_of(state.head) + state.frames if is_open else self._frames(first)
+
+    def located(self) -> dict[Key, Serialized]:
+        """Returns the serialized metadata of each checkpoint."""
+        return _again(self._find_all)
+
+    def _find_all(self) -> dict[Key, Serialized]:
+        state = self._state()
+        found: dict[Key, Serialized] = {}
+        for first in state.head.sealed:
+            if first not in self._located:
+                self._located[first] = located(self._frames(first))
+            found |= self._located[first]
+        return found | located(self._history(state, state.head.first))
+
+    # --- Writing
+
+    def put(self, change: Callable[[State], Entry], *, check: Callable[[State], bool]) -> None:
+        """Stores the checkpoint that `change` makes, if this saver owns the thread or `check` allows it."""
+        self._write(lambda state: state.put(change(state)), check)
+
+    def put_writes(self, key: Key, new: Writes, *, check: Callable[[State], bool]) -> None:
+        """Stores writes, if this saver owns the thread or `check` allows it."""
+
+        def change(state: State) -> State:
+            if state.find(key) is None and (older := self._entries(state, [key]).get(key)):
+                # It is found in the open part then.
+                state = state.put(older)
+            entry = state.find(key)
+            there = entry.writes if entry else state.early.get(key, {})
+            # A task that runs again writes the same, but its error or interrupt may be another one.
+            added = {at: it for at, it in new.items() if at[1] < 0 or at not in there}
+            return state.write(key, added) if added else state
+
+        self._write(change, check)
+
+    def _write(self, change: Callable[[State], State], check: Callable[[State], bool]) -> None:
         def step(_: pitstop.Revision, owned: Owned) -> None:
             self._refuse_claimed(owned)
             if not self._is_owner(owned) and not check(owned.state):
                 raise NotOwner(self.id, owned.owner, "this write continues an older state than that")
-            if (entry := change(owned.state)) is not None:
-                self._save(owned, owned.state.updated(entry), entry)
+            changed = change(owned.state)
+            if changed is not owned.state:
+                self._save(replace(owned, state=self._numbered(changed)))
 
         self._held.change(step)
+
+    def _numbered(self, state: State) -> State:
+        """Returns a state in the part that it belongs to."""
+        if not state.head.first:
+            return replace(state, head=Head(first=1 + secrets.randbits(40)))
+        if not state.is_full:
+            return state
+        head = state.head
+        history = self._history(state, head.first)
+        self._create_part(head.first, head.payload(history))
+        after, base = state.next_part()
+        self._create_part(after.head.first, after.head.payload(base))
+        return after
+
+    def _create_part(self, first: int, payload: bytes) -> None:
+        part = self._part(self.session, first)
+        self.session.repository.get_or_create(part.id).save(payload, keep=pitstop.Retention.revisions(1))
+
+    def _save(self, owned: Owned) -> None:
+        labels = {"owner": self._owner, "claimed": "1" if owned.is_claimed else ""}
+        payload = owned.state.head.payload(owned.state.frames)
+        keep = pitstop.Retention.revisions(1)
+        self._held.save(replace(owned, owner=self._owner), payload, labels=labels, keep=keep)
 
     def claim(self, is_claimed: bool) -> None:
         """Makes this saver the only one that may write the thread, or ends that."""
@@ -95,40 +176,48 @@ class Thread:
         def step(_: pitstop.Revision, owned: Owned) -> None:
             if not is_claimed:
                 self._refuse_claimed(owned)
-            self._save(replace(owned, is_claimed=is_claimed), owned.state, None)
+            self._save(replace(owned, is_claimed=is_claimed))
 
         self._held.change(step)
 
     def keep(self, choose: Callable[[], list[Entry] | None]) -> None:
-        """Deletes all checkpoints but those that `choose` returns; None keeps all.
+        """Deletes all checkpoints but those that `choose` returns, at one moment; None keeps all."""
+        replaced: list[Head] = []
 
-        Those are saved again. The last of these saves deletes the older revisions, at one moment.
-        """
-        is_empty = False
-
-        def step(newest: pitstop.Revision, owned: Owned) -> None:
-            nonlocal is_empty
+        def step(_: pitstop.Revision, owned: Owned) -> None:
             self._refuse_claimed(owned)
             kept = choose()
-            is_empty = kept == []
-            if not kept:
-                return
-            after = State(floor=(newest.number or 0) + 1)
-            for entry in kept[:-1]:
-                after = after.updated(entry)
-                self._save(owned, replace(owned.state, extra=entry), entry)
-            keep = pitstop.Retention.revisions(len(kept))
-            self._save(owned, after.updated(kept[-1]), kept[-1], keep=keep)
+            if kept is not None:
+                replaced[:] = [owned.state.head]
+                state, base = begin(kept, owned.state.head.first + len(owned.state.frames) + 1, {})
+                self._create_part(state.head.first, state.head.payload(base))
+                self._save(replace(owned, state=state))
 
         self._held.change(step)
-        if is_empty:
-            self.remove()
+        for head in replaced:
+            self._remove_parts(head)
 
     def remove(self) -> None:
         """Deletes the thread."""
-        self._refuse_claimed(self._held.read()[1])
+        owned = self._held.read()[1]
+        self._refuse_claimed(owned)
         self._held.remove()
-        self._index = None
+        self._remove_parts(owned.state.head)
+
+    def _remove_parts(self, head: Head) -> None:
+        for first in (*head.sealed, head.first):
+            self._located.pop(first, None)
+            with suppress(pitstop.NotFound):
+                self._part(self.session, first).remove()
+
+    def copy_to(self, target: pitstop.Session) -> None:
+        """Copies the thread, which appears at one moment."""
+        head = self._state().head
+        for first in (*head.sealed, head.first):
+            with suppress(pitstop.NotFound):
+                part = self._part(self.session, first)
+                part.copy_to(target.repository, self._part(target, first).id)
+        self.session.copy_to(target.repository, target.id)
 
     def _is_owner(self, owned: Owned) -> bool:
         return owned.owner in ("", self._owner)
@@ -137,21 +226,10 @@ class Thread:
         if owned.is_claimed and not self._is_owner(owned):
             raise NotOwner(self.id, owned.owner, "it claimed the thread")
 
-    def _save(
-        self,
-        owned: Owned,
-        state: State,
-        entry: Entry | None,
-        *,
-        keep: pitstop.Retention = pitstop.Retention.ALL,
-    ) -> None:
-        before = self._held.read()[0]
-        labels = {"owner": self._owner, "claimed": "1" if owned.is_claimed else ""}
-        if entry is not None:
-            labels |= {"ns": entry.ns, "id": entry.id}
-        saved = replace(owned, state=state, owner=self._owner)
-        newest = self._held.save(saved, encode(state), labels=labels, keep=keep)
-        if self._index is not None and self._index[0] == before and state.floor == owned.state.floor:
-            if entry is not None:
-                self._index[1][entry.ns, entry.id] = newest
-            self._index = (newest, self._index[1])
+
+def _again(read: Callable[[], T]) -> T:
+    """Reads, and again where a part was deleted meanwhile."""
+    for _ in range(3):
+        with suppress(pitstop.NotFound):
+            return read()
+    return read()
