@@ -7,9 +7,13 @@ use std::sync::Arc;
 use crate::checkpoint::{CheckpointInfo, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Result;
+#[cfg(feature = "object-store")]
+pub use crate::object::Clock;
 use crate::session::Writer;
 pub use crate::sys::site;
-pub use crate::sys::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
+pub use crate::sys::{
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,
+};
 
 /// Opens a repository whose file calls all go to `disk`.
 ///

@@ -6,30 +6,29 @@
 
 use std::sync::Arc;
 
+use super::aside::move_aside;
 use super::journal::JournalWriter;
-use super::lock::WriterLock;
+use super::open::{OpenSession, require_marker};
 use super::plain::{self, leftover};
-use super::{DirectoryBackend, check_mark, journal, move_aside, names, pieces};
+use super::{journal, names, pieces};
 use crate::backend::{Format, History};
 use crate::checkpoint::SaveOptions;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::stream::{CheckpointReader, Input, of_input};
-use crate::sys::{Access, Directory, Disk, Failure, Metadata, Outcome, found};
+use crate::sys::{Access, Dated, Directory, Disk, Failure, Metadata, Outcome, found};
 
-pub(super) fn convert(
-    backend: &DirectoryBackend,
-    id: &SessionId,
-    to: Format,
-    lose_history: bool,
-) -> Result<()> {
-    let (repository, session) = backend.session(id)?;
-    let _lock = WriterLock::take(backend, &repository, &session, id)?;
-    let marker = journal::marker(&session)?;
+pub(super) fn convert(session: &OpenSession, to: Format, lose_history: bool) -> Result<()> {
+    let _lock = session.lock()?;
+    let marker = session.marker()?;
     if marker.is_none() {
-        check_mark(&session)?;
+        require_marker(&session.dir)?;
     }
-    let conversion = Conversion { session, id: id.clone(), disk: backend.disk.clone() };
+    let conversion = Conversion {
+        session: session.dir.clone(),
+        id: session.id.clone(),
+        disk: session.root.disk().clone(),
+    };
     match (marker, to) {
         (Some(marker), Format::Journal) => Ok(finish(&conversion.session, &marker)?),
         (None, Format::Journal) => conversion.to_journal(),
@@ -40,8 +39,8 @@ pub(super) fn convert(
             Ok(conversion.clear_segments()?)
         }
         _ => Err(Error::Unsupported {
-            what: "such a format",
-            place: format!("{}, a directory", backend.location.display()),
+            operation: Operation::Format(to),
+            subject: Subject::Directory(session.root.location().to_owned()),
         }),
     }
 }
@@ -82,7 +81,7 @@ impl Conversion {
         let session = &self.session;
         leftover::clear(session, &self.id, &*self.disk)?;
         self.clear_segments()?;
-        let before = session.metadata(names::CHECKPOINT)?;
+        let before = session.dated(names::CHECKPOINT)?;
         let made = self.make_journal(before.is_some());
         let outcome = made.and_then(|from| self.become_a_journal(from, before.as_ref()));
         // A rename that failed may have done it all the same.
@@ -109,7 +108,7 @@ impl Conversion {
         Ok(if is_saved { names::CHECKPOINT } else { names::NEW_CHECKPOINT })
     }
 
-    fn become_a_journal(&self, from: &str, before: Option<&Metadata>) -> Result<()> {
+    fn become_a_journal(&self, from: &str, before: Option<&Dated>) -> Result<()> {
         let session = &self.session;
         let marker = self.put_in_place(from, names::JOURNAL, |now| {
             let same = match (before, now) {
@@ -135,8 +134,8 @@ impl Conversion {
         leftover::clear(session, &self.id, &*self.disk)?;
         if !lose_history && has_more_than_a_checkpoint(&journal::history(session)?) {
             return Err(Error::Unsupported {
-                what: "a history, or a label,",
-                place: "the format 'plain'".to_owned(),
+                operation: Operation::KeepHistory,
+                subject: Subject::Format(Format::Plain),
             });
         }
         let newest = journal::open(session)?;
@@ -177,9 +176,10 @@ impl Conversion {
             Input::Small(data) => writer.save(&data, &options),
             Input::Large(mut source) => writer.save_from(&mut source, &options),
         };
+        writer.close();
         outcome.map(drop).map_err(|error| match of_input(error) {
             // It does not count yet.
-            Error::Indeterminate { step, place, source } => Error::Storage { step, place, source },
+            Error::Indeterminate { step, path, source } => Error::Storage { step, path, source },
             error => error,
         })
     }
@@ -190,7 +190,7 @@ impl Conversion {
         &self,
         from: &str,
         to: &str,
-        check: impl FnOnce(Option<Metadata>) -> Result<()>,
+        check: impl FnOnce(Option<Dated>) -> Result<()>,
     ) -> Result<Metadata> {
         let session = &self.session;
         leftover::lock_out(session, &self.id, &*self.disk, from)?;
@@ -198,7 +198,7 @@ impl Conversion {
             return Err(leftover::taken(session, &self.id));
         };
         let renamed = session
-            .metadata(names::CHECKPOINT)
+            .dated(names::CHECKPOINT)
             .map_err(Error::from)
             .and_then(check)
             .and_then(|()| Ok(session.rename(from, to)?));

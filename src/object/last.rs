@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::LAST;
-use super::nonce::Nonce;
-use super::store::{Object, Store};
-use super::swap::{Expected, Swapped};
-use crate::error::{Error, Result};
+use super::format::keys::LAST;
+use super::format::nonce::Nonce;
+use super::requests::cas::{CasOutcome, Expected};
+use super::requests::client::{Object, Store};
+use crate::error::{Damage, Error, Result};
 use crate::id::SessionId;
 
 #[derive(Serialize, Deserialize)]
@@ -21,8 +21,8 @@ pub(super) fn last(store: &Store) -> Result<Option<SessionId>> {
     let last: Option<Last> = serde_json::from_slice(&object.bytes).ok();
     let id = last.and_then(|last| SessionId::new(last.id).ok());
     id.map(Some).ok_or_else(|| Error::Corrupt {
-        place: store.place(LAST),
-        problem: "it names no session".to_owned(),
+        path: store.place(LAST),
+        damage: Damage::ForeignName,
         newest_good: None,
     })
 }
@@ -34,9 +34,9 @@ pub(super) fn set_last(store: &Store, id: &SessionId) -> Result<()> {
     loop {
         let version = |object: &Object| Expected::Version(object.version.clone());
         let expected = there.as_ref().map_or(Expected::Nothing, version);
-        match store.swap(LAST, &expected, &bytes, |_| false)? {
-            Swapped::Done(_) | Swapped::Since => return Ok(()),
-            Swapped::Other(other) => there = other,
+        match store.compare_and_put(LAST, &expected, &bytes, |_| false)? {
+            CasOutcome::Applied(_) | CasOutcome::Superseded => return Ok(()),
+            CasOutcome::Rejected(other) => there = other,
         }
     }
 }

@@ -7,8 +7,6 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::error::raise;
-
 const HOME: &str = "'~' is not expanded: use pathlib.Path.expanduser(), or an absolute path";
 const URL: &str = "it is a URL in a path: pass a str, or begin a directory of this name with a '/'";
 
@@ -24,12 +22,19 @@ impl<'py> FromPyObject<'_, 'py> for Location {
             return Ok(Self(path));
         }
         match problem(&path) {
-            Some(problem) => {
-                Err(raise(value.py(), pitstop::Error::InvalidLocation { location: path, problem }))
-            }
+            Some(problem) => Err(invalid(value.py(), &path, problem)?),
             None => Ok(Self(path)),
         }
     }
+}
+
+fn invalid(py: Python<'_>, location: &Path, problem: &str) -> PyResult<PyErr> {
+    let message = format!("{} cannot be a repository: {problem}", location.display());
+    let error = py.import("pitstop._errors")?.getattr("InvalidLocation")?.call1((&message,))?;
+    error.setattr("message", message)?;
+    error.setattr("location", location)?;
+    error.setattr("problem", problem)?;
+    Ok(PyErr::from_value(error))
 }
 
 fn is_url(path: &Path) -> bool {

@@ -17,7 +17,7 @@ use super::interrupt::{self, LOOK};
 ///
 /// Fails with [`io::ErrorKind::Interrupted`] if the call is [interrupted](interrupt), and with another kind if the
 /// request was never sent.
-pub(super) fn wait<T: Send + 'static>(
+pub(crate) fn wait<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> io::Result<T> {
     let (send, receive) = mpsc::sync_channel(1);
@@ -45,7 +45,7 @@ pub(super) fn wait<T: Send + 'static>(
 }
 
 /// Where futures run. There is one thread in a process; a fork makes another process, without it.
-pub(super) fn handle() -> io::Result<Handle> {
+pub(crate) fn handle() -> io::Result<Handle> {
     static RUNTIME: Mutex<Option<(u32, Handle)>> = Mutex::new(None);
     let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     match &*runtime {

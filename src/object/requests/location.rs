@@ -12,42 +12,42 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 
-use super::store::{Connect, Patience, Store};
-use crate::error::{Error, Result};
+use super::client::{Connect, RetryBudget, Store};
+use crate::error::{Error, LocationProblem, Result};
 
 /// The store that a URL leads to. Nothing is asked of it yet.
-pub(super) fn open(url: &str) -> Result<Store> {
+pub(crate) fn open(url: &str) -> Result<Store> {
     let invalid = |problem| Error::InvalidLocation { location: without_credentials(url), problem };
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("it is no URL"))?;
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid(LocationProblem::NotAUrl))?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.contains('@') {
-        return Err(invalid("it has credentials in it: these belong in the environment"));
+        return Err(invalid(LocationProblem::Credentials));
     }
     if rest.contains(['?', '#']) {
-        return Err(invalid("the URL of a repository has no '?' and no '#'"));
+        return Err(invalid(LocationProblem::Query));
     }
     let prefix = prefix.trim_matches('/');
     if Path::parse(prefix).is_err() {
-        return Err(invalid("its prefix has characters that no key may have"));
+        return Err(invalid(LocationProblem::Prefix));
     }
     let location = PathBuf::from(match prefix {
         "" => format!("{scheme}://{bucket}"),
         prefix => format!("{scheme}://{bucket}/{prefix}"),
     });
     let connect: fn(&str) -> Connected = match scheme {
-        "memory" => |name| Ok((memory(name), Patience::default())),
-        _ if bucket.is_empty() => return Err(invalid("it names no bucket")),
+        "memory" => |name| Ok((memory(name), RetryBudget::default())),
+        _ if bucket.is_empty() => return Err(invalid(LocationProblem::NoBucket)),
         "s3" => s3,
         "gs" => gcs,
         "az" => azure,
-        _ => return Err(invalid("of URLs, only s3://, gs://, az:// and memory:// can be")),
+        _ => return Err(invalid(LocationProblem::Scheme)),
     };
     let (bucket, place) = (bucket.to_owned(), location.clone());
     let connect = move || {
         let location = place.clone();
         connect(&bucket).map_err(|problem| Error::InvalidLocation { location, problem })
     };
-    Store::new(location, prefix.to_owned(), Box::new(connect) as Box<Connect>)
+    Store::new(location, prefix.to_owned(), Arc::new(connect) as Arc<Connect>)
 }
 
 /// The URL as it may be shown.
@@ -67,18 +67,18 @@ fn memory(name: &str) -> Arc<dyn ObjectStore> {
     stores.entry(name.to_owned()).or_default().clone()
 }
 
-type Connected = std::result::Result<(Arc<dyn ObjectStore>, Patience), &'static str>;
+type Connected = std::result::Result<(Arc<dyn ObjectStore>, RetryBudget), LocationProblem>;
 
 // What the builders say of a failure may repeat the configuration, and so a secret.
-const INCOMPLETE: &str = "what the environment says of this store is incomplete or wrong";
+const INCOMPLETE: LocationProblem = LocationProblem::Environment;
 
 fn s3(bucket: &str) -> Connected {
     use_ring();
     let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(no_retries());
     check_endpoint(builder.get_config_value(&AmazonS3ConfigKey::Endpoint))?;
     check_endpoint(builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint))?;
-    let patience = patience(|key| builder.get_config_value(&AmazonS3ConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
+    let budget = budget(|key| builder.get_config_value(&AmazonS3ConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
 }
 
 fn gcs(bucket: &str) -> Connected {
@@ -86,8 +86,8 @@ fn gcs(bucket: &str) -> Connected {
     let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
     let builder = builder.with_retry(no_retries());
     check_endpoint(builder.get_config_value(&GoogleConfigKey::BaseUrl))?;
-    let patience = patience(|key| builder.get_config_value(&GoogleConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
+    let budget = budget(|key| builder.get_config_value(&GoogleConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
 }
 
 fn azure(container: &str) -> Connected {
@@ -95,31 +95,29 @@ fn azure(container: &str) -> Connected {
     let builder = MicrosoftAzureBuilder::from_env().with_container_name(container);
     let builder = builder.with_retry(no_retries());
     check_endpoint(builder.get_config_value(&AzureConfigKey::Endpoint))?;
-    let patience = patience(|key| builder.get_config_value(&AzureConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
+    let budget = budget(|key| builder.get_config_value(&AzureConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
 }
 
 /// What stands before the host would be traced with every connection.
-fn check_endpoint(endpoint: Option<String>) -> std::result::Result<(), &'static str> {
+fn check_endpoint(endpoint: Option<String>) -> std::result::Result<(), LocationProblem> {
     let endpoint = endpoint.unwrap_or_default();
     let (_, host) = endpoint.split_once("://").unwrap_or(("", &endpoint));
     match host.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
-        true => Err(
-            "its endpoint in the environment has credentials in it: these have variables of their own",
-        ),
+        true => Err(LocationProblem::EndpointCredentials),
         false => Ok(()),
     }
 }
 
 /// What may be tried again is, for as long as a single request may take: 30 seconds, and 5 to be connected, unless
 /// the environment says otherwise.
-fn patience(configured: impl Fn(ClientConfigKey) -> Option<String>) -> Patience {
+fn budget(configured: impl Fn(ClientConfigKey) -> Option<String>) -> RetryBudget {
     let duration = |key, default| {
         let duration = configured(key).and_then(|it| it.parse::<SignedDuration>().ok());
         duration.and_then(|it| it.try_into().ok()).unwrap_or(default)
     };
-    let Patience { retry, connect } = Patience::default();
-    Patience {
+    let RetryBudget { retry, connect } = RetryBudget::default();
+    RetryBudget {
         retry: duration(ClientConfigKey::Timeout, retry),
         connect: duration(ClientConfigKey::ConnectTimeout, connect),
     }
@@ -142,11 +140,11 @@ mod tests {
     #[test]
     fn patience_is_what_the_environment_says() {
         let said = |timeout: Option<&str>, connect: Option<&str>| {
-            let patience = patience(|key| match key {
+            let budget = budget(|key| match key {
                 ClientConfigKey::Timeout => timeout.map(str::to_owned),
                 _ => connect.map(str::to_owned),
             });
-            (patience.retry.as_millis(), patience.connect.as_millis())
+            (budget.retry.as_millis(), budget.connect.as_millis())
         };
         assert_eq!(said(None, None), (30_000, 5_000));
         assert_eq!(said(Some("1m 30s"), Some("300ms")), (90_000, 300));

@@ -37,19 +37,15 @@ pub(super) fn is_requested() -> bool {
     IS_INTERRUPTED.get().is_some_and(|is_interrupted| is_interrupted())
 }
 
-/// Sleeps, and returns whether the call is to go on.
-pub(super) fn sleep(pause: Duration) -> bool {
-    let end = Instant::now() + pause;
+/// Sleeps, unless the call is to end.
+pub(super) fn sleep(pause: Duration) {
     if !is_possible() {
-        thread::sleep(pause);
-        return true;
+        return thread::sleep(pause);
     }
-    loop {
-        if is_requested() {
-            return false;
-        }
+    let end = Instant::now() + pause;
+    while !is_requested() {
         match end.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => return true,
+            Duration::ZERO => return,
             left => thread::sleep(left.min(LOOK)),
         }
     }
