@@ -94,6 +94,8 @@ enum Fault {
     LoseSync,
     Short,
     Nothing,
+    /// All but the last byte is written, and then the disk is full.
+    CutOff,
 }
 
 fn faults_of(operation: Operation) -> Vec<Fault> {
@@ -124,7 +126,8 @@ fn faults_of(operation: Operation) -> Vec<Fault> {
     faults.push(Fault::Error(Errno::IO));
     match operation {
         SyncDirectory | SyncFile => faults.push(Fault::LoseSync),
-        Read | Write => faults.extend([Fault::Short, Fault::Nothing]),
+        Read => faults.extend([Fault::Short, Fault::Nothing]),
+        Write => faults.extend([Fault::Short, Fault::Nothing, Fault::CutOff]),
         _ => (),
     }
     faults
@@ -152,6 +155,8 @@ struct Injector {
     calls: Vec<Made>,
     /// Which calls fail, and how.
     faults: Vec<(usize, Fault)>,
+    /// The next write fails.
+    is_cut_off: bool,
     has_failed: bool,
     fired: Fired,
 }
@@ -167,6 +172,10 @@ impl Injector {
         let number = self.calls.len();
         let is_up = call.name.is_some_and(|name| name == "..");
         self.calls.push(Made { operation: call.operation, site: call.site, is_up });
+        if self.is_cut_off && call.operation == Operation::Write {
+            self.is_cut_off = false;
+            return Action::Fail(io::Error::from_raw_os_error(Errno::NOSPC.raw_os_error()));
+        }
         let Some((_, fault)) = self.faults.iter().find(|(at, _)| *at == number) else {
             return Action::Pass;
         };
@@ -180,6 +189,10 @@ impl Injector {
             }
             Fault::Short => Action::Part(1),
             Fault::Nothing => Action::Nothing,
+            Fault::CutOff => {
+                self.is_cut_off = true;
+                Action::Part(call.len.saturating_sub(1).max(1))
+            }
         }
     }
 }
@@ -482,6 +495,7 @@ fn check_error(error: &Error, fault: Fault) -> Result<(), &'static str> {
         Fault::Nothing => {
             matches!(source.kind(), io::ErrorKind::WriteZero | io::ErrorKind::UnexpectedEof)
         }
+        Fault::CutOff => source.raw_os_error() == Some(Errno::NOSPC.raw_os_error()),
         Fault::Short => return Err("a short read or write is no failure"),
     };
     if is_cause { Ok(()) } else { Err("that is not the cause") }

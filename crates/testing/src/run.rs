@@ -321,6 +321,8 @@ impl Run {
                 // Behind the first sector of what follows the record's header.
                 interrupter.arm(Some(Interrupt::KillInWrite { at: 0, written: 4096 + 512 }));
                 drop(writer.save(&payload(number)));
+                // So long ago that it lasts.
+                self.disk.sync_all();
                 self.restart()
             }
             Step::HalfConverted(id) => {
