@@ -360,13 +360,8 @@ fn attempt(
                     return Ok(after);
                 }
                 let (now, mut later) = match error {
-                    // It goes on where it ended.
-                    _ if matches!(step, Step::Copy(_)) => before.interrupted(*step),
                     Error::Indeterminate { .. } => before.indeterminate(*step),
-                    _ if matches!(step, Step::Convert(..)) => {
-                        before.not_converted(*step, scenario.format)
-                    }
-                    _ => (before.clone(), before),
+                    _ => before.failed(*step, scenario.format),
                 };
                 trial.run.world = now;
                 let found = trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;

@@ -15,6 +15,7 @@ mod interrupt;
 mod longer;
 mod mutants;
 mod observe;
+mod operations;
 mod parallel;
 mod payload;
 mod random;

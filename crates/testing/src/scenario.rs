@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::disk::{SimulatedDisk, Traits};
 use super::hook::Operation;
+use super::operations::repair::Harm;
 use super::payload::{HUGE, LARGE, NOISE, STATE};
-use super::step::{Harm, Step};
+use super::step::Step;
 use pitstop::Format;
 
 /// Somebody comes in between, once.
