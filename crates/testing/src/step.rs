@@ -94,8 +94,8 @@ steps! {
     create::Foreign(id: Id),
     /// A save is killed.
     left::Unfinished(id: Id),
-    /// A save of this payload is killed in the middle of its write.
-    left::CutShort(id: Id, number: u32),
+    /// A save of this payload is killed in its write, when so many bytes are written.
+    left::CutShort(id: Id, number: u32, written: usize),
     /// A conversion is killed just before it counts.
     convert::HalfConverted(id: Id),
     /// A removal, a creation and a change of the last session are killed.

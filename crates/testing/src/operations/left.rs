@@ -59,15 +59,14 @@ impl Operation for Unfinished {
     }
 }
 
-pub(crate) struct CutShort(pub Id, pub u32);
+pub(crate) struct CutShort(pub Id, pub u32, pub usize);
 
 impl Operation for CutShort {
     fn perform(&self, run: &mut Run) -> Result<(), Error> {
         let interrupter = Interrupter::default();
         let backend = open_on(interrupter.around(&run.disk), &run.location)?;
         let mut writer = Repository::with_backend(backend).get(self.0)?.writer()?;
-        // Behind the first sector of what follows the record's header.
-        interrupter.arm(Some(Interrupt::KillInWrite { at: 0, written: 4096 + 512 }));
+        interrupter.arm(Some(Interrupt::KillInWrite { at: 0, written: self.2 }));
         drop(writer.save(&payload(self.1)));
         // So long ago that it lasts.
         run.disk.sync_all();
