@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::args::GlobalArgs;
 use crate::commands::{self, Command};
+use crate::completion;
 use crate::error::Exit;
 use crate::output;
 
@@ -79,6 +80,7 @@ fn with_better_tip(mut error: clap::Error) -> clap::Error {
 pub(crate) fn command() -> clap::Command {
     let width = output::width().map_or(WIDEST, |width| width.min(WIDEST));
     let command = with_narrow_examples(Arguments::command(), width);
+    let command = completion::with_completers(command);
     let style = clap::builder::Styles::default();
     let (header, literal) = (*style.get_header(), *style.get_literal());
     let mut template = "{about}\n\n{usage-heading} {usage}\n".to_owned();

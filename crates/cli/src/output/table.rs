@@ -63,7 +63,7 @@ impl Layout {
     /// The layout with the most columns that fits.
     fn of(rows: &[Row<'_>], problems: &[&Problem]) -> Self {
         let names = rows.iter().map(|it| it.session.id.as_str());
-        let names = names.chain(problems.iter().map(|it| it.name.as_str()));
+        let names = names.chain(problems.iter().map(|it| name_of(it)));
         let widest = names.map(|it| columns(&printable(it))).max().unwrap_or(0);
         let states = rows.iter().filter_map(Row::state).map(|it| it.len());
         let states = states.chain(problems.first().map(|_| "damaged".len()));
@@ -134,7 +134,7 @@ pub(crate) fn table(rows: &[Row<'_>], problems: &[&Problem]) -> String {
     }
     for problem in problems {
         let cells = Cells {
-            name: &printable(&problem.name),
+            name: &printable(name_of(problem)),
             saved: "?",
             size: "?",
             stored: "?",
@@ -145,6 +145,11 @@ pub(crate) fn table(rows: &[Row<'_>], problems: &[&Problem]) -> String {
         cells.write(&mut text, &layout, style_of("damaged"));
     }
     text
+}
+
+/// The name of the session, where it can be one.
+fn name_of(problem: &Problem) -> &str {
+    problem.id.as_ref().map_or(problem.name.as_str(), |it| it.as_str())
 }
 
 struct Cells<'a> {
