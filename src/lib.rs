@@ -106,7 +106,7 @@ pub use id::SessionId;
 pub use listing::ListOptions;
 pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
-pub use object::{ObjectBackend, StoreProblem};
+pub use object::{ObjectBackend, StoreProblem, interruptible};
 pub use owner::Owner;
 pub use program::{ProgramEnd, ProgramState};
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};

@@ -42,6 +42,7 @@ use requests::cas::{CasOutcome, Expected};
 use requests::client::{RetryBudget, Store, Version};
 #[cfg(feature = "seam")]
 pub use requests::clock::Clock;
+pub use requests::interrupt::interruptible;
 pub use requests::problem::StoreProblem;
 use requests::{location, probe};
 use write::ObjectWriter;
