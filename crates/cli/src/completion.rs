@@ -94,8 +94,8 @@ fn starting_with(
     const MOST: usize = 1000;
     let current = current.to_string_lossy();
     let wanted = all.filter(|(value, _)| value.starts_with(&*current) && !value.contains(steers));
-    // The other shells quote what they insert.
-    let is_bash = std::env::var_os(VARIABLE).is_some_and(|it| it == "bash");
+    // The script for bash sets this. The other shells quote what they insert.
+    let is_bash = std::env::var_os("_CLAP_COMPLETE_COMP_TYPE").is_some();
     let candidate = |(value, help): (String, String)| {
         let value = if is_bash { quoted(&value).into_owned() } else { value };
         CompletionCandidate::new(value).help((!help.is_empty()).then(|| help.into()))

@@ -15,6 +15,8 @@ const SIZE: usize = 8;
 const FORMAT: usize = 7;
 /// Below this a name, or what a session is about, is of no use, and the terminal may as well wrap the line.
 const NARROWEST: usize = 12;
+/// In a narrower terminal a state is its name alone.
+const NARROW: usize = 60;
 /// On a terminal no name is wider where something stands to the right of it.
 const NAME_BESIDE_ABOUT: usize = 32;
 
@@ -32,6 +34,7 @@ impl Row<'_> {
     fn state(&self) -> Option<String> {
         match self.session.state {
             Some(ProgramState::Idle) => None,
+            Some(state) if width().is_some_and(|it| it < NARROW) => Some(state.name().to_owned()),
             Some(state) => Some(state.to_string()),
             None => self.session.live.then(|| "running".to_owned()),
         }
