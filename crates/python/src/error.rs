@@ -20,8 +20,8 @@ pub(crate) fn value(py: Python<'_>, error: Error) -> Py<PyAny> {
 }
 
 /// The exception for an error.
-pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
-    let error = match error {
+pub(crate) fn raise(py: Python<'_>, error: impl Into<Error>) -> PyErr {
+    let error = match error.into() {
         // What was raised by a file of Python, or for want of memory.
         Error::Input { source } => match source.downcast::<PyErr>() {
             Ok(raised) => return raised,
@@ -104,8 +104,8 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         Error::NotDurable { path, source } => {
             ("NotDurable", source.raw_os_error(), Some(path.as_path()))
         }
-        Error::InvalidId { problem, .. } => {
-            data.set_item("problem", problem.to_string())?;
+        Error::InvalidId(invalid) => {
+            data.set_item("problem", invalid.problem.to_string())?;
             ("InvalidId", None, None)
         }
         Error::LabelsTooLong { size, limit } => {

@@ -38,7 +38,7 @@ impl Repository {
         let found = self.inner.trash()?.into_iter().find(is_it);
         found.ok_or_else(|| match pitstop::SessionId::new(&argument.id) {
             Ok(id) => Error::NotFound { id, repository: self.inner.location().to_owned() },
-            Err(error) => error,
+            Err(error) => error.into(),
         })
     }
 }
