@@ -457,7 +457,10 @@ fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
 fn crash(scenario: &Scenario, run: &Run, world: &World, seen: &Seen) -> Result<(), String> {
     let moment = run.disk.now();
     let mut random = Random(moment.undecided() as u64);
-    let some = [0, u128::MAX, random.survivors().0, random.survivors().0, random.survivors().0];
+    // What was written first is there, and what was to take it back is not.
+    let first = (1 << (moment.undecided() / 2).min(126)) - 1;
+    let some =
+        [0, u128::MAX, first, random.survivors().0, random.survivors().0, random.survivors().0];
     for bits in some {
         let end = End::crash(bits);
         let disk = end.of(&moment);
