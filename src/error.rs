@@ -96,6 +96,18 @@ pub enum Error {
         found: Revision,
     },
 
+    /// The session was taken from its writer: its directory or its lock file was removed, renamed or replaced
+    /// while it was written. Nothing was changed, and this writer will save no more: become the writer anew.
+    #[error("cannot save in session '{id}': {}: {problem}", place.display())]
+    Displaced {
+        /// The session.
+        id: SessionId,
+        /// What is not there any more.
+        place: PathBuf,
+        /// What became of it.
+        problem: &'static str,
+    },
+
     /// The session that something is copied to holds something else: its newest checkpoint is none of
     /// those that are copied.
     #[error("session '{id}' in {} is another one: its revision {revision} is none of those to be copied", repository.display())]

@@ -5,6 +5,7 @@ mod archives;
 mod bad_entries;
 mod conformance;
 mod damage;
+mod displaced;
 mod forked;
 mod formats;
 mod hostile_bytes;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::aside::move_aside;
 use super::journal::JournalWriter;
-use super::open::{OpenSession, require_marker};
+use super::lock::Purpose;
+use super::open::OpenSession;
 use super::plain::{self, leftover};
 use super::{journal, names, pieces};
 use crate::backend::{Format, History};
@@ -19,11 +20,8 @@ use crate::stream::{CheckpointReader, Input, of_input};
 use crate::sys::{Access, Dated, Directory, Disk, Failure, Metadata, Outcome, found};
 
 pub(super) fn convert(session: &OpenSession, to: Format, lose_history: bool) -> Result<()> {
-    let _lock = session.lock()?;
+    let _lock = session.lock(Purpose::Maintain)?;
     let marker = session.marker()?;
-    if marker.is_none() {
-        require_marker(&session.dir)?;
-    }
     let conversion = Conversion {
         session: session.dir.clone(),
         id: session.id.clone(),
@@ -157,7 +155,9 @@ impl Conversion {
             }
             None => {
                 session.remove_file(names::JOURNAL)?;
-                session.sync().map_err(Failure::indeterminate)?;
+                // Without a checkpoint, a segment would say that it is a journal without its marker.
+                self.clear_segments()?;
+                return session.sync().map_err(|failure| failure.indeterminate());
             }
         }
         if let Err(failure) = self.clear_segments() {

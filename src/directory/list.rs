@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::open::{is_current, open_directory, require_marker};
+use super::open::{format, is_current, open_directory};
 use super::{journal, lock, names};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
@@ -104,43 +104,43 @@ fn plain(id: &SessionId, checkpoint: &Dated, live: bool) -> Summary {
 /// How a session stands, from its names and their sizes alone.
 pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
     if journal::is_there(session)? {
-        let newest = journal::newest(session)?;
-        return Ok(Summary {
-            id: id.clone(),
-            saved: newest.as_ref().map(|it| it.info.saved),
-            size: newest.as_ref().map(|it| it.info.size),
-            labels: Some(newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default()),
-            changed: match newest {
-                Some(newest) => newest.info.saved,
-                None => session.own_dated()?.modified,
-            },
-            format: Format::Journal,
-            live: lock::is_live(session)?,
-            version: None,
-        });
+        return journal(session, id);
     }
-    let live = lock::is_live(session)?;
     match session.dated(names::CHECKPOINT)? {
-        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, live)),
+        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, lock::is_live(session)?)),
         Some(there) => Err(Error::Corrupt {
             place: session.path().join(names::CHECKPOINT),
             problem: format!("it is {}, where a file belongs", there.kind.name()),
             newest_good: None,
         }),
-        // It became a journal just now.
-        None if journal::is_there(session)? => summarize(session, id),
-        None => {
-            require_marker(session)?;
-            Ok(Summary {
-                id: id.clone(),
-                saved: None,
-                size: None,
-                labels: Some(Labels::new()),
-                changed: session.own_dated()?.modified,
-                format: Format::Plain,
-                live,
-                version: None,
-            })
-        }
+        // It became a journal just now, or its marker was lost.
+        None if format(session)? == Format::Journal => journal(session, id),
+        None => Ok(Summary {
+            id: id.clone(),
+            saved: None,
+            size: None,
+            labels: Some(Labels::new()),
+            changed: session.own_dated()?.modified,
+            format: Format::Plain,
+            live: lock::is_live(session)?,
+            version: None,
+        }),
     }
+}
+
+fn journal(session: &Directory, id: &SessionId) -> Result<Summary> {
+    let newest = journal::newest(session)?;
+    Ok(Summary {
+        id: id.clone(),
+        saved: newest.as_ref().map(|it| it.info.saved),
+        size: newest.as_ref().map(|it| it.info.size),
+        labels: Some(newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default()),
+        changed: match newest {
+            Some(newest) => newest.info.saved,
+            None => session.own_dated()?.modified,
+        },
+        format: Format::Journal,
+        live: lock::is_live(session)?,
+        version: None,
+    })
 }

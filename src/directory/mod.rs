@@ -3,6 +3,7 @@
 mod aside;
 mod convert;
 mod create;
+mod fence;
 mod journal;
 mod last;
 mod list;
@@ -11,6 +12,7 @@ mod names;
 mod open;
 mod pieces;
 mod plain;
+mod record;
 mod remove;
 mod root;
 mod sweep;
@@ -34,6 +36,7 @@ use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Directory, Disk, Os};
 use journal::JournalWriter;
+use lock::Purpose;
 use plain::{PlainWriter, leftover};
 use root::Root;
 use writer::{DirectoryWriter, FormatWriter};
@@ -111,7 +114,7 @@ impl Backend for DirectoryBackend {
             session.require_current()?;
         }
         let summary = summary?;
-        let writer = match lock::holder(&session.dir)? {
+        let writer = match lock::holder(&session)? {
             WriterState::Idle | WriterState::Interrupted(_)
                 if leftover::is_foreign(&session.dir)? =>
             {
@@ -187,7 +190,7 @@ impl Backend for DirectoryBackend {
 
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
         let session = self.root.session(id)?;
-        let lock = session.lock()?;
+        let lock = session.lock(Purpose::Save)?;
         let (dir, disk) = (session.dir.clone(), self.root.disk().clone());
         let writer = match session.marker()? {
             Some(marker) => {
@@ -195,7 +198,6 @@ impl Backend for DirectoryBackend {
                 FormatWriter::Journal(JournalWriter::open(dir, id.clone(), disk)?)
             }
             None => {
-                open::require_marker(&dir)?;
                 leftover::clear(&dir, id, &*disk)?;
                 FormatWriter::Plain(PlainWriter::new(dir, id.clone(), disk))
             }
@@ -205,7 +207,7 @@ impl Backend for DirectoryBackend {
 
     fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
         let session = self.root.session(id)?;
-        let _lock = session.lock()?;
+        let _lock = session.lock(Purpose::Maintain)?;
         leftover::clear_by_hand(&session.dir, id, session.disk())
     }
 
@@ -291,7 +293,7 @@ impl Backend for DirectoryBackend {
         if dry_run && open::format(&session.dir)? == Format::Journal {
             return journal::would_give_up(&session.dir, before);
         }
-        let _lock = session.lock()?;
+        let _lock = session.lock(Purpose::Maintain)?;
         match session.marker()? {
             Some(marker) => {
                 convert::finish(&session.dir, &marker)?;

@@ -1,12 +1,12 @@
 //! A session that was opened by its name.
 
-use super::lock::WriterLock;
+use super::lock::{Purpose, WriterLock};
 use super::root::Root;
 use super::{journal, names};
 use crate::backend::Format;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Dated, Directory, Disk, Kind, Outcome, found};
+use crate::sys::{Access, Dated, Directory, Disk, Kind, Outcome, found};
 
 /// The open directory of a session, the repository it was found in, and its name.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ impl OpenSession<'_> {
     }
 
     /// Becomes the one writer, or says who is.
-    pub(super) fn lock(&self) -> Result<WriterLock> {
-        WriterLock::acquire(self)
+    pub(super) fn lock(&self, purpose: Purpose) -> Result<WriterLock> {
+        WriterLock::acquire(self, purpose)
     }
 
     /// Whether the name still means this directory.
@@ -41,9 +41,21 @@ impl OpenSession<'_> {
         if self.is_current()? { Ok(()) } else { Err(self.not_found()) }
     }
 
-    /// The file whose name says that the session keeps a journal.
+    /// The file whose name says that the session keeps a journal, made anew where it was lost. The caller has the
+    /// lock.
     pub(super) fn marker(&self) -> Result<Option<Dated>> {
-        journal::marker(&self.dir)
+        let dir = &self.dir;
+        let marker = journal::marker(dir)?;
+        if marker.is_some() || format_by(dir, None)? == Format::Plain {
+            return Ok(marker);
+        }
+        dir.open_file(names::JOURNAL, Access::CreateNew)?;
+        if let Err(failure) = dir.sync() {
+            // A later flush may not make up for it: the next one is of a file made anew.
+            let _ = dir.remove_file(names::JOURNAL);
+            return Err(failure.into());
+        }
+        journal::marker(dir)
     }
 
     /// Reads by `look` in the session's format, again if the session was converted meanwhile. A session that
@@ -84,7 +96,16 @@ pub(super) fn open_directory(repository: &Directory, name: &str) -> Result<Optio
 
 /// The format in which a session keeps its checkpoints.
 pub(super) fn format(dir: &Directory) -> Result<Format> {
-    Ok(if journal::is_there(dir)? { Format::Journal } else { Format::Plain })
+    format_by(dir, journal::marker(dir)?.as_ref())
+}
+
+/// Without a marker a session is plain: but where it has no plain checkpoint, and segments of a journal, it is a
+/// journal that lost its marker. That is empty and never written, so that clean-up tools take it first. Of a
+/// session that is converted either format is right until that is done.
+fn format_by(dir: &Directory, marker: Option<&Dated>) -> Result<Format> {
+    let is_journal =
+        marker.is_some() || (dir.metadata(names::CHECKPOINT)?.is_none() && journal::is_begun(dir)?);
+    Ok(if is_journal { Format::Journal } else { Format::Plain })
 }
 
 /// Looks again if the session was converted meanwhile. Of a journal that becomes plain, older segments may be
@@ -95,7 +116,7 @@ pub(super) fn retry_if_converted<T>(
 ) -> Result<Option<T>> {
     let mut marker = journal::marker(dir)?;
     loop {
-        let format = if marker.is_some() { Format::Journal } else { Format::Plain };
+        let format = format_by(dir, marker.as_ref())?;
         let outcome = look(format);
         if format == Format::Plain && matches!(outcome, Ok(Some(_))) {
             return outcome;
@@ -103,32 +124,13 @@ pub(super) fn retry_if_converted<T>(
         let now = journal::marker(dir)?;
         let is_same = match (&marker, &now) {
             (Some(before), Some(now)) => before.is_same_file(now) && before.changed == now.changed,
-            (before, now) => before.is_none() && now.is_none(),
+            // Nor did the other format come and go.
+            (None, None) => format_by(dir, None)? == format,
+            _ => false,
         };
         if is_same {
-            if format == Format::Plain && matches!(outcome, Ok(None)) {
-                require_marker(dir)?;
-            }
             return outcome;
         }
         marker = now;
-    }
-}
-
-/// Fails if what looks like a plain session without a checkpoint is a journal without its marker.
-/// The marker is empty, and clean-up tools delete empty files.
-pub(super) fn require_marker(dir: &Directory) -> Result<()> {
-    let is_lost = dir.metadata(names::CHECKPOINT)?.is_none()
-        && journal::is_saved(dir)?
-        && !journal::is_there(dir)?;
-    match is_lost {
-        true => Err(Error::Corrupt {
-            place: dir.path().join(names::JOURNAL),
-            problem: "the journal marker is missing, but segments with a checkpoint exist; \
-                      a repair makes the marker anew"
-                .to_owned(),
-            newest_good: None,
-        }),
-        false => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 
 use super::aside::move_aside;
+use super::lock::Purpose;
 use super::names;
 use super::open::OpenSession;
 use super::plain::leftover;
@@ -17,7 +18,7 @@ use crate::sys::{Directory, Failure, Kind, Outcome, found};
 /// one of the same name.
 pub(super) fn remove(session: &OpenSession) -> Result<Removal> {
     let (name, id) = (names::session(&session.id), &session.id);
-    let _lock = session.lock()?;
+    let _lock = session.lock(Purpose::Maintain)?;
     leftover::check(&session.dir, id, session.disk())?;
     let removal = discard(&session.repository, &name, id, Some(&session.dir))?;
     removal.ok_or_else(|| session.not_found())

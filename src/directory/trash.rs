@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use super::lock::{self, Purpose};
 use super::names::{self, Hidden};
 use super::open::OpenSession;
 use super::plain::leftover;
@@ -18,7 +19,7 @@ pub(super) fn trash(session: &OpenSession) -> Result<Trashed> {
     let OpenSession { dir, id, .. } = session;
     // Before the lock, whose record takes a block itself.
     let usage = usage(dir)?;
-    let _lock = session.lock()?;
+    let _lock = session.lock(Purpose::Maintain)?;
     leftover::check(dir, id, session.disk())?;
     let removed = names::to_stamp(session.disk().now());
     let summary = summary(dir, id)?;
@@ -79,6 +80,7 @@ pub(super) fn restore(repository: &Directory, trashed: &Trashed, id: &SessionId)
     if repository.metadata(&name)?.is_some() {
         return Err(already_exists(repository, id));
     }
+    let left = lock::left(&session)?;
     found(session.remove_file(names::WRITER))?;
     match repository.rename_new(&hidden, &name) {
         Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
@@ -95,7 +97,11 @@ pub(super) fn restore(repository: &Directory, trashed: &Trashed, id: &SessionId)
         failure.indeterminate()
     })?;
     // Without it the next writer flushes the way once more, and that is all.
-    let _ = create::mark_durable(&session);
+    if create::mark_durable(&session).is_ok()
+        && let Some(left) = left
+    {
+        lock::leave(&session, &left);
+    }
     Ok(())
 }
 

@@ -34,14 +34,25 @@ impl DirectoryWriter {
         let replaces = link.and_then(|link| names::id(Path::new(&link).file_name()?).ok());
         Ok(Self { format, session, replaces, lock })
     }
+
+    /// Saves, and is told of it only if this still was the writer when it was flushed.
+    fn fenced(
+        &mut self,
+        save: impl FnOnce(&mut FormatWriter) -> Result<CheckpointInfo>,
+    ) -> Result<CheckpointInfo> {
+        self.lock.fence().before()?;
+        let info = save(&mut self.format)?;
+        self.lock.fence().behind()?;
+        Ok(info)
+    }
 }
 
 impl BackendWriter for DirectoryWriter {
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        match &mut self.format {
+        self.fenced(|format| match format {
             FormatWriter::Plain(writer) => writer.save(data, options),
             FormatWriter::Journal(writer) => writer.save(data, options),
-        }
+        })
     }
 
     fn save_from(
@@ -49,10 +60,10 @@ impl BackendWriter for DirectoryWriter {
         source: &mut dyn Read,
         options: &SaveOptions,
     ) -> Result<CheckpointInfo> {
-        match &mut self.format {
+        self.fenced(|format| match format {
             FormatWriter::Plain(writer) => writer.save_from(source, options),
             FormatWriter::Journal(writer) => writer.save_from(source, options),
-        }
+        })
     }
 
     fn replaces(&self) -> Option<&SessionId> {

@@ -27,6 +27,11 @@ impl Failure {
             .is_some_and(|code| NONE.iter().any(|errno| errno.raw_os_error() == code))
     }
 
+    /// Whether there is no room on the disk, or not for this user.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
     /// The error of a step whose effect is visible, but may not last.
     pub(crate) fn indeterminate(self) -> Error {
         let Self { step, place, source } = self;

@@ -22,6 +22,8 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::owner::Owner;
+
 use super::{
     Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, host, not_a_file,
 };
@@ -48,6 +50,10 @@ impl Disk for Os {
 
     fn boot_time(&self) -> io::Result<SystemTime> {
         host::boot_time()
+    }
+
+    fn sees(&self, owner: &Owner) -> bool {
+        host::sees(owner)
     }
 
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool> {

@@ -9,6 +9,8 @@ use std::ops::Deref;
 use std::path::Path;
 use std::time::SystemTime;
 
+use crate::owner::Owner;
+
 /// Where directories are found, and what is known of the machine they are on.
 pub trait Disk: Debug + Send + Sync {
     /// Opens a directory by its path, which may lead through links.
@@ -17,6 +19,8 @@ pub trait Disk: Debug + Send + Sync {
     fn now(&self) -> SystemTime;
     /// When this machine started.
     fn boot_time(&self) -> io::Result<SystemTime>;
+    /// Whether the process of this record can be seen to live, on this machine; it is another than this one.
+    fn sees(&self, owner: &Owner) -> bool;
     /// Whether a process has this file open; `None` if that cannot be told.
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool>;
 }

@@ -357,7 +357,14 @@ fn of_journals() -> Vec<Scenario> {
         scenario(
             "lost-mark",
             &all([&made, &[Save("a", 2), Damage("a", Harm::Mark)]]),
-            &[Repair("a"), Save("a", 6)],
+            &[
+                Look("a"),
+                Verify("a"),
+                Save("a", 7),
+                Damage("a", Harm::Mark),
+                Repair("a"),
+                Save("a", 6),
+            ],
         ),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
         scenario(

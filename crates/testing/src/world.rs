@@ -234,7 +234,7 @@ impl World {
             Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
             Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, false)),
             // Nothing is lost by that.
-            Step::Damage(_, Harm::FirstBlock) => (),
+            Step::Damage(_, Harm::FirstBlock | Harm::Mark) => (),
             Step::Misplace(id) | Step::Damage(id, _) => self.session(id).is_damaged = true,
             Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
             Step::LastIs(id) => self.last = vec![Some(id)],

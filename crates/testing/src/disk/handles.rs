@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::image::{Change, Content, Key};
 use super::{Quirk, SimulatedDisk, State, error};
+use pitstop::Owner;
 use pitstop::seam::{
     Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,
 };
@@ -26,6 +27,10 @@ impl Disk for SimulatedDisk {
 
     fn boot_time(&self) -> io::Result<SystemTime> {
         Ok(self.state().boot)
+    }
+
+    fn sees(&self, _owner: &Owner) -> bool {
+        self.state().traits.processes_are_seen
     }
 
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool> {

@@ -62,11 +62,17 @@ pub(crate) struct Traits {
     pub is_local: bool,
     /// It can be told which files are open.
     pub open_files_are_known: bool,
+    /// Whoever left a record is seen to live.
+    pub processes_are_seen: bool,
 }
 
 impl Traits {
-    pub(crate) const ALL: Self =
-        Self { hard_links: true, is_local: true, open_files_are_known: true };
+    pub(crate) const ALL: Self = Self {
+        hard_links: true,
+        is_local: true,
+        open_files_are_known: true,
+        processes_are_seen: false,
+    };
 }
 
 /// What the next call does wrong.
