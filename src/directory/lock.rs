@@ -47,12 +47,12 @@ impl WriterLock {
             Purpose::Maintain => records.left.as_ref().map_or_else(Vec::new, Record::encode),
         };
         let leave = |file: &File| leave_record(file, purpose, &left, records.len);
-        let (file, named) = match records.len {
-            0 => {
-                leave(&file);
-                (file, named)
-            }
-            _ => claim(session, file, named, leave)?,
+        // With a second name it may be somebody's own file, and is not written.
+        let (file, named) = if records.len > 0 || named.links > 1 {
+            claim(session, file, named, leave)?
+        } else {
+            leave(&file);
+            (file, named)
         };
         let fence = Fence::raise(session, named)?;
         Ok(Self { file, fence, left, process: Process::current() })
@@ -113,8 +113,8 @@ fn open(session: &OpenSession) -> Result<(File, Identity)> {
     file.zip(named).ok_or_else(|| session.not_found())
 }
 
-/// Puts a new, locked file in the place of one whose writer did not end in order. Where the disk has no room for
-/// it, that one stays.
+/// Puts a new, locked file in the place of one whose writer did not end in order, or that has another name. Where
+/// the disk has no room for it, that one stays.
 fn claim(
     session: &OpenSession,
     old: File,
@@ -125,7 +125,7 @@ fn claim(
     // Left by one that was killed here: whoever comes here has the lock.
     found(dir.remove_file(names::NEW_WRITER))?;
     let new = match dir.open_file(names::NEW_WRITER, Access::CreateNew) {
-        Err(failure) if failure.is_full() => {
+        Err(failure) if failure.is_full() && old_name.links == 1 => {
             leave_record(&old);
             return Ok((old, old_name));
         }

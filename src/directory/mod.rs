@@ -16,6 +16,7 @@ mod record;
 mod remove;
 mod root;
 mod sweep;
+mod touch;
 mod trash;
 mod usage;
 mod verify;
@@ -192,7 +193,12 @@ impl Backend for DirectoryBackend {
         let session = self.root.session(id)?;
         let lock = session.lock(Purpose::Save)?;
         let (dir, disk) = (session.dir.clone(), self.root.disk().clone());
-        let writer = match session.marker()? {
+        let marker = session.marker()?;
+        let oldest = match &marker {
+            Some(marker) => Some(marker.modified),
+            None => dir.dated(names::CHECKPOINT)?.map(|it| it.changed),
+        };
+        let writer = match marker {
             Some(marker) => {
                 convert::finish(&dir, &marker)?;
                 FormatWriter::Journal(JournalWriter::open(dir, id.clone(), disk)?)
@@ -202,7 +208,7 @@ impl Backend for DirectoryBackend {
                 FormatWriter::Plain(PlainWriter::new(dir, id.clone(), disk))
             }
         };
-        Ok(Box::new(DirectoryWriter::new(session.dir, lock, writer)?))
+        Ok(Box::new(DirectoryWriter::new(&session, lock, writer, oldest)?))
     }
 
     fn unlock(&self, id: &SessionId) -> Result<Unlocked> {

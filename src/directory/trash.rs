@@ -35,6 +35,12 @@ fn move_in(repository: &Directory, session: &Directory, mut trashed: Trashed) ->
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
                 trashed.removed += Duration::from_micros(1);
             }
+            Err(failure) if failure.is_immovable() => {
+                return Err(Error::Unsupported {
+                    what: "moving a session to the trash (removing it permanently is)",
+                    place: format!("the file system of {}", session.path().display()),
+                });
+            }
             Err(failure) => return Err(failure.into()),
             Ok(()) => {
                 if let Err(failure) = repository.sync() {

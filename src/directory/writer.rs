@@ -2,16 +2,20 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::journal::JournalWriter;
 use super::lock::WriterLock;
 use super::names;
+use super::open::OpenSession;
 use super::plain::PlainWriter;
+use super::touch::Touched;
 use crate::backend::BackendWriter;
 use crate::checkpoint::{CheckpointInfo, SaveOptions};
 use crate::error::Result;
 use crate::id::SessionId;
-use crate::sys::{Directory, found};
+use crate::sys::{Directory, Disk, found};
 
 /// The writer of a session in a directory. The lock is given back last.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(super) struct DirectoryWriter {
     format: FormatWriter,
     session: Directory,
     replaces: Option<SessionId>,
+    disk: Arc<dyn Disk>,
+    touched: Touched,
     lock: WriterLock,
 }
 
@@ -29,10 +35,18 @@ pub(super) enum FormatWriter {
 }
 
 impl DirectoryWriter {
-    pub(super) fn new(session: Directory, lock: WriterLock, format: FormatWriter) -> Result<Self> {
+    /// `oldest` is when the file that no save changes was touched last.
+    pub(super) fn new(
+        session: &OpenSession,
+        lock: WriterLock,
+        format: FormatWriter,
+        oldest: Option<SystemTime>,
+    ) -> Result<Self> {
+        let (session, disk) = (session.dir.clone(), session.root.disk().clone());
         let link = found(session.read_link(names::REPLACES))?;
         let replaces = link.and_then(|link| names::id(Path::new(&link).file_name()?).ok());
-        Ok(Self { format, session, replaces, lock })
+        let touched = Touched::since(&session, &*disk, oldest);
+        Ok(Self { format, session, replaces, disk, touched, lock })
     }
 
     /// Saves, and is told of it only if this still was the writer when it was flushed.
@@ -42,6 +56,7 @@ impl DirectoryWriter {
     ) -> Result<CheckpointInfo> {
         self.lock.fence().before()?;
         let info = save(&mut self.format)?;
+        self.touched.once_a_day(&self.session, &*self.disk);
         self.lock.fence().behind()?;
         Ok(info)
     }
@@ -80,8 +95,9 @@ impl BackendWriter for DirectoryWriter {
 
 impl Drop for DirectoryWriter {
     fn drop(&mut self) {
-        // What a child inherited is not at the end that it was at when it was forked.
+        // What a child inherited, or another took over, has another end by now than this writer knows.
         if self.lock.is_ours()
+            && self.lock.fence().before().is_ok()
             && let FormatWriter::Journal(writer) = &mut self.format
         {
             writer.close();

@@ -32,6 +32,11 @@ impl Failure {
         matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 
+    /// Whether a directory cannot get another name here: one of a lower layer of an overlay.
+    pub(crate) fn is_immovable(&self) -> bool {
+        self.kind() == io::ErrorKind::CrossesDevices
+    }
+
     /// The error of a step whose effect is visible, but may not last.
     pub(crate) fn indeterminate(self) -> Error {
         let Self { step, place, source } = self;

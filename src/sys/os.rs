@@ -21,6 +21,7 @@ use rustix::fs::{
     Timespec, Timestamps,
 };
 use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Uid, geteuid};
 
 use crate::owner::Owner;
 
@@ -73,6 +74,36 @@ impl OsDirectory {
         Ok(Mode::from_raw_mode(mode_of(&self.0)?).contains(shared))
     }
 
+    /// Opens a file, or makes it if it is not there: so that a file is known to be made here, or not to be.
+    fn open_or_make(&self, name: &OsStr) -> io::Result<Box<dyn RawFile>> {
+        loop {
+            match self.open_file(name, Access::Write) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+                outcome => return outcome,
+            }
+            match self.open_file(name, Access::CreateNew) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// What root makes in another's directory is that one's, who could neither read nor replace it else. Where
+    /// root may not give files away it stays root's.
+    fn give_to_owner(&self, made: &OwnedFd) -> io::Result<()> {
+        if !geteuid().is_root() {
+            return Ok(());
+        }
+        let owner = self.own_metadata(Ask::Metadata)?.owner;
+        if owner != 0 {
+            match retry_on_intr(|| fs::fchown(made, Some(Uid::from_raw(owner)), None)) {
+                Err(Errno::PERM | Errno::NOTSUP | Errno::NOSYS | Errno::INVAL) => (),
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
     fn list(&self) -> io::Result<Vec<(OsString, Kind)>> {
         // Reading moves the place in the open directory. To open it anew for that takes three calls.
         let _alone = self.1.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,16 +144,16 @@ impl RawDirectory for OsDirectory {
     }
 
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
+        if access == Access::Create {
+            return self.open_or_make(name);
+        }
+        let creates = matches!(access, Access::CreateNew | Access::CreateNewExecutable);
         let flags = FILE
             | match access {
                 Access::Read => OFlags::RDONLY,
-                Access::Write => OFlags::RDWR,
-                Access::Create => OFlags::RDWR | OFlags::CREATE,
-                Access::CreateNew | Access::CreateNewExecutable => {
-                    OFlags::RDWR | OFlags::CREATE | OFlags::EXCL
-                }
+                _ if creates => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+                _ => OFlags::RDWR,
             };
-        let creates = !matches!(access, Access::Read | Access::Write);
         let mut mode = Mode::RUSR | Mode::WUSR;
         if access == Access::CreateNewExecutable {
             mode |= Mode::XUSR;
@@ -147,6 +178,7 @@ impl RawDirectory for OsDirectory {
         }
         if creates {
             set_mode(&fd, is, mode)?;
+            self.give_to_owner(&fd)?;
         }
         Ok(Box::new(OsFile(fd)))
     }
@@ -289,7 +321,7 @@ impl RawFile for OsFile {
     fn set_modified(&self, time: SystemTime) -> io::Result<()> {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let modified = Timespec::try_from(since).map_err(|_| Errno::OVERFLOW)?;
-        let accessed = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
+        let accessed = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_NOW };
         let times = Timestamps { last_access: accessed, last_modification: modified };
         Ok(retry_on_intr(|| fs::futimens(&self.0, &times))?)
     }

@@ -64,7 +64,7 @@ pub trait RawFile: Debug + Send + Sync {
     /// Writes the buffers one behind the other.
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Sets the time of its last change.
+    /// Sets the time of its last change, and that it was read now.
     fn set_modified(&self, time: SystemTime) -> io::Result<()>;
     fn metadata(&self, ask: Ask) -> io::Result<Dated>;
     fn sync(&self) -> io::Result<()>;

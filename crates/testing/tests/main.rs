@@ -4,3 +4,4 @@
 mod crashes;
 mod faults;
 mod mutants;
+mod places;
