@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::checkpoint::Digester;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::sys::{Access, Directory, File, Kind, Metadata, found};
 
 /// A file that is being put into a directory. It gets its name when it is whole.
@@ -189,7 +189,7 @@ fn walk(
                     false => pass_over("it is a link that leads out of the session's directory"),
                 }
             }
-            Kind::Other(_) => pass_over("it is neither a file, a directory nor a link"),
+            _ => pass_over("it is neither a file, a directory nor a link"),
         }
     }
     Ok(())
@@ -332,8 +332,8 @@ fn fill(
     match written.digest() == read.digest() {
         true => Ok(()),
         false => Err(Error::Corrupt {
-            place: file.path().to_owned(),
-            problem: "it does not read back as it was written".to_owned(),
+            path: file.path().to_owned(),
+            damage: Damage::NotAsWritten,
             newest_good: None,
         }),
     }

@@ -96,7 +96,9 @@ pub use backend::{
 pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Retention, SaveOptions};
 pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
 pub use directory::DirectoryBackend;
-pub use error::{Error, Result};
+pub use error::{
+    Damage, Error, FileKind, LocationProblem, Loss, NameProblem, Operation, Result, Step, Subject,
+};
 pub use files::{Files, PassedOver};
 pub use id::SessionId;
 pub use listing::ListOptions;

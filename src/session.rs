@@ -242,8 +242,8 @@ impl Session {
         match self.backend.status(&id)?.writer {
             WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
             WriterState::PlainBox { age, stale: false } => {
-                let place = self.location().unwrap_or_default().join("session.next");
-                Err(Error::Locked { id, place, age })
+                let path = self.location().unwrap_or_default().join("session.next");
+                Err(Error::Locked { id, path, age })
             }
             _ => Ok(()),
         }

@@ -14,7 +14,7 @@ use super::plain::{self, leftover};
 use super::{journal, names, pieces};
 use crate::backend::{Format, History};
 use crate::checkpoint::SaveOptions;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::stream::{CheckpointReader, Input, of_input};
 use crate::sys::{Access, Dated, Directory, Disk, Failure, Metadata, Outcome, found};
@@ -37,8 +37,8 @@ pub(super) fn convert(session: &OpenSession, to: Format, lose_history: bool) -> 
             Ok(conversion.clear_segments()?)
         }
         _ => Err(Error::Unsupported {
-            what: "such a format",
-            place: format!("{}, a directory", session.root.location().display()),
+            operation: Operation::Format(to),
+            subject: Subject::Directory(session.root.location().to_owned()),
         }),
     }
 }
@@ -122,8 +122,8 @@ impl Conversion {
         leftover::clear(session, &self.id, &*self.disk)?;
         if !lose_history && has_more_than_a_checkpoint(&journal::history(session)?) {
             return Err(Error::Unsupported {
-                what: "a history, or a label,",
-                place: "the format 'plain'".to_owned(),
+                operation: Operation::KeepHistory,
+                subject: Subject::Format(Format::Plain),
             });
         }
         let newest = journal::open(session)?;
@@ -170,7 +170,7 @@ impl Conversion {
         writer.close();
         outcome.map(drop).map_err(|error| match of_input(error) {
             // It does not count yet.
-            Error::Indeterminate { step, place, source } => Error::Storage { step, place, source },
+            Error::Indeterminate { step, path, source } => Error::Storage { step, path, source },
             error => error,
         })
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::names;
 use super::open::OpenSession;
-use crate::error::{Error, Result};
+use crate::error::{Error, Loss, Result, Step};
 use crate::id::SessionId;
 use crate::sys::{Directory, Identity, Outcome};
 
@@ -36,36 +36,36 @@ impl Fence {
     pub(super) fn before(&self) -> Result<()> {
         match self.broken()? {
             None => Ok(()),
-            Some((place, problem)) => Err(Error::Displaced { id: self.id.clone(), place, problem }),
+            Some((path, loss)) => Err(Error::Displaced { id: self.id.clone(), path, loss }),
         }
     }
 
     /// Fails with [`Error::Indeterminate`] there: to be asked behind the flush. What was saved may be under
     /// another name, or may have been saved over by the next writer.
     pub(super) fn behind(&self) -> Result<()> {
-        let (place, source) = match self.broken() {
+        let (path, source) = match self.broken() {
             Ok(None) => return Ok(()),
-            Ok(Some((place, problem))) => (place, io::Error::other(problem)),
-            Err(failure) => (failure.place, failure.source),
+            Ok(Some((path, loss))) => (path, io::Error::other(loss)),
+            Err(failure) => (failure.path, failure.source),
         };
-        Err(Error::Indeterminate { step: "find what was saved in", place, source })
+        Err(Error::Indeterminate { step: Step::Confirm, path, source })
     }
 
-    fn broken(&self) -> Outcome<Option<(PathBuf, &'static str)>> {
+    fn broken(&self) -> Outcome<Option<(PathBuf, Loss)>> {
         let session = names::session(&self.id);
-        let problem = match self.repository.identity(&session)? {
+        let loss = match self.repository.identity(&session)? {
             Some(there) if there.is_same_file(&self.session) => None,
-            Some(_) => Some("it was replaced by another directory while it was written"),
-            None => Some("it was removed or renamed while it was written"),
+            Some(_) => Some(Loss::Replaced),
+            None => Some(Loss::Removed),
         };
-        if let Some(problem) = problem {
-            return Ok(Some((self.repository.path().join(session), problem)));
+        if let Some(loss) = loss {
+            return Ok(Some((self.repository.path().join(session), loss)));
         }
-        let problem = match self.dir.identity(names::WRITER)? {
+        let loss = match self.dir.identity(names::WRITER)? {
             Some(there) if there.is_same_file(&self.lock) => return Ok(None),
-            Some(_) => "it was replaced: another writer has come",
-            None => "it was removed, and nobody can tell any more who the writer is",
+            Some(_) => Loss::LockReplaced,
+            None => Loss::LockRemoved,
         };
-        Ok(Some((self.dir.path().join(names::WRITER), problem)))
+        Ok(Some((self.dir.path().join(names::WRITER), loss)))
     }
 }

@@ -6,7 +6,7 @@ use super::open::{format, is_current, open_directory};
 use super::{journal, lock, names};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::{SessionId, printable};
 use crate::sys::{Ask, Dated, Directory, Kind};
 
@@ -109,8 +109,8 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
     match session.dated(names::CHECKPOINT)? {
         Some(there) if there.kind == Kind::File => Ok(plain(id, &there, lock::is_live(session)?)),
         Some(there) => Err(Error::Corrupt {
-            place: session.path().join(names::CHECKPOINT),
-            problem: format!("it is {}, where a file belongs", there.kind.name()),
+            path: session.path().join(names::CHECKPOINT),
+            damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
             newest_good: None,
         }),
         // It became a journal just now, or its marker was lost.

@@ -9,7 +9,7 @@ use super::names;
 use super::open::OpenSession;
 use super::record::{Record, Records};
 use crate::backend::WriterState;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::sys::{Access, Directory, Failure, File, Identity, Kind, Outcome, Process, found};
 
 /// Held by the writer of a session, and by whoever cares for it or removes it.
@@ -227,8 +227,8 @@ pub(super) fn is_live(session: &Directory) -> Result<bool> {
 fn cannot_lock(failure: Failure) -> Error {
     if failure.is_unsupported() {
         return Error::Unsupported {
-            what: "locking, without which two writers cannot be kept apart,",
-            place: failure.place.display().to_string(),
+            operation: Operation::Locking,
+            subject: Subject::FileSystem(failure.path),
         };
     }
     failure.into()

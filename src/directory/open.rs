@@ -4,7 +4,7 @@ use super::lock::{Purpose, WriterLock};
 use super::root::Root;
 use super::{journal, names};
 use crate::backend::Format;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Access, Dated, Directory, Disk, Kind, Outcome, found};
 
@@ -56,7 +56,7 @@ impl OpenSession<'_> {
 
     /// Reads by `look` in the session's format, again if the session was converted meanwhile. A session that
     /// seems empty or damaged because it is being removed is not found.
-    pub(super) fn read<T>(
+    pub(super) fn with_stable_format<T>(
         &self,
         look: impl FnMut(Format) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
@@ -81,8 +81,8 @@ pub(super) fn open_directory(repository: &Directory, name: &str) -> Result<Optio
         Ok(dir) => Ok(dir),
         Err(failure) => match repository.metadata(name)? {
             Some(there) if there.kind != Kind::Directory => Err(Error::Corrupt {
-                place: failure.place,
-                problem: format!("it is {}, where a directory belongs", there.kind.name()),
+                path: failure.path,
+                damage: Damage::WrongKind { found: there.kind, expected: Kind::Directory },
                 newest_good: None,
             }),
             _ => Err(failure.into()),

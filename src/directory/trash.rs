@@ -10,7 +10,7 @@ use super::plain::leftover;
 use super::usage::usage;
 use super::{create, list, remove};
 use crate::backend::{Removal, Summary, Trashed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::sys::{Directory, Kind, found};
 
@@ -37,8 +37,8 @@ fn move_in(repository: &Directory, session: &Directory, mut trashed: Trashed) ->
             }
             Err(failure) if failure.is_immovable() => {
                 return Err(Error::Unsupported {
-                    what: "moving a session to the trash (removing it permanently is)",
-                    place: format!("the file system of {}", session.path().display()),
+                    operation: Operation::Trash,
+                    subject: Subject::FileSystem(session.path().to_owned()),
                 });
             }
             Err(failure) => return Err(failure.into()),
@@ -72,7 +72,7 @@ pub(super) fn trashed(repository: &Directory) -> Result<Vec<Trashed>> {
 /// How it stood; `None` if damage hides that. Nobody writes it.
 fn summary(session: &Directory, id: &SessionId) -> Result<Option<Summary>> {
     match list::summarize(session, id) {
-        Err(Error::Corrupt { .. } | Error::Unsupported { .. }) => Ok(None),
+        Err(Error::Corrupt { .. } | Error::NewerFormat { .. }) => Ok(None),
         summary => Ok(Some(Summary { live: false, ..summary? })),
     }
 }

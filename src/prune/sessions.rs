@@ -1,6 +1,6 @@
 use super::{Criteria, PruneOptions};
 use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
 
@@ -185,7 +185,7 @@ impl Repository {
 fn is_immovable(error: &Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     match error {
-        Error::Unsupported { .. } => true,
+        Error::Unsupported { operation: Operation::Trash, .. } => true,
         Error::Storage { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded),
         _ => false,
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::borrow::{VARIABLE, address, key, place};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Step};
 use crate::random;
 use crate::session::{Session, Writer};
 use crate::sys::Process;
@@ -52,8 +52,8 @@ impl SharedWriter {
         let session = writer.session().clone();
         let name = format!("{}{}", key(session.backend(), session.id()), random_digits());
         let cannot = |source| Error::Storage {
-            step: "share the writer of",
-            place: place(session.backend(), session.id()),
+            step: Step::Share,
+            path: place(session.backend(), session.id()),
             source,
         };
         let listen = || UnixListener::bind_addr(&address(&name)?);

@@ -21,7 +21,7 @@ use rustix::fs::{
     Timespec, Timestamps,
 };
 use rustix::io::{Errno, retry_on_intr};
-use rustix::process::{Uid, geteuid};
+use rustix::process::Uid;
 
 use crate::owner::Owner;
 
@@ -71,7 +71,7 @@ impl OsDirectory {
     /// set-group-id bit together with the group's right to write.
     fn is_shared(&self) -> io::Result<bool> {
         let shared = Mode::SGID.union(Mode::RWXG);
-        Ok(Mode::from_raw_mode(mode_of(&self.0)?).contains(shared))
+        Ok(Mode::from_raw_mode(mode_of(&self.0)?.0).contains(shared))
     }
 
     /// Opens a file, or makes it if it is not there: so that a file is known to be made here, or not to be.
@@ -91,9 +91,6 @@ impl OsDirectory {
     /// What root makes in another's directory is that one's, who could neither read nor replace it else. Where
     /// root may not give files away it stays root's.
     fn give_to_owner(&self, made: &OwnedFd) -> io::Result<()> {
-        if !geteuid().is_root() {
-            return Ok(());
-        }
         let owner = self.own_metadata(Ask::Metadata)?.owner;
         if owner != 0 {
             match retry_on_intr(|| fs::fchown(made, Some(Uid::from_raw(owner)), None)) {
@@ -171,14 +168,16 @@ impl RawDirectory for OsDirectory {
             }
             Err(errno) => return Err(errno.into()),
         };
-        let is = mode_of(&fd)?;
+        let (is, maker) = mode_of(&fd)?;
         match kind(FileType::from_raw_mode(is)) {
             Kind::File => (),
             other => return Err(not_a_file(other)),
         }
         if creates {
             set_mode(&fd, is, mode)?;
-            self.give_to_owner(&fd)?;
+            if maker == 0 {
+                self.give_to_owner(&fd)?;
+            }
         }
         Ok(Box::new(OsFile(fd)))
     }
@@ -196,7 +195,7 @@ impl RawDirectory for OsDirectory {
             Err(Errno::NOENT) => return Ok(()),
             fd => fd?,
         };
-        if !Mode::from_raw_mode(mode_of(&fd)?).contains(mode) {
+        if !Mode::from_raw_mode(mode_of(&fd)?.0).contains(mode) {
             retry_on_intr(|| fs::chmodat(&self.0, name, mode, AtFlags::empty()))?;
         }
         Ok(())
@@ -405,10 +404,10 @@ fn kind(file_type: FileType) -> Kind {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Directory,
         FileType::Symlink => Kind::Link,
-        FileType::Fifo => Kind::Other("a FIFO"),
-        FileType::Socket => Kind::Other("a socket"),
-        FileType::BlockDevice | FileType::CharacterDevice => Kind::Other("a device"),
-        FileType::Unknown => Kind::Other("something unknown"),
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::BlockDevice | FileType::CharacterDevice => Kind::Device,
+        FileType::Unknown => Kind::Unknown,
     }
 }
 
@@ -453,10 +452,11 @@ fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags, ask: Ask) -> io::
     })
 }
 
-/// The type and the mode, and nothing else: see [`Ask`].
-fn mode_of(fd: &OwnedFd) -> io::Result<u32> {
-    let mask = StatxFlags::TYPE | StatxFlags::MODE;
-    Ok(retry_on_intr(|| fs::statx(fd, c"", AtFlags::EMPTY_PATH, mask))?.stx_mode.into())
+/// The type and the mode, whose file it is, and nothing else: see [`Ask`].
+fn mode_of(fd: &OwnedFd) -> io::Result<(u32, u32)> {
+    let mask = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
+    let statx = retry_on_intr(|| fs::statx(fd, c"", AtFlags::EMPTY_PATH, mask))?;
+    Ok((statx.stx_mode.into(), statx.stx_uid))
 }
 
 fn time(seconds: i64, nanoseconds: u32) -> SystemTime {

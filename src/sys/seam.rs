@@ -9,6 +9,8 @@ use std::ops::Deref;
 use std::path::Path;
 use std::time::SystemTime;
 
+use crate::error::Damage;
+pub use crate::error::FileKind as Kind;
 use crate::owner::Owner;
 
 /// Where directories are found, and what is known of the machine they are on.
@@ -91,30 +93,10 @@ pub enum Access {
     CreateNewExecutable,
 }
 
-/// What something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    File,
-    Directory,
-    Link,
-    Other(&'static str),
-}
-
-impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::File => "a file",
-            Self::Directory => "a directory",
-            Self::Link => "a link",
-            Self::Other(name) => name,
-        }
-    }
-}
-
 /// What opening something else as a file fails with.
 pub fn not_a_file(kind: Kind) -> io::Error {
-    let text = format!("it is {}, where a file belongs", kind.name());
-    io::Error::new(io::ErrorKind::InvalidData, text)
+    let damage = Damage::WrongKind { found: kind, expected: Kind::File };
+    io::Error::new(io::ErrorKind::InvalidData, damage)
 }
 
 /// How much a call asks about a file; each includes those before it.

@@ -75,7 +75,7 @@ pub(crate) fn session_id(name: &OsStr) -> Result<SessionId, Error> {
         Some(name) => SessionId::new(name),
         None => Err(Error::InvalidId {
             id: name.to_string_lossy().chars().take(60).flat_map(char::escape_debug).collect(),
-            problem: "it is not UTF-8",
+            problem: pitstop::NameProblem::NotUtf8,
         }),
     }
 }

@@ -8,7 +8,7 @@ use crate::backend::{History, Kept};
 use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::directory::names;
 use crate::directory::pieces::Part;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory};
@@ -134,6 +134,16 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
     Ok(undisturbed(session, look)?.1)
 }
 
+/// The files of a journal, the one with the newest checkpoint as the last; none of those that are damaged.
+pub(in crate::directory) fn oldest_first(session: &Directory) -> Result<Vec<String>> {
+    match Journal::open(session, Access::Read) {
+        Ok(journal) => Ok(journal.segments.into_iter().map(|it| it.name).collect()),
+        // What is no file is none of a journal's.
+        Err(Error::Corrupt { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether there is a segment of a journal, with or without [`marker`](super::marker).
 pub(in crate::directory) fn is_begun(session: &Directory) -> Result<bool> {
     match Journal::open(session, Access::Read) {
@@ -194,19 +204,19 @@ fn undisturbed<T>(
 
 fn damaged(session: &Directory, journal: &Journal, lost: u64, good: u64) -> Error {
     let cut_short = journal.segments.iter().rfind(|it| !it.is_whole());
-    let problem = match (journal.damaged.first(), cut_short) {
-        (Some((name, _)), _) => format!("{name} has lost its header"),
-        (None, Some(segment)) => format!("{} was cut short", segment.name),
-        (None, None) if journal.is_without_files() => "its segments are missing".to_owned(),
-        (None, None) => format!("revision {lost} cannot be read"),
+    let damage = match (journal.damaged.first(), cut_short) {
+        (Some((name, _)), _) => Damage::NoHeader { file: name.clone() },
+        (None, Some(segment)) => Damage::Truncated { file: segment.name.clone() },
+        (None, None) if journal.is_without_files() => Damage::NoSegments,
+        (None, None) => Damage::Revision(Revision::from_number(lost)),
     };
     let good = match good {
         0 => newest_whole(journal),
         good => Some(good),
     };
     Error::Corrupt {
-        place: session.path().join(names::JOURNAL),
-        problem,
+        path: session.path().join(names::JOURNAL),
+        damage,
         newest_good: good.map(Revision::from_number),
     }
 }

@@ -196,13 +196,13 @@ pub(in crate::directory) fn lock_out(
 
 /// The error of a writer that finds that a PlainBox began to save a moment ago.
 pub(in crate::directory) fn taken(session: &Directory, id: &SessionId) -> Error {
-    let place = session.path().join(names::PLAINBOX_LOCK);
-    Error::Locked { id: id.clone(), place, age: Duration::ZERO }
+    let path = session.path().join(names::PLAINBOX_LOCK);
+    Error::Locked { id: id.clone(), path, age: Duration::ZERO }
 }
 
 fn locked(session: &Directory, id: &SessionId, next: &Dated, disk: &dyn Disk) -> Error {
-    let place = session.path().join(names::PLAINBOX_LOCK);
-    Error::Locked { id: id.clone(), place, age: age(next, disk) }
+    let path = session.path().join(names::PLAINBOX_LOCK);
+    Error::Locked { id: id.clone(), path, age: age(next, disk) }
 }
 
 fn age(next: &Dated, disk: &dyn Disk) -> Duration {

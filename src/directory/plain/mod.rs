@@ -8,7 +8,7 @@ use twox_hash::XxHash3_64;
 use super::names;
 use super::pieces::{self, Part};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
@@ -77,6 +77,6 @@ fn revision(digest: Digest, there: &Dated) -> Revision {
     Revision::from_identity(XxHash3_64::oneshot(&identity))
 }
 
-pub(super) fn unsupported(what: &'static str, id: &SessionId) -> Error {
-    Error::Unsupported { what, place: format!("the plain session '{id}'") }
+pub(super) fn unsupported(operation: Operation, id: &SessionId) -> Error {
+    Error::Unsupported { operation, subject: Subject::PlainSession(id.clone()) }
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{info, leftover, names, open, unsupported};
 use crate::checkpoint::{CheckpointInfo, Digest, Retention, SaveOptions};
 use crate::directory::pieces;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::sys::{Access, Dated, Directory, Disk, Failure, File};
@@ -59,10 +59,10 @@ impl PlainWriter {
         write: impl FnOnce(&File) -> Result<Digest>,
     ) -> Result<CheckpointInfo> {
         if !options.labels.is_empty() {
-            return Err(unsupported("a label", &self.id));
+            return Err(unsupported(Operation::Label, &self.id));
         }
         if options.retention != Retention::Default {
-            return Err(unsupported("a rule for older revisions", &self.id));
+            return Err(unsupported(Operation::Retention, &self.id));
         }
         self.check(options)?;
         let (new, digest) = self

@@ -64,8 +64,8 @@ fn a_lock_of_plainbox_is_4_until_it_is_cleared() {
     fs::write(it.location().join("job.session/session.next"), "half").unwrap();
     for command in ["save", "remove"] {
         it.feed(b"2", [command, "job"]).code(4).says(
-            "error: session 'job' is locked by $DIR/sessions/job.session/session.next, which \
-             PlainBox left or is writing
+            "error: session 'job' is locked: PlainBox's $DIR/sessions/job.session/session.next \
+             exists and may be in use
              hint: try again in a minute: what a PlainBox that is gone left is then taken over
              hint: only if you are sure that no PlainBox runs: `pitstop unlock job`",
         );
