@@ -38,6 +38,25 @@ fn lock_of(session: &Session) -> std::path::PathBuf {
     session.location().unwrap().join("session.writer")
 }
 
+/// As a tool does that puts an older state in place.
+#[test]
+fn a_file_of_a_journal_that_is_not_the_one_that_is_written() {
+    let scratch = tempfile::tempdir().unwrap();
+    let session = create(scratch.path(), Format::Journal);
+    let mut writer = session.writer().unwrap();
+    writer.save(b"old").unwrap();
+    let segment = session.location().unwrap().join("session.journal-0");
+    fs::copy(&segment, segment.with_file_name("older")).unwrap();
+    writer.save(b"new").unwrap();
+    fs::rename(segment.with_file_name("older"), &segment).unwrap();
+    for _ in 0..2 {
+        is_displaced(&mut writer, "session.journal-0: it was removed or replaced");
+    }
+    drop(writer);
+    assert_eq!(session.load().unwrap().data, b"old");
+    assert_eq!(session.save(b"goes on").unwrap().revision.number(), Some(3));
+}
+
 #[test]
 fn the_next_save_fails_and_says_why() {
     for format in [Format::Plain, Format::Journal] {

@@ -11,6 +11,9 @@ pub enum Loss {
     /// The lock file is gone, so that another writer may come.
     #[error("it was removed, and nobody can tell any more who the writer is")]
     LockRemoved,
+    /// The file of the journal that was written is gone, or another one has its name.
+    #[error("it was removed or replaced while it was written")]
+    Segment,
     /// Another file is the lock.
     #[error("it was replaced: another writer has come")]
     LockReplaced,

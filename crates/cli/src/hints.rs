@@ -194,7 +194,9 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
-    use pitstop::{Damage, LocationProblem, NameProblem, Operation, Revision, SessionId, Step};
+    use pitstop::{
+        Damage, LocationProblem, Loss, NameProblem, Operation, Revision, SessionId, Step,
+    };
 
     use super::*;
 

@@ -218,7 +218,9 @@ impl Run {
 
     /// Nothing is left in a session's directory that nobody will ever clear away.
     pub(crate) fn check_tidy(&self, id: Id) -> Result<(), String> {
-        const KNOWN: [&str; 3] = ["session.writer", "session.replaces", "own"];
+        // The one that is new is cleared away by the next who finds a writer that was killed.
+        const KNOWN: [&str; 4] =
+            ["session.writer", "session.writer.new", "session.replaces", "own"];
         let names = self.disk.names(self.place(id));
         let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
         let is_journal = names.iter().any(|name| name == "session.journal");

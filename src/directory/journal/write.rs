@@ -1,6 +1,8 @@
 //! Saving: one write into blocks that were written before, and one flush.
 
-use std::io::Read;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::format::{BLOCK, Kind, RECORD_LEN, RecordHeader, encoded_labels_len, stored_check};
@@ -10,10 +12,10 @@ use super::tail::Tail;
 use super::{FIRST_SEGMENT, SEVERAL, close_record};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::directory::{names, pieces};
-use crate::error::{Error, Operation, Result, Subject};
+use crate::error::{Error, Loss, Operation, Result, Step, Subject};
 use crate::id::SessionId;
 use crate::revision::{HIGHEST, Revision};
-use crate::sys::{Access, Directory, Disk, Failure, Outcome};
+use crate::sys::{Access, Directory, Disk, Failure, Identity, Outcome};
 
 /// Segments up to this size are filled with zeros when they are made, so that each save costs one
 /// flush. Larger ones grow with what is saved, for there the data costs more than the flush.
@@ -34,6 +36,8 @@ pub(in crate::directory) struct JournalWriter {
     tail: Option<Tail>,
     /// Higher than any number that a save which failed may have shown to a reader.
     least: u64,
+    /// Which files have the names of the segments.
+    named: BTreeMap<String, Identity>,
 }
 
 impl JournalWriter {
@@ -44,7 +48,11 @@ impl JournalWriter {
     ) -> Result<Self> {
         let mut tail = Tail::open(&session)?;
         clear_up(&mut tail, &session);
-        Ok(Self { session, id, disk, tail: Some(tail), least: 0 })
+        let mut named = BTreeMap::new();
+        for Segment { name, .. } in &tail.segments {
+            named.extend(session.identity(name)?.map(|it| (name.clone(), it)));
+        }
+        Ok(Self { session, id, disk, tail: Some(tail), least: 0, named })
     }
 
     /// Makes `data` the newest checkpoint.
@@ -85,11 +93,32 @@ impl JournalWriter {
             self.tail = Some(tail);
             return Err(Error::Conflict { id: self.id.clone(), expected, found });
         }
+        if let Some(path) = self.lost_segment(&tail)? {
+            return Err(Error::Displaced { id: self.id.clone(), path, loss: Loss::Segment });
+        }
         // Where this fails, what is in memory is forgotten, and the next save looks what stands.
         let info = save(self, &mut tail)?;
+        if let Some(path) = self.lost_segment(&tail).map_err(Failure::indeterminate)? {
+            let source = io::Error::other(Loss::Segment);
+            return Err(Error::Indeterminate { step: Step::Confirm, path, source });
+        }
         clear_up(&mut tail, &self.session);
         self.tail = Some(tail);
         Ok(info)
+    }
+
+    /// The segment that is written, if another file has its name now. One that is new is noted.
+    fn lost_segment(&mut self, tail: &Tail) -> Outcome<Option<PathBuf>> {
+        let Some(Segment { name, .. }) = tail.segments.last() else { return Ok(None) };
+        let is_lost = match (self.named.get(name), self.session.identity(name)?) {
+            (Some(before), Some(now)) => !now.is_same_file(before),
+            (None, Some(now)) => {
+                self.named.insert(name.clone(), now);
+                false
+            }
+            (_, None) => true,
+        };
+        Ok(is_lost.then(|| self.session.path().join(name)))
     }
 
     fn append(
