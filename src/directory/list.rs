@@ -8,6 +8,7 @@ use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Damage, Error, Result};
 use crate::id::{SessionId, printable};
+use crate::program::ProgramState;
 use crate::sys::{Ask, Dated, Directory, Kind};
 
 /// From here on it pays to look at sessions with more than one thread.
@@ -85,10 +86,10 @@ fn at_a_glance(repository: &Directory, name: &OsString, id: &SessionId) -> Resul
     if checkpoint.kind != Kind::File || writer.is_some_and(|it| it.size > 0) {
         return Ok(None);
     }
-    Ok(Some(plain(id, &checkpoint, false)))
+    Ok(Some(plain(id, &checkpoint, ProgramState::Idle)))
 }
 
-fn plain(id: &SessionId, checkpoint: &Dated, live: bool) -> Summary {
+fn plain(id: &SessionId, checkpoint: &Dated, state: ProgramState) -> Summary {
     Summary {
         id: id.clone(),
         saved: Some(checkpoint.modified),
@@ -96,25 +97,27 @@ fn plain(id: &SessionId, checkpoint: &Dated, live: bool) -> Summary {
         labels: Some(Labels::new()),
         changed: checkpoint.modified,
         format: Format::Plain,
-        live,
+        live: state == ProgramState::Running,
+        state: Some(state),
         version: None,
     }
 }
 
 /// How a session stands, from its names and their sizes alone.
 pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
+    let state = lock::program(session)?;
     if journal::is_there(session)? {
-        return journal(session, id);
+        return journal(session, id, state);
     }
     match session.dated(names::CHECKPOINT)? {
-        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, lock::is_live(session)?)),
+        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, state)),
         Some(there) => Err(Error::Corrupt {
             path: session.path().join(names::CHECKPOINT),
             damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
             newest_good: None,
         }),
         // It became a journal just now, or its marker was lost.
-        None if format(session)? == Format::Journal => journal(session, id),
+        None if format(session)? == Format::Journal => journal(session, id, state),
         None => Ok(Summary {
             id: id.clone(),
             saved: None,
@@ -122,13 +125,14 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             labels: Some(Labels::new()),
             changed: session.own_dated()?.modified,
             format: Format::Plain,
-            live: lock::is_live(session)?,
+            live: state == ProgramState::Running,
+            state: Some(state),
             version: None,
         }),
     }
 }
 
-fn journal(session: &Directory, id: &SessionId) -> Result<Summary> {
+fn journal(session: &Directory, id: &SessionId, state: ProgramState) -> Result<Summary> {
     let newest = journal::newest(session)?;
     Ok(Summary {
         id: id.clone(),
@@ -140,7 +144,8 @@ fn journal(session: &Directory, id: &SessionId) -> Result<Summary> {
             None => session.own_dated()?.modified,
         },
         format: Format::Journal,
-        live: lock::is_live(session)?,
+        live: state == ProgramState::Running,
+        state: Some(state),
         version: None,
     })
 }

@@ -10,16 +10,29 @@ use super::open::OpenSession;
 use super::record::{Record, Records};
 use crate::backend::WriterState;
 use crate::error::{Error, Operation, Result, Subject};
-use crate::sys::{Access, Directory, Failure, File, Identity, Kind, Outcome, Process, found};
+use crate::program::{ProgramEnd, ProgramState};
+use crate::sys::{Access, Directory, Disk, Failure, File, Identity, Kind, Outcome, Process, found};
 
 /// Held by the writer of a session, and by whoever cares for it or removes it.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     file: File,
     fence: Fence,
-    /// What the file holds when this ends.
-    left: Vec<u8>,
+    /// What the last writer left of itself.
+    left: Option<Record>,
     process: Process,
+    on_release: OnRelease,
+}
+
+/// What becomes of the record when the lock is released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnRelease {
+    /// It tells what the last writer left, again: housekeeping is not its program.
+    Restore,
+    /// It is emptied: its writer ended in order, and said nothing of its program.
+    Empty,
+    /// It stays as it is.
+    Keep,
 }
 
 /// What somebody takes the lock for.
@@ -35,27 +48,45 @@ impl WriterLock {
     pub(super) fn acquire(session: &OpenSession, purpose: Purpose) -> Result<Self> {
         let (file, named) = lock_named(session)?;
         let records = Records::read(&file)?;
-        if let Some(record) = &records.left
+        let left = records.left;
+        if let Some(record) = &left
             && record.is_seen(&file, session.disk())?
         {
             // The table of locks in which it has the lock is not this one.
             file.unlock()?;
-            return Err(busy(session, records.left));
+            return Err(busy(session, left));
         }
-        let left = match purpose {
-            Purpose::Save => Vec::new(),
-            Purpose::Maintain => records.left.as_ref().map_or_else(Vec::new, Record::encode),
-        };
-        let leave = |file: &File| leave_record(file, purpose, &left, records.len);
+        let leave = |file: &File| leave_record(file, purpose, left.as_ref(), records.len);
+        let is_unclean = records.len > 0 && left.as_ref().is_none_or(|it| !it.is_ended());
         // With a second name it may be somebody's own file, and is not written.
-        let (file, named) = if records.len > 0 || named.links > 1 {
+        let (file, named) = if is_unclean || named.links > 1 {
             claim(session, file, named, leave)?
         } else {
             leave(&file);
             (file, named)
         };
         let fence = Fence::raise(session, named)?;
-        Ok(Self { file, fence, left, process: Process::current() })
+        let process = Process::current();
+        Ok(Self { file, fence, left, process, on_release: OnRelease::Restore })
+    }
+
+    /// Makes the holder the session's writer, and returns the state in which it found the program.
+    pub(super) fn begin_writing(&mut self) -> ProgramState {
+        self.on_release = OnRelease::Empty;
+        self.left_by_writer()
+    }
+
+    /// The state in which the last writer left the program.
+    pub(super) fn left_by_writer(&self) -> ProgramState {
+        self.left.as_ref().map_or(ProgramState::Idle, |left| left.clone().into_state().program())
+    }
+
+    /// Records how the program ended, durably.
+    pub(super) fn finish(&mut self, end: ProgramEnd) -> Outcome<()> {
+        let record = Record::current(&self.file, Some(end))?;
+        write(&self.file, &record.encode(), u64::MAX)?;
+        self.on_release = OnRelease::Keep;
+        self.file.sync()
     }
 
     /// Whether this process took it, and did not inherit it by a fork.
@@ -72,8 +103,10 @@ impl Drop for WriterLock {
     fn drop(&mut self) {
         // A child shares the open file, and would unlock it for its parent.
         if self.is_ours() {
-            // An empty record says that its writer ended in order.
-            let _ = write(&self.file, &self.left, u64::MAX);
+            let left = self.left.as_ref().filter(|_| self.on_release == OnRelease::Restore);
+            if self.on_release != OnRelease::Keep {
+                let _ = write(&self.file, &left.map_or_else(Vec::new, Record::encode), u64::MAX);
+            }
             // Closing the file does not end the lock while a child has it open, and every child has
             // until it runs its own program.
             let _ = self.file.unlock();
@@ -145,12 +178,12 @@ fn claim(
 }
 
 /// A disk too full for it does not keep anyone from saving.
-fn leave_record(file: &File, purpose: Purpose, left: &[u8], before: u64) {
-    let outcome = Record::current(file).and_then(|record| {
+fn leave_record(file: &File, purpose: Purpose, left: Option<&Record>, before: u64) {
+    let outcome = Record::current(file, None).and_then(|record| {
         let mut records = record.encode();
         if purpose == Purpose::Maintain {
             records.push(b'\n');
-            records.extend(if left.is_empty() { b"null" } else { left });
+            records.extend(left.map_or_else(|| b"null".to_vec(), Record::encode));
         }
         write(file, &records, before)
     });
@@ -167,27 +200,26 @@ fn write(file: &File, records: &[u8], before: u64) -> Outcome<()> {
 }
 
 fn busy(session: &OpenSession, owner: Option<Record>) -> Error {
-    Error::Busy { id: session.id.clone(), owner: owner.map(|it| Box::new(it.owner)) }
+    Error::Busy { id: session.id.clone(), owner: owner.map(|it| Box::new(it.into_owner())) }
 }
 
-/// Who is, or last was, the writer. Takes no lock, so that looking never makes anybody busy.
-pub(super) fn holder(session: &OpenSession) -> Result<WriterState> {
-    let Some(file) = found(session.dir.open_file(names::WRITER, Access::Read))? else {
+/// Who is, or last was, the writer. Takes no lock, so that looking never makes anybody busy. `disk`, if one that
+/// does not share our locks is to be seen, too.
+pub(super) fn holder(session: &Directory, disk: Option<&dyn Disk>) -> Result<WriterState> {
+    let Some(file) = found(session.open_file(names::WRITER, Access::Read))? else {
         return Ok(WriterState::Idle);
     };
     if file.is_locked().map_err(cannot_lock)? {
-        return Ok(WriterState::Live(Records::read(&file)?.holder.map(|it| it.owner)));
+        return Ok(WriterState::Live(Records::read(&file)?.holder.map(Record::into_owner)));
     }
-    Ok(match Records::read(&file)?.left {
-        Some(record) if record.is_seen(&file, session.disk())? => {
-            WriterState::Live(Some(record.owner))
-        }
-        Some(record) => WriterState::Interrupted(record.owner),
-        None => WriterState::Idle,
+    let Some(record) = Records::read(&file)?.left else { return Ok(WriterState::Idle) };
+    Ok(match disk {
+        Some(disk) if record.is_seen(&file, disk)? => WriterState::Live(Some(record.into_owner())),
+        _ => record.into_state(),
     })
 }
 
-/// What a writer that did not end in order left of itself.
+/// What the last writer left of itself.
 pub(super) fn left(session: &Directory) -> Outcome<Option<Record>> {
     match found(session.open_file(names::WRITER, Access::Read))? {
         Some(file) => Ok(Records::read(&file)?.left),
@@ -211,16 +243,13 @@ pub(super) fn leave(session: &Directory, left: &Record) {
     }
 }
 
-/// Whether a writer lives. Most sessions have none, and one look at its file tells.
-pub(super) fn is_live(session: &Directory) -> Result<bool> {
+/// The state of the session's program. Most sessions have no writer, and one look at its file tells.
+pub(super) fn program(session: &Directory) -> Result<ProgramState> {
     match session.metadata(names::WRITER)? {
         Some(there) if there.kind == Kind::File && there.size > 0 => {
-            match found(session.open_file(names::WRITER, Access::Read))? {
-                Some(file) => file.is_locked().map_err(cannot_lock),
-                None => Ok(false),
-            }
+            Ok(holder(session, None)?.program())
         }
-        _ => Ok(false),
+        _ => Ok(ProgramState::Idle),
     }
 }
 

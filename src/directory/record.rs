@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::WriterState;
 use crate::owner::Owner;
+use crate::program::{ProgramEnd, WriterRecord};
 use crate::sys::{Disk, File, Outcome, current_owner};
 
 const LONGEST: u64 = 64 * 1024;
@@ -14,7 +16,7 @@ const LONGEST: u64 = 64 * 1024;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     #[serde(flatten)]
-    pub(super) owner: Owner,
+    record: WriterRecord,
     /// The inode of the file that it was written into: in a copy it says nothing.
     #[serde(default)]
     file: u64,
@@ -25,7 +27,7 @@ pub(super) struct Record {
 pub(super) struct Records {
     /// Whose it is while the file is locked.
     pub(super) holder: Option<Record>,
-    /// Who wrote last, and did not end in order.
+    /// Who wrote last, and did not end in order or said how its program did.
     pub(super) left: Option<Record>,
     /// The length of it all.
     pub(super) len: u64,
@@ -53,13 +55,29 @@ impl Records {
 
 impl Record {
     /// That of this process, for this file.
-    pub(super) fn current(file: &File) -> Outcome<Self> {
-        Ok(Self { owner: current_owner(), file: file.metadata()?.inode })
+    pub(super) fn current(file: &File, ended: Option<ProgramEnd>) -> Outcome<Self> {
+        let record = WriterRecord { owner: current_owner(), ended };
+        Ok(Self { record, file: file.metadata()?.inode })
     }
 
-    /// Whether its process can be seen to live, and wrote it into this very file.
+    /// Whether its writer ended in order, and said how its program did.
+    pub(super) fn is_ended(&self) -> bool {
+        self.record.ended.is_some()
+    }
+
+    /// Whether it is a writer that can be seen to live, and wrote it into this very file.
     pub(super) fn is_seen(&self, file: &File, disk: &dyn Disk) -> Outcome<bool> {
-        Ok(self.file == file.metadata()?.inode && disk.sees(&self.owner))
+        let is_here = !self.is_ended() && self.file == file.metadata()?.inode;
+        Ok(is_here && disk.sees(&self.record.owner))
+    }
+
+    pub(super) fn into_owner(self) -> Owner {
+        self.record.owner
+    }
+
+    /// The state of a session that has this record and no live writer.
+    pub(super) fn into_state(self) -> WriterState {
+        self.record.into_state()
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

@@ -19,10 +19,11 @@ pub(super) fn trash(session: &OpenSession) -> Result<Trashed> {
     let OpenSession { dir, id, .. } = session;
     // Before the lock, whose record takes a block itself.
     let usage = usage(dir)?;
-    let _lock = session.lock(Purpose::Maintain)?;
+    let lock = session.lock(Purpose::Maintain)?;
     leftover::check(dir, id, session.disk())?;
     let removed = names::to_stamp(session.disk().now());
-    let summary = summary(dir, id)?;
+    let state = Some(lock.left_by_writer());
+    let summary = summary(dir, id)?.map(|it| Summary { state, ..it });
     move_in(&session.repository, dir, Trashed { id: id.clone(), removed, summary, usage })
 }
 

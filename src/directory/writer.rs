@@ -15,6 +15,7 @@ use crate::backend::BackendWriter;
 use crate::checkpoint::{CheckpointInfo, SaveOptions};
 use crate::error::Result;
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState};
 use crate::sys::{Directory, Disk, found};
 
 /// The writer of a session in a directory. The lock is given back last.
@@ -25,6 +26,8 @@ pub(super) struct DirectoryWriter {
     replaces: Option<SessionId>,
     disk: Arc<dyn Disk>,
     touched: Touched,
+    /// The state in which it found the program.
+    found: ProgramState,
     lock: WriterLock,
 }
 
@@ -38,7 +41,7 @@ impl DirectoryWriter {
     /// `oldest` is when the file that no save changes was touched last.
     pub(super) fn new(
         session: &OpenSession,
-        lock: WriterLock,
+        mut lock: WriterLock,
         format: FormatWriter,
         oldest: Option<SystemTime>,
     ) -> Result<Self> {
@@ -46,7 +49,8 @@ impl DirectoryWriter {
         let link = found(session.read_link(names::REPLACES))?;
         let replaces = link.and_then(|link| names::id(Path::new(&link).file_name()?).ok());
         let touched = Touched::since(&session, &*disk, oldest);
-        Ok(Self { format, session, replaces, disk, touched, lock })
+        let found = lock.begin_writing();
+        Ok(Self { format, session, replaces, disk, touched, found, lock })
     }
 
     /// Saves, and is told of it only if this still was the writer when it was flushed.
@@ -90,6 +94,14 @@ impl BackendWriter for DirectoryWriter {
         self.session.sync()?;
         self.replaces = None;
         Ok(())
+    }
+
+    fn found(&self) -> ProgramState {
+        self.found
+    }
+
+    fn finish(&mut self, end: ProgramEnd) -> Result<()> {
+        Ok(self.lock.finish(end)?)
     }
 }
 

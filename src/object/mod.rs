@@ -25,7 +25,7 @@ use object_store::ObjectStore;
 
 use crate::backend::{
     Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
-    Sweep, Trashed, Unlocked, Usage, WriterState,
+    Sweep, Trashed, Unlocked, Usage,
 };
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Operation, Result, Subject};
@@ -261,16 +261,9 @@ impl Backend for ObjectBackend {
 
     fn status(&self, id: &SessionId) -> Result<Status> {
         let (head, _) = self.inner.start_of_head(id)?;
-        let writer = match &head.writer {
-            None => WriterState::Idle,
-            Some(place) => match place.holder_state(&self.inner.machine) {
-                HolderState::Dead => WriterState::Interrupted(place.owner.clone()),
-                HolderState::Alive | HolderState::Unknown => {
-                    WriterState::Live(Some(place.owner.clone()))
-                }
-            },
-        };
-        let summary = CachedSummary::of(&head).summary(id, matches!(writer, WriterState::Live(_)));
+        let seen = CachedSummary::of(&head);
+        let writer = seen.writer_state(&self.inner.machine);
+        let summary = seen.summary(id, writer.program());
         Ok(Status { summary, created: Some(head.created.into()), writer })
     }
 
