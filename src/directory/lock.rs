@@ -78,7 +78,8 @@ impl WriterLock {
 
     /// The state in which the last writer left the program.
     pub(super) fn left_by_writer(&self) -> ProgramState {
-        self.left.as_ref().map_or(ProgramState::Idle, |left| left.clone().into_state().program())
+        let left = self.left.clone();
+        left.map_or(ProgramState::Idle, |left| left.into_state().program())
     }
 
     /// Records how the program ended, durably.

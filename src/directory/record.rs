@@ -77,7 +77,7 @@ impl Record {
 
     /// The state of a session that has this record and no live writer.
     pub(super) fn into_state(self) -> WriterState {
-        self.record.into_state()
+        self.record.into()
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

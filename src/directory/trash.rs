@@ -38,7 +38,7 @@ fn move_in(repository: &Directory, session: &Directory, mut trashed: Trashed) ->
             }
             Err(failure) if failure.is_immovable() => {
                 return Err(Error::Unsupported {
-                    operation: Operation::Trash,
+                    operation: Operation::Rename,
                     subject: Subject::FileSystem(session.path().to_owned()),
                 });
             }

@@ -101,7 +101,9 @@ impl BackendWriter for DirectoryWriter {
     }
 
     fn finish(&mut self, end: ProgramEnd) -> Result<()> {
-        Ok(self.lock.finish(end)?)
+        self.lock.fence().before()?;
+        self.lock.finish(end)?;
+        self.lock.fence().behind()
     }
 }
 

@@ -14,7 +14,7 @@ use super::lease::LeaseGuard;
 use super::requests::cas::{CasOutcome, Expected};
 use super::requests::client::{PIECE, Version};
 use super::requests::upload;
-use crate::backend::{BackendWriter, GivenUp, Usage};
+use crate::backend::{BackendWriter, GivenUp, Usage, WriterState};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -286,7 +286,7 @@ impl BackendWriter for ObjectWriter {
 fn left_by_writer(head: &Head) -> ProgramState {
     match (&head.writer, &head.ended) {
         (Some(_), _) => ProgramState::Interrupted,
-        (None, Some(record)) => record.clone().into_state().program(),
+        (None, Some(record)) => WriterState::from(record.clone()).program(),
         (None, None) => ProgramState::Idle,
     }
 }
