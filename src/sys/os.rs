@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::FcntlArg;
 use nix::libc;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
@@ -26,7 +26,8 @@ use rustix::process::Uid;
 use crate::owner::Owner;
 
 use super::{
-    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, host, not_a_file,
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, host, lock,
+    not_a_file,
 };
 
 const DIRECTORY: OFlags =
@@ -338,7 +339,7 @@ impl RawFile for OsFile {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match set_lock(&self.0, libc::F_WRLCK) {
+        match lock::set(&self.0, libc::F_WRLCK) {
             Ok(()) => Ok(true),
             Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
             Err(errno) => Err(errno.into()),
@@ -346,48 +347,11 @@ impl RawFile for OsFile {
     }
 
     fn unlock(&self) -> io::Result<()> {
-        Ok(set_lock(&self.0, libc::F_UNLCK)?)
+        Ok(lock::set(&self.0, libc::F_UNLCK)?)
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        Ok(meets_lock(&self.0, |lock| FcntlArg::F_OFD_GETLK(lock))?)
-    }
-}
-
-/// An open-file-description lock: it belongs to the open file, not to the process, so that threads
-/// exclude each other too, and the kernel tells who holds it without anybody having to take it.
-pub(super) fn whole_file(kind: i32) -> libc::flock {
-    libc::flock {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    }
-}
-
-fn set_lock(fd: &OwnedFd, kind: i32) -> nix::Result<()> {
-    again(|| fcntl(fd, FcntlArg::F_OFD_SETLK(&whole_file(kind)))).map(drop)
-}
-
-/// Whether a lock of somebody else would stand in the way, in the eyes of this call.
-pub(super) fn meets_lock(
-    fd: &OwnedFd,
-    ask: impl Fn(&mut libc::flock) -> FcntlArg<'_>,
-) -> nix::Result<bool> {
-    again(|| {
-        let mut lock = whole_file(libc::F_WRLCK);
-        fcntl(fd, ask(&mut lock)).map(|_| i32::from(lock.l_type) != libc::F_UNLCK)
-    })
-}
-
-/// On a file system that other machines share, a signal may come before the answer.
-fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
-    loop {
-        match call() {
-            Err(nix::Error::EINTR) => (),
-            outcome => return outcome,
-        }
+        Ok(lock::meets(&self.0, |lock| FcntlArg::F_OFD_GETLK(lock))?)
     }
 }
 
