@@ -1,6 +1,5 @@
 //! Saving: one write into blocks that were written before, and one flush.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,8 +35,8 @@ pub(in crate::directory) struct JournalWriter {
     tail: Option<Tail>,
     /// Higher than any number that a save which failed may have shown to a reader.
     least: u64,
-    /// Which files have the names of the segments.
-    named: BTreeMap<String, Identity>,
+    /// Which file the segment is that is written, and which use of it that is.
+    written: Option<(u64, Identity)>,
 }
 
 impl JournalWriter {
@@ -48,11 +47,10 @@ impl JournalWriter {
     ) -> Result<Self> {
         let mut tail = Tail::open(&session)?;
         clear_up(&mut tail, &session);
-        let mut named = BTreeMap::new();
-        for Segment { name, .. } in &tail.segments {
-            named.extend(session.identity(name)?.map(|it| (name.clone(), it)));
-        }
-        Ok(Self { session, id, disk, tail: Some(tail), least: 0, named })
+        let mut writer = Self { session, id, disk, tail: None, least: 0, written: None };
+        writer.lost_segment(&tail)?;
+        writer.tail = Some(tail);
+        Ok(writer)
     }
 
     /// Makes `data` the newest checkpoint.
@@ -107,18 +105,18 @@ impl JournalWriter {
         Ok(info)
     }
 
-    /// The segment that is written, if another file has its name now. One that is new is noted.
+    /// The segment that is written, if another file has its name now. That of a new use is noted.
     fn lost_segment(&mut self, tail: &Tail) -> Outcome<Option<PathBuf>> {
-        let Some(Segment { name, .. }) = tail.segments.last() else { return Ok(None) };
-        let is_lost = match (self.named.get(name), self.session.identity(name)?) {
-            (Some(before), Some(now)) => !now.is_same_file(before),
-            (None, Some(now)) => {
-                self.named.insert(name.clone(), now);
-                false
+        let Some(segment) = tail.segments.last() else { return Ok(None) };
+        let (used, now) = (segment.header.sequence, self.session.identity(&segment.name)?);
+        let is_lost = match (self.written, now) {
+            (Some((noted, before)), Some(now)) if noted == used => !now.is_same_file(&before),
+            (_, now) => {
+                self.written = now.map(|it| (used, it));
+                now.is_none()
             }
-            (_, None) => true,
         };
-        Ok(is_lost.then(|| self.session.path().join(name)))
+        Ok(is_lost.then(|| self.session.path().join(&segment.name)))
     }
 
     fn append(
