@@ -1,10 +1,11 @@
 //! Finding the sessions of a repository.
 
 use std::ffi::OsString;
+use std::time::SystemTime;
 
-use super::open::{format, is_current, open_directory};
+use super::open::{is_current, is_marked, open_directory, retry_if_converted};
 use super::{journal, lock, names};
-use crate::backend::{Format, Listing, Problem, Summary};
+use crate::backend::{Format, Kept, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Damage, Error, Result};
 use crate::id::{SessionId, printable};
@@ -68,7 +69,9 @@ fn summary(repository: &Directory, name: &OsString, guess: Format) -> Result<Opt
     }
     let Some(session) = open_directory(repository, &names::session(&id))? else { return Ok(None) };
     match summarize(&session, &id) {
-        Ok(summary) if summary.saved.is_some() => Ok(Some(summary)),
+        Ok(summary) if summary.saved.is_some() && is_marked(&session, summary.format)? => {
+            Ok(Some(summary))
+        }
         // It is empty or, as it seems, damaged; or its files go one after the other.
         outcome => match is_current(repository, &session, &id)? {
             true => outcome.map(Some),
@@ -106,46 +109,43 @@ fn plain(id: &SessionId, checkpoint: &Dated, state: ProgramState) -> Summary {
 /// How a session stands, from its names and their sizes alone.
 pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
     let state = lock::program(session)?;
-    if journal::is_there(session)? {
-        return journal(session, id, state);
-    }
-    match session.dated(names::CHECKPOINT)? {
-        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, state)),
-        Some(there) => Err(Error::Corrupt {
-            path: session.path().join(names::CHECKPOINT),
-            damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
-            newest_good: None,
-        }),
-        // It became a journal just now, or its marker was lost.
-        None if format(session)? == Format::Journal => journal(session, id, state),
-        None => Ok(Summary {
-            id: id.clone(),
-            saved: None,
-            size: None,
-            labels: Some(Labels::new()),
-            changed: session.own_dated()?.modified,
-            format: Format::Plain,
-            live: state == ProgramState::Running,
-            state: Some(state),
-            version: None,
-        }),
+    let saved = retry_if_converted(session, |format| match format {
+        Format::Journal => Ok(Some(match journal::newest(session)? {
+            Some(Kept { info, .. }) => Summary {
+                saved: Some(info.saved),
+                size: Some(info.size),
+                labels: Some(info.labels),
+                ..unsaved(id, info.saved, format, state)
+            },
+            None => unsaved(id, session.own_dated()?.modified, format, state),
+        })),
+        _ => match session.dated(names::CHECKPOINT)? {
+            Some(there) if there.kind == Kind::File => Ok(Some(plain(id, &there, state))),
+            Some(there) => Err(Error::Corrupt {
+                path: session.path().join(names::CHECKPOINT),
+                damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
+                newest_good: None,
+            }),
+            None => Ok(None),
+        },
+    })?;
+    match saved {
+        Some(summary) => Ok(summary),
+        None => Ok(unsaved(id, session.own_dated()?.modified, Format::Plain, state)),
     }
 }
 
-fn journal(session: &Directory, id: &SessionId, state: ProgramState) -> Result<Summary> {
-    let newest = journal::newest(session)?;
-    Ok(Summary {
+/// A session without a checkpoint.
+fn unsaved(id: &SessionId, changed: SystemTime, format: Format, state: ProgramState) -> Summary {
+    Summary {
         id: id.clone(),
-        saved: newest.as_ref().map(|it| it.info.saved),
-        size: newest.as_ref().map(|it| it.info.size),
-        labels: Some(newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default()),
-        changed: match newest {
-            Some(newest) => newest.info.saved,
-            None => session.own_dated()?.modified,
-        },
-        format: Format::Journal,
+        saved: None,
+        size: None,
+        labels: Some(Labels::new()),
+        changed,
+        format,
         live: state == ProgramState::Running,
         state: Some(state),
         version: None,
-    })
+    }
 }

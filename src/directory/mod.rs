@@ -111,8 +111,9 @@ impl Backend for DirectoryBackend {
     fn status(&self, id: &SessionId) -> Result<Status> {
         let session = self.root.session(id)?;
         let summary = list::summarize(&session.dir, id);
-        if !matches!(&summary, Ok(summary) if summary.saved.is_some()) {
-            session.require_current()?;
+        match &summary {
+            Ok(it) if it.saved.is_some() && open::is_marked(&session.dir, it.format)? => (),
+            _ => session.require_current()?,
         }
         let mut summary = summary?;
         let writer = match lock::holder(&session.dir, Some(session.disk()))? {
@@ -149,7 +150,7 @@ impl Backend for DirectoryBackend {
 
     fn history(&self, id: &SessionId) -> Result<History> {
         let session = self.root.session(id)?;
-        let history = open::retry_if_converted(&session.dir, |format| match format {
+        let history = session.with_stable_format(|format| match format {
             Format::Journal => {
                 let tells = |it: &History| {
                     !it.revisions.is_empty() || !it.damaged.is_empty() || it.may_lack_newer

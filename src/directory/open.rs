@@ -58,10 +58,17 @@ impl OpenSession<'_> {
     /// seems empty or damaged because it is being removed is not found.
     pub(super) fn with_stable_format<T>(
         &self,
-        look: impl FnMut(Format) -> Result<Option<T>>,
+        mut look: impl FnMut(Format) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        let found = retry_if_converted(&self.dir, look);
-        if matches!(found, Ok(None) | Err(Error::Corrupt { .. })) {
+        let mut seen = Format::Plain;
+        let found = retry_if_converted(&self.dir, |format| {
+            seen = format;
+            look(format)
+        });
+        if !is_marked(&self.dir, seen)? {
+            self.require_current()?;
+        }
+        if matches!(found, Ok(None) | Err(Error::Corrupt { .. } | Error::Unsupported { .. })) {
             self.require_current()?;
         }
         found
@@ -102,6 +109,12 @@ fn format_by(dir: &Directory, marker: Option<&Dated>) -> Result<Format> {
     let is_journal =
         marker.is_some() || (dir.metadata(names::CHECKPOINT)?.is_none() && journal::is_begun(dir)?);
     Ok(if is_journal { Format::Journal } else { Format::Plain })
+}
+
+/// Whether this format is what the marker says. Of a journal without one, files may just be going because the session
+/// is removed, the newest before older ones.
+pub(super) fn is_marked(dir: &Directory, format: Format) -> Result<bool> {
+    Ok(format != Format::Journal || journal::is_there(dir)?)
 }
 
 /// Looks again if the session was converted meanwhile. Of a journal that becomes plain, older segments may be
