@@ -308,7 +308,7 @@ pub(crate) fn for_faults_alone() -> Vec<Scenario> {
             Format::Journal,
             "removal-in-place",
             NEAR,
-            &[Create("a"), Save("a", 3), Save("a", NOISE), Save("a", NOISE + 1)],
+            &[Create("a"), Save("a", 3)],
             &[RemoveInPlace("a"), Create("a"), Save("a", 2)],
         ),
     ]
