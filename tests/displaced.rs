@@ -14,8 +14,10 @@ fn create(place: &Path, format: Format) -> Session {
     repository.create(&CreateOptions::new().id(id).format(format)).unwrap()
 }
 
+type Take = fn(&Session);
+
 /// What others do with files that are not theirs.
-const TAKE: [(&str, fn(&Session)); 5] = [
+const TAKE: [(&str, Take); 5] = [
     ("removed or renamed", |it| fs::remove_dir_all(it.location().unwrap()).unwrap()),
     ("removed or renamed", rename_away),
     ("replaced by another directory", |it| {

@@ -106,7 +106,8 @@ fn goes_on(repository: &Repository, id: &str) {
 
 #[test]
 fn create_killed_anywhere() {
-    let after: [(&str, fn(&Repository)); 2] = [
+    type After = fn(&Repository);
+    let after: [(&str, After); 2] = [
         ("create plain", |repository| is_free_or_as_asked(repository, Format::Plain)),
         ("create journal", |repository| is_free_or_as_asked(repository, Format::Journal)),
     ];

@@ -54,7 +54,8 @@ fn is_interrupted(session: &Session, pid: u32) -> bool {
 /// What saves nothing leaves it known that a job was killed.
 #[test]
 fn care_does_not_forget_that_a_job_was_killed() {
-    let care: [(Format, fn(&Session)); 7] = [
+    type Care = fn(&Session);
+    let care: [(Format, Care); 7] = [
         (Format::Plain, |it| drop(it.unlock().unwrap())),
         (Format::Journal, |it| drop(it.unlock().unwrap())),
         (Format::Journal, |it| drop(it.prune(&PruneOptions::new().keep(1)).unwrap())),

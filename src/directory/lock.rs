@@ -134,10 +134,10 @@ fn lock_named(session: &OpenSession) -> Result<(File, Identity)> {
 
 fn open(session: &OpenSession) -> Result<(File, Identity)> {
     let dir = &session.dir;
-    if let Some(named) = dir.identity(names::WRITER)? {
-        if let Some(file) = found(dir.open_file(names::WRITER, Access::Write))? {
-            return Ok((file, named));
-        }
+    if let Some(named) = dir.identity(names::WRITER)?
+        && let Some(file) = found(dir.open_file(names::WRITER, Access::Write))?
+    {
+        return Ok((file, named));
     }
     // PlainBox made this session, or a power cut took the file: see create::mark_durable.
     session.root.sync_ancestors(&session.repository)?;

@@ -33,7 +33,7 @@ pub(super) fn delete(repository: &Directory, name: &str, removal: &mut Removal) 
         sync(&session)?;
     }
     note(found(repository.remove_directory(name)).map(drop), removal);
-    Ok(repository.sync().map_err(Failure::indeterminate)?)
+    repository.sync().map_err(Failure::indeterminate)
 }
 
 /// When an entry goes: what is no checkpoint first, then the segments, the newest as the last.
