@@ -62,6 +62,8 @@ steps! {
     writer::Release(id: Id),
     last::MakeLast(id: Id),
     remove::Remove(id: Id),
+    /// The same, of a session that can get no other name.
+    remove::RemoveInPlace(id: Id),
     trash::Trash(id: Id),
     /// Takes the session out of the trash, under its name.
     trash::PutBack(id: Id),

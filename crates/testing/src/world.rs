@@ -42,8 +42,6 @@ pub(crate) struct Expected {
     pub presence: Presence,
     /// Whether it is in the trash. Where both that and its presence may be, one of them is.
     pub in_trash: Presence,
-    /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
-    pub is_complete: bool,
     /// Whether it may not be usable before it is repaired, or saved again.
     pub is_damaged: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
@@ -105,7 +103,6 @@ impl World {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
             in_trash: Presence::Gone,
-            is_complete: false,
             is_damaged: false,
             payloads: vec![None],
             has_own_files: false,
@@ -223,7 +220,6 @@ impl World {
         let session = self.session(id);
         session.own_files_come_with = None;
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
-        session.is_complete = false;
         match was_present {
             true => session.payloads.push(None),
             false => {
@@ -253,7 +249,6 @@ impl World {
     pub(crate) fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
-        session.is_complete = true;
         (session.told, session.given) = (0, BTreeMap::new());
     }
 }

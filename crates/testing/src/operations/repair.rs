@@ -75,8 +75,8 @@ impl Operation for Damage {
     }
 
     fn begin(&self, world: &mut World) {
-        // Nothing is lost by the first block.
-        if self.1 != Harm::FirstBlock {
+        // Nothing is lost by these.
+        if !matches!(self.1, Harm::FirstBlock | Harm::Mark) {
             world.session(self.0).is_damaged = true;
         }
     }
