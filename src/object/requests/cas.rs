@@ -4,19 +4,22 @@
 //! that is asked by two at once may refuse both. So whatever is not a plain success or a plain refusal is
 //! settled by reading the object:
 //!
-//! 1. It is ours, or was made from ours: done, whatever the answer was.
+//! 1. It is ours: done, whatever the response was.
 //! 2. It is as it was: the same request is sent again. It names the same version and carries the same
 //!    bytes, so that at most one of them counts.
-//! 3. It is something else: somebody was faster, and ours can never count.
+//! 3. It is something else: the version that ours names is gone for ever. What stands knows whether ours came before it,
+//!    or does not reach back so far.
 //!
-//! Without an answer to that, the outcome is [`Error::Indeterminate`].
+//! Where that cannot be known, the outcome is [`Error::Indeterminate`].
 
 use bytes::Bytes;
 use object_store::PutMode;
 
 use super::client::{Backoff, Object, Store, Version};
+use super::failure::RequestError;
 use super::response::FailureClass;
 use crate::error::{Error, Result};
+use crate::object::format::changes::Trace;
 
 /// What must stand for a change to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,21 +56,21 @@ pub(crate) fn is_same(one: &Version, other: &Version) -> bool {
 pub(crate) enum CasOutcome {
     /// It was made, and this is the version.
     Applied(Version),
-    /// It was made, and something else was made from it since.
+    /// It was made, and something else came after it.
     Superseded,
     /// It was not made, and never will be: this is what stands.
     Rejected(Option<Object>),
 }
 
 impl Store {
-    /// Puts `bytes` in the place of what is expected there. `is_from_ours` tells of other bytes that they
-    /// can only have been made from these.
+    /// Puts `bytes` in the place of what is expected there. `trace` tells of something else that stands there, or of
+    /// nothing, whether that came after these bytes.
     pub(crate) fn compare_and_put(
         &self,
         key: &str,
         expected: &Expected,
         bytes: &Bytes,
-        is_from_ours: impl Fn(&Object) -> bool,
+        trace: impl Fn(Option<&Object>) -> Result<Trace>,
     ) -> Result<CasOutcome> {
         let mode = match expected {
             Expected::Nothing => PutMode::Create,
@@ -101,14 +104,34 @@ impl Store {
                 Some(object) if object.bytes == *bytes => {
                     return Ok(CasOutcome::Applied(object.version.clone()));
                 }
-                Some(object) if is_from_ours(object) => return Ok(CasOutcome::Superseded),
                 there if expected.is_met(there.as_ref()) => (),
-                _ => return Ok(CasOutcome::Rejected(there)),
+                _ => return self.settle(key, failure, there, may_have_counted, &trace),
             }
             if !pause.wait(failure.class) {
                 let error = failure.at("write", self.place(key));
                 return Err(if may_have_counted { self.indeterminate(key, error) } else { error });
             }
+        }
+    }
+
+    /// What became of a change, where something else stands by now.
+    fn settle(
+        &self,
+        key: &str,
+        failure: RequestError,
+        there: Option<Object>,
+        may_have_counted: bool,
+        trace: impl Fn(Option<&Object>) -> Result<Trace>,
+    ) -> Result<CasOutcome> {
+        match trace(there.as_ref()) {
+            Ok(Trace::Made) => Ok(CasOutcome::Superseded),
+            Ok(Trace::NotMade) => Ok(CasOutcome::Rejected(there)),
+            // Also a plain refusal may be the response to a second copy of the request.
+            Ok(Trace::TooOld) => {
+                Err(self.indeterminate(key, failure.at("write", self.place(key))))
+            }
+            Err(error) if may_have_counted => Err(self.indeterminate(key, error)),
+            Err(error) => Err(error),
         }
     }
 
