@@ -10,9 +10,10 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -84,11 +85,11 @@ impl Lease {
         let (head_key, beat_key) = (keys::head(id), keys::beat(id));
         let is_head = |now: &Option<Version>| now.as_ref().is_some_and(|it| cas::is_same(it, head));
         let first = version(&beat_key)?;
-        let start = Instant::now();
+        let start = store.clock.now();
         loop {
-            std::thread::sleep(beat / LOOKS);
+            store.clock.sleep(beat / LOOKS);
             // The time counts from the first answer to when the last look was begun.
-            let watched = start.elapsed();
+            let watched = store.clock.now() - start;
             let unchanged = version(&beat_key)? == first && is_head(&version(&head_key)?);
             if !unchanged {
                 return Ok(false);
@@ -141,12 +142,12 @@ fn beats(
     let key = keys::beat(id);
     async move {
         for number in 1_u64.. {
-            tokio::time::sleep(beat).await;
+            store.clock.later(beat).await;
             let (Ok(connection), Ok(path)) = (store.connection(), store.path(&key)) else { return };
             let bytes = Bytes::from(format!("{token} {number}\n"));
-            let put = connection.put(&path, bytes.into());
-            match tokio::time::timeout(beat, put).await {
-                Ok(Ok(_)) => (),
+            let put = std::pin::pin!(connection.put(&path, bytes.into()));
+            match select(put, store.clock.later(beat)).await {
+                Either::Left((Ok(_), _)) => (),
                 _ => tracing::debug!(key, "a sign of life could not be given"),
             }
         }

@@ -40,6 +40,8 @@ use lease::{HolderState, Lease};
 use remove::HeadState;
 use requests::cas::{CasOutcome, Expected};
 use requests::client::{RetryBudget, Store, Version};
+#[cfg(feature = "seam")]
+pub use requests::clock::Clock;
 pub use requests::problem::StoreProblem;
 use requests::{location, probe};
 use write::ObjectWriter;
@@ -104,7 +106,7 @@ impl ObjectBackend {
         let budget =
             RetryBudget { connect: budget.min(RetryBudget::default().connect), retry: budget };
         let connect = move || Ok((store.clone(), budget));
-        let store = Store::new(location.into(), prefix, Box::new(connect))?;
+        let store = Store::new(location.into(), prefix, Arc::new(connect))?;
         store.path(keys::MARKER)?;
         Ok(Self::with(store))
     }
@@ -133,6 +135,13 @@ impl ObjectBackend {
     pub fn with_cache(self, directory: impl Into<PathBuf>) -> Self {
         let cache = Some(directory.into());
         Self { inner: Arc::new(Inner { cache, ..Inner::clone(&self.inner) }) }
+    }
+
+    /// Goes by another clock.
+    #[cfg(feature = "seam")]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        let store = Arc::new(self.inner.store.with_clock(clock));
+        Self { inner: Arc::new(Inner { store, ..Inner::clone(&self.inner) }) }
     }
 
     /// As if this were another machine.

@@ -333,7 +333,7 @@ impl Drop for ObjectWriter {
         }
         let again = move || {
             loop {
-                std::thread::sleep(last.inner.beat);
+                last.inner.store.clock.sleep(last.inner.beat);
                 last.outcome_unknown = true;
                 if is_over(last.release_lease()) {
                     last.place = None;

@@ -15,7 +15,7 @@
 use bytes::Bytes;
 use object_store::PutMode;
 
-use super::client::{Backoff, Object, Store, Version};
+use super::client::{Object, Store, Version};
 use super::failure::RequestError;
 use super::response::FailureClass;
 use crate::error::{Error, Result};
@@ -76,7 +76,7 @@ impl Store {
             Expected::Nothing => PutMode::Create,
             Expected::Version(version) => PutMode::Update(version.clone()),
         };
-        let mut pause = Backoff::new(self.budget);
+        let mut backoff = self.backoff();
         let mut may_have_counted = false;
         loop {
             let failure = match self.put_once(key, bytes.clone(), mode.clone()) {
@@ -90,7 +90,7 @@ impl Store {
                     FailureClass::Refused | FailureClass::NoBucket => {
                         return Err(failure.at("write", self.place(key)));
                     }
-                    FailureClass::Unreachable if pause.wait(failure.class) => continue,
+                    FailureClass::Unreachable if backoff.wait(failure.class) => continue,
                     FailureClass::Unreachable => return Err(failure.at("write", self.place(key))),
                     _ => (),
                 }
@@ -107,9 +107,9 @@ impl Store {
                 there if expected.is_met(there.as_ref()) => (),
                 _ => return self.settle(key, failure, there, may_have_counted, &trace),
             }
-            if !pause.wait(failure.class) {
-                let error = failure.at("write", self.place(key));
-                return Err(if may_have_counted { self.indeterminate(key, error) } else { error });
+            if !backoff.wait(failure.class) {
+                // A copy of the request may be on its way yet, and what it names stands.
+                return Err(self.indeterminate(key, failure.at("write", self.place(key))));
             }
         }
     }

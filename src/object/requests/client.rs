@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
@@ -16,6 +16,7 @@ use object_store::{
     UpdateVersion,
 };
 
+use super::clock::{Clock, SystemClock};
 use super::failure::RequestError;
 use super::response::FailureClass;
 use super::runtime;
@@ -53,13 +54,15 @@ impl Default for RetryBudget {
 pub(crate) type Connect = dyn Fn() -> Result<(Arc<dyn ObjectStore>, RetryBudget)> + Send + Sync;
 
 /// A prefix of a store.
+#[derive(Clone)]
 pub(crate) struct Store {
     /// The URL of the repository, without a slash at its end.
     location: PathBuf,
     prefix: String,
-    connect: Box<Connect>,
-    connection: Mutex<(u32, Arc<dyn ObjectStore>)>,
+    connect: Arc<Connect>,
+    connection: Arc<Mutex<(u32, Arc<dyn ObjectStore>)>>,
     pub(crate) budget: RetryBudget,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for Store {
@@ -79,10 +82,16 @@ pub(crate) struct Object {
 }
 
 impl Store {
-    pub(crate) fn new(location: PathBuf, prefix: String, connect: Box<Connect>) -> Result<Self> {
+    pub(crate) fn new(location: PathBuf, prefix: String, connect: Arc<Connect>) -> Result<Self> {
         let (connection, budget) = connect()?;
-        let connection = Mutex::new((std::process::id(), connection));
-        Ok(Self { location, prefix, connect, connection, budget })
+        let connection = Arc::new(Mutex::new((std::process::id(), connection)));
+        let clock = Arc::new(SystemClock::new());
+        Ok(Self { location, prefix, connect, connection, budget, clock })
+    }
+
+    #[cfg(feature = "seam")]
+    pub(crate) fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self.clone() }
     }
 
     pub(crate) fn location(&self) -> &std::path::Path {
@@ -241,13 +250,18 @@ impl Store {
         &self,
         attempt: impl Fn() -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
-        let mut pause = Backoff::new(self.budget);
+        let mut pause = self.backoff();
         loop {
             match attempt() {
                 Err(failure) if failure.is_passing() && pause.wait(failure.class) => (),
                 outcome => return outcome,
             }
         }
+    }
+
+    /// The pauses between the attempts of one operation.
+    pub(crate) fn backoff(&self) -> Backoff {
+        Backoff::new(self.budget, self.clock.clone())
     }
 
     pub(crate) fn attempt<T: Send + 'static>(
@@ -334,19 +348,21 @@ fn not_a_key(key: &str) -> object_store::Error {
 /// The time between one try and the next: longer each time, and never the same for two rivals.
 pub(crate) struct Backoff {
     budget: RetryBudget,
-    start: Instant,
+    clock: Arc<dyn Clock>,
+    start: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(budget: RetryBudget) -> Self {
-        Self { budget, start: Instant::now(), next: Duration::from_millis(50) }
+    fn new(budget: RetryBudget, clock: Arc<dyn Clock>) -> Self {
+        Self { budget, start: clock.now(), clock, next: Duration::from_millis(50) }
     }
 
     /// Waits, if there is budget left for that.
     pub(crate) fn wait(&mut self, kind: FailureClass) -> bool {
-        let pause = self.pause(kind, self.start.elapsed());
-        pause.map(|pause| std::thread::sleep(jittered(pause, crate::random::bytes()[0]))).is_some()
+        let Some(pause) = self.pause(kind, self.clock.now() - self.start) else { return false };
+        self.clock.sleep(jittered(pause, self.clock.jitter()));
+        true
     }
 
     /// How long to wait at most, after so long; `None` if there is no budget left.
@@ -373,7 +389,8 @@ mod tests {
 
     /// The pauses of who is refused at once, again and again.
     fn pauses(kind: FailureClass, random: u8) -> Vec<u128> {
-        let (mut pause, mut elapsed) = (Backoff::new(RetryBudget::default()), Duration::ZERO);
+        let mut pause = Backoff::new(RetryBudget::default(), Arc::new(SystemClock::new()));
+        let mut elapsed = Duration::ZERO;
         let next = || {
             let next = jittered(pause.pause(kind, elapsed)?, random);
             elapsed += next;

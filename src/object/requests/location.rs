@@ -47,7 +47,7 @@ pub(crate) fn open(url: &str) -> Result<Store> {
         let location = place.clone();
         connect(&bucket).map_err(|problem| Error::InvalidLocation { location, problem })
     };
-    Store::new(location, prefix.to_owned(), Box::new(connect) as Box<Connect>)
+    Store::new(location, prefix.to_owned(), Arc::new(connect) as Arc<Connect>)
 }
 
 /// The URL as it may be shown.

@@ -2,6 +2,7 @@
 
 pub(super) mod cas;
 pub(super) mod client;
+pub(super) mod clock;
 pub(super) mod download;
 pub(super) mod failure;
 pub(super) mod location;
