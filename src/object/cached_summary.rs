@@ -1,15 +1,16 @@
-//! What a listing tells of a session, once its head was read.
+//! A session's summary, as the listing cache stores it.
 
 use serde::{Deserialize, Serialize};
 
-use super::format::head::{Head, Time};
+use super::format::head::Head;
+use super::format::time::Time;
 use super::lease::{HolderState, Lease};
-use crate::backend::{Format, Summary};
+use crate::backend::{Format, Status, Summary, WriterState};
 use crate::checkpoint::Labels;
 use crate::id::SessionId;
 use crate::sys::Machine;
 
-/// That, as it is kept in the [cache](super::cache).
+/// What a listing tells of a session, once its head was read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct CachedSummary {
     created: Time,
@@ -18,8 +19,8 @@ pub(super) struct CachedSummary {
     newest: Option<(Time, u64)>,
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     labels: Labels,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    writer: Option<Lease>,
+    #[serde(default, rename = "writer", skip_serializing_if = "Option::is_none")]
+    lease: Option<Lease>,
 }
 
 impl CachedSummary {
@@ -29,13 +30,23 @@ impl CachedSummary {
             created: head.created,
             newest: newest.map(|it| (it.saved, it.size)),
             labels: newest.map(|it| it.labels.clone()).unwrap_or_default(),
-            writer: head.writer.clone(),
+            lease: head.lease.clone(),
         }
     }
 
-    /// Whether somebody has the place of the writer who is not known to be gone.
+    /// Whether somebody holds the lease who is not known to be gone.
     pub(super) fn is_live(&self, here: &Machine) -> bool {
-        self.writer.as_ref().is_some_and(|place| place.holder_state(here) != HolderState::Dead)
+        self.lease.as_ref().is_some_and(|lease| lease.holder_state(here) != HolderState::Dead)
+    }
+
+    pub(super) fn status(&self, id: &SessionId, here: &Machine) -> Status {
+        let is_live = self.is_live(here);
+        let writer = match &self.lease {
+            None => WriterState::Idle,
+            Some(lease) if is_live => WriterState::Live(Some(lease.owner.clone())),
+            Some(lease) => WriterState::Interrupted(lease.owner.clone()),
+        };
+        Status { summary: self.summary(id, is_live), created: Some(self.created.into()), writer }
     }
 
     pub(super) fn summary(&self, id: &SessionId, live: bool) -> Summary {

@@ -60,7 +60,7 @@ pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
     }
     for some in unknown.chunks(READ_AT_ONCE) {
         let keys: Vec<_> = some.iter().map(|(id, _)| keys::head(id)).collect();
-        let read = inner.store.get_starts(&keys, BEGINNING)?;
+        let read = inner.store.get_starts(&keys, Some(BEGINNING))?;
         for ((id, object), read) in some.iter().zip(read) {
             match inner.beginning_of_head(id, read) {
                 Ok((head, version)) => {

@@ -1,10 +1,13 @@
 //! A repository in an object store: sessions that outlive the machine. docs/object-store.md has the layout
 //! and the reasons.
 
+mod aside;
 mod cache;
 mod cached_summary;
+mod create;
 mod discard;
 mod format;
+mod garbage;
 mod last;
 mod lease;
 mod list;
@@ -12,9 +15,12 @@ mod read;
 mod remove;
 mod requests;
 mod restore;
+mod save;
 mod sweep;
 mod trash;
-mod write;
+mod unlock;
+mod usage;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +30,8 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::backend::{
-    Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
-    Sweep, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Listing, NewSession, Removal,
+    Status, Sweep, Trashed, Unlocked, Usage, Verification,
 };
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -34,17 +40,18 @@ use crate::revision::Revision;
 use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
 use cached_summary::CachedSummary;
+use format::changes::{Change, Trace};
+use format::entry::RevisionEntry;
 use format::head::Head;
-use format::{head, keys};
-use lease::{HolderState, Lease};
-use remove::HeadState;
+use format::keys;
+use lease::{HolderState, Lease, Watched};
 use requests::cas::{CasOutcome, Expected};
 use requests::client::{RetryBudget, Store, Version};
 #[cfg(feature = "seam")]
 pub use requests::clock::Clock;
 pub use requests::problem::StoreProblem;
 use requests::{location, probe};
-use write::ObjectWriter;
+use writer::ObjectWriter;
 
 /// A repository in an object store: Amazon S3 and what speaks like it, Google Cloud Storage, Azure Blob
 /// Storage.
@@ -164,27 +171,23 @@ impl Inner {
         Ok(())
     }
 
-    /// The head of a session in which nobody has the place of the writer, or only one that is gone. Where
+    /// The head of a session of which nobody holds the lease, or only one that is gone. Where
     /// that cannot be seen, it watches.
     fn unleased_head(&self, id: &SessionId) -> Result<(Head, Version)> {
         self.probe()?;
         loop {
             let (head, version) = self.head(id)?;
-            let Some(place) = &head.writer else { return Ok((head, version)) };
-            let is_free = match place.holder_state(&self.machine) {
-                HolderState::Alive => false,
-                HolderState::Dead => true,
-                HolderState::Unknown if place.is_silent(&self.store, id, &version)? => true,
-                HolderState::Unknown => match self.head(id)?.0.has_writer(place.token) {
-                    true => false,
-                    // Another one, or nobody: look again.
-                    false => continue,
-                },
+            let Some(lease) = &head.lease else { return Ok((head, version)) };
+            let watched = match lease.holder_state(&self.machine) {
+                HolderState::Alive => Watched::Alive,
+                HolderState::Dead => Watched::Expired,
+                HolderState::Unknown => self.watch(id, &head, lease)?,
             };
-            return match is_free {
-                true => Ok((head, version)),
-                false => Err(self.busy(id, place)),
-            };
+            match watched {
+                Watched::Alive => return Err(self.busy(id, lease)),
+                Watched::Expired => return Ok((head, version)),
+                Watched::Replaced => (),
+            }
         }
     }
 
@@ -192,24 +195,30 @@ impl Inner {
         Lease::new(sys::current_owner(), self.machine.clone(), self.beat)
     }
 
-    fn busy(&self, id: &SessionId, place: &Lease) -> Error {
-        Error::Busy { id: id.clone(), owner: Some(Box::new(place.owner.clone())) }
+    fn busy(&self, id: &SessionId, lease: &Lease) -> Error {
+        Error::Busy { id: id.clone(), owner: Some(Box::new(lease.owner.clone())) }
     }
 
     fn not_found(&self, id: &SessionId) -> Error {
         Error::NotFound { id: id.clone(), repository: self.store.location().to_owned() }
     }
 
-    /// [`Store::compare_and_put`] of a head, of the same life of the session.
-    fn compare_and_put(
+    fn already_exists(&self, id: &SessionId) -> Error {
+        Error::AlreadyExists { id: id.clone(), repository: self.store.location().to_owned() }
+    }
+
+    /// Puts a head or a tombstone. `change` is the recorded change that it makes, if it makes one; others can be made
+    /// again.
+    fn put_head(
         &self,
         id: &SessionId,
         expected: &Expected,
         bytes: &Bytes,
-        is_from_ours: impl Fn(&Head) -> bool,
+        change: Option<Change>,
     ) -> Result<CasOutcome> {
-        self.store.compare_and_put(&keys::head(id), expected, bytes, |object| {
-            matches!(Head::read(&object.bytes, object.len), Ok(Some(head)) if is_from_ours(&head))
+        self.store.compare_and_put(&keys::head(id), expected, bytes, |there| {
+            let Some(change) = change else { return Ok(Trace::NotMade) };
+            Ok(self.read_state(id, there)?.changes().trace(change))
         })
     }
 }
@@ -224,27 +233,7 @@ impl Backend for ObjectBackend {
             let place = self.location().display().to_string();
             return Err(Error::Unsupported { what: "a format of local disks", place });
         }
-        self.inner.probe()?;
-        let head = Head::new(new);
-        let (bytes, mut expected) = (head.to_bytes(), Expected::Nothing);
-        loop {
-            match self.inner.compare_and_put(id, &expected, &bytes, |there| {
-                there.incarnation == head.incarnation
-            })? {
-                CasOutcome::Applied(_) | CasOutcome::Superseded => return Ok(()),
-                CasOutcome::Rejected(None) => expected = Expected::Nothing,
-                CasOutcome::Rejected(Some(there)) => match HeadState::read(&there) {
-                    Ok(HeadState::Tombstone(tombstone)) => {
-                        self.inner.settle(id, &tombstone)?;
-                        expected = Expected::Version(there.version);
-                    }
-                    _ => {
-                        let repository = self.location().to_owned();
-                        return Err(Error::AlreadyExists { id: id.clone(), repository });
-                    }
-                },
-            }
-        }
+        self.inner.create(id, new)
     }
 
     fn list(&self) -> Result<Listing> {
@@ -257,17 +246,7 @@ impl Backend for ObjectBackend {
 
     fn status(&self, id: &SessionId) -> Result<Status> {
         let (head, _) = self.inner.start_of_head(id)?;
-        let writer = match &head.writer {
-            None => WriterState::Idle,
-            Some(place) => match place.holder_state(&self.inner.machine) {
-                HolderState::Dead => WriterState::Interrupted(place.owner.clone()),
-                HolderState::Alive | HolderState::Unknown => {
-                    WriterState::Live(Some(place.owner.clone()))
-                }
-            },
-        };
-        let summary = CachedSummary::of(&head).summary(id, matches!(writer, WriterState::Live(_)));
-        Ok(Status { summary, created: Some(head.created.into()), writer })
+        Ok(CachedSummary::of(&head).status(id, &self.inner.machine))
     }
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {
@@ -288,7 +267,7 @@ impl Backend for ObjectBackend {
 
     fn history(&self, id: &SessionId) -> Result<History> {
         let (revisions, damaged) = self.inner.history(id)?;
-        let kept = |entry: head::RevisionEntry| Kept { info: entry.info(), stored: entry.size };
+        let kept = |entry: RevisionEntry| Kept { info: entry.info(), stored: entry.size };
         let revisions = revisions.into_iter().map(kept).collect();
         Ok(History { revisions, damaged, may_lack_newer: false })
     }
@@ -342,7 +321,7 @@ impl Backend for ObjectBackend {
     }
 
     fn last(&self) -> Result<Option<SessionId>> {
-        let Some(id) = last::last(&self.inner.store)? else { return Ok(None) };
+        let Some(id) = self.inner.last()? else { return Ok(None) };
         match self.inner.start_of_head(&id) {
             Err(Error::NotFound { .. }) => Ok(None),
             Err(Error::Corrupt { .. }) | Ok(_) => Ok(Some(id)),
@@ -351,9 +330,27 @@ impl Backend for ObjectBackend {
     }
 
     fn set_last(&self, id: &SessionId) -> Result<()> {
-        self.inner.probe()?;
         self.inner.start_of_head(id)?;
-        last::set_last(&self.inner.store, id)
+        self.inner.set_last(id)
+    }
+
+    fn usual_format(&self) -> Format {
+        Format::Object
+    }
+
+    fn verify(&self, id: &SessionId) -> Result<Verification> {
+        self.inner.verify(self, id)
+    }
+
+    fn findings(&self) -> Result<Vec<Finding>> {
+        self.inner.findings()
+    }
+
+    fn move_misplaced(&self, id: Option<&SessionId>) -> Result<()> {
+        match id {
+            Some(id) => self.inner.move_aside(id),
+            None => self.inner.repair_last(),
+        }
     }
 
     fn directory(&self, _: &SessionId) -> Option<PathBuf> {

@@ -6,8 +6,10 @@ use bytes::Bytes;
 
 use super::Inner;
 use super::format::container::Unreadable;
-use super::format::head::{Head, RevisionEntry, START, Table};
+use super::format::entry::RevisionEntry;
+use super::format::head::{Head, HeadState, START};
 use super::format::keys;
+use super::format::table::Table;
 use super::requests::client::{Object, PIECE, Version};
 use super::requests::download::Reader;
 use crate::checkpoint::{Checkpoint, Digest};
@@ -27,7 +29,7 @@ impl Inner {
     pub(super) fn start_of_head(&self, id: &SessionId) -> Result<(Head, Version)> {
         let object = self.store.get_start(&keys::head(id), START)?;
         let object = object.ok_or_else(|| self.not_found(id))?;
-        if object.bytes.len() as u64 == object.len {
+        if object.is_whole() {
             return self.read_head(id, object);
         }
         match self.read_head(id, object) {
@@ -48,20 +50,41 @@ impl Inner {
         read: Option<Object>,
     ) -> Result<(Head, Version)> {
         let read = read.ok_or_else(|| self.not_found(id))?;
-        let is_all = read.bytes.len() as u64 == read.len;
-        match self.read_head(id, read) {
+        let version = read.version.clone();
+        match self.beginning_of_state(id, read)? {
+            HeadState::Session(head) => Ok((*head, version)),
+            _ => Err(self.not_found(id)),
+        }
+    }
+
+    /// What is under a name, of which this beginning was read; without payloads, if it is long.
+    pub(super) fn beginning_of_state(&self, id: &SessionId, read: Object) -> Result<HeadState> {
+        match self.read_state(id, Some(&read)) {
             // Perhaps it says more than was read.
-            Err(Error::Corrupt { .. }) if !is_all => self.start_of_head(id),
+            Err(Error::Corrupt { .. }) if !read.is_whole() => {
+                self.read_state(id, self.store.get(&keys::head(id))?.as_ref())
+            }
             outcome => outcome,
         }
     }
 
-    fn read_head(&self, id: &SessionId, object: Object) -> Result<(Head, Version)> {
-        match Head::read(&object.bytes, object.len) {
-            Ok(Some(head)) => Ok((head, object.version)),
-            Ok(None) => Err(self.not_found(id)),
-            Err(problem) => Err(self.unreadable(&keys::head(id), problem)),
+    pub(super) fn read_head(&self, id: &SessionId, object: Object) -> Result<(Head, Version)> {
+        match self.read_state(id, Some(&object))? {
+            HeadState::Session(head) => Ok((*head, object.version)),
+            _ => Err(self.not_found(id)),
         }
+    }
+
+    pub(super) fn read_state(&self, id: &SessionId, there: Option<&Object>) -> Result<HeadState> {
+        let Some(there) = there else { return Ok(HeadState::Nothing) };
+        let state = HeadState::read(&there.bytes, there.len);
+        state.map_err(|problem| self.unreadable(&keys::head(id), problem))
+    }
+
+    /// The head is older than one that this process was told of.
+    pub(super) fn went_back(&self, id: &SessionId) -> Error {
+        let problem = "the store went back: it holds an older state than it said before";
+        self.corrupt(&keys::head(id), problem.to_owned(), None)
     }
 
     pub(super) fn load(&self, id: &SessionId) -> Result<Checkpoint> {
@@ -265,7 +288,12 @@ impl Inner {
         }
     }
 
-    fn corrupt(&self, key: &str, problem: String, newest_good: Option<Revision>) -> Error {
+    pub(super) fn corrupt(
+        &self,
+        key: &str,
+        problem: String,
+        newest_good: Option<Revision>,
+    ) -> Error {
         Error::Corrupt { place: self.store.place(key), problem, newest_good }
     }
 }

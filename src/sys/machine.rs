@@ -46,12 +46,6 @@ impl Machine {
         let known = !self.boot_id.is_empty() && self.pid_namespace != 0;
         known && (&self.boot_id, self.pid_namespace) == (&other.boot_id, other.pid_namespace)
     }
-
-    /// Whether this is the other one before it was started anew, so that no process of it is left.
-    pub(crate) fn was_restarted(&self, other: &Self) -> bool {
-        let known = !self.id.is_empty() && !self.boot_id.is_empty() && !other.boot_id.is_empty();
-        known && (&self.host, &self.id) == (&other.host, &other.id) && self.boot_id != other.boot_id
-    }
 }
 
 /// Whether a process of this system runs, and is the one that started then.
@@ -90,16 +84,14 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_told_from_another_and_from_itself_before_it_was_restarted() {
+    fn a_machine_is_told_from_another_and_from_another_boot() {
         let here = Machine { id: "1".to_owned(), ..Machine::current() };
-        assert!(here.is_same_system(&here) && !here.was_restarted(&here));
-        let before = Machine { boot_id: "another".to_owned(), ..here.clone() };
-        assert!(before.was_restarted(&here) && !before.is_same_system(&here));
+        assert!(here.is_same_system(&here));
+        let boot = Machine { boot_id: "another".to_owned(), ..here.clone() };
         let container = Machine { pid_namespace: 1, ..here.clone() };
-        assert!(!container.is_same_system(&here) && !container.was_restarted(&here));
-        let elsewhere = Machine { host: "another".to_owned(), ..before.clone() };
-        assert!(!elsewhere.was_restarted(&here));
-        let nameless = Machine { id: String::new(), ..before };
-        assert!(!nameless.was_restarted(&here));
+        let nameless = Machine { boot_id: String::new(), ..here.clone() };
+        for other in [boot, container, nameless] {
+            assert!(!other.is_same_system(&here));
+        }
     }
 }

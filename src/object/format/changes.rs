@@ -47,7 +47,10 @@ impl Changes {
     /// The log with one change more, cut to the newest `keep`.
     pub(crate) fn with(&self, nonce: Nonce, keep: usize) -> Self {
         let older = self.recent.iter().copied();
-        Self { count: self.count + 1, recent: [nonce].into_iter().chain(older).take(keep).collect() }
+        Self {
+            count: self.count + 1,
+            recent: [nonce].into_iter().chain(older).take(keep).collect(),
+        }
     }
 
     /// A log that was lost to damage. Its number is above all that were before, so that none of these is taken for one

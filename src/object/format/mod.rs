@@ -9,3 +9,4 @@ pub(super) mod nonce;
 pub(super) mod table;
 pub(super) mod time;
 pub(super) mod tombstone;
+pub(super) mod trash_entry;

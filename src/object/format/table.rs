@@ -80,11 +80,6 @@ impl Table {
         self.entries.insert(0, entry);
     }
 
-    /// Whether some saving of this revision made it, by its nonce.
-    pub(crate) fn has(&self, nonce: Nonce) -> bool {
-        self.entries.iter().any(|entry| entry.nonce == nonce)
-    }
-
     /// Drops what the rule does not keep, and returns it.
     pub(crate) fn apply_retention(&mut self, retention: Retention, now: SystemTime) -> Table {
         let newest = self.entries.first().map_or(0, |entry| entry.size);

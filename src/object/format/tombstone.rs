@@ -76,7 +76,6 @@ impl Tombstone {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -127,9 +127,7 @@ impl Store {
             Ok(Trace::Made) => Ok(CasOutcome::Superseded),
             Ok(Trace::NotMade) => Ok(CasOutcome::Rejected(there)),
             // Also a plain refusal may be the response to a second copy of the request.
-            Ok(Trace::TooOld) => {
-                Err(self.indeterminate(key, failure.at("write", self.place(key))))
-            }
+            Ok(Trace::TooOld) => Err(self.indeterminate(key, failure.at("write", self.place(key)))),
             Err(error) if may_have_counted => Err(self.indeterminate(key, error)),
             Err(error) => Err(error),
         }

@@ -46,6 +46,12 @@ impl RequestError {
         Self { class: FailureClass::Strange, problem: Some(problem), text: problem.to_string() }
     }
 
+    /// A listing that never ends.
+    pub(crate) fn endless() -> Self {
+        let (problem, text) = (StoreProblem::NotAStore, "the listing has no end".to_owned());
+        Self { class: FailureClass::Refused, problem: Some(problem), text }
+    }
+
     /// Whether it may go better a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(
