@@ -51,8 +51,8 @@ impl Inner {
     pub(super) fn findings(&self) -> Result<Vec<Finding>> {
         let mut findings = self.moved_aside(keys::ASIDE.to_owned())?;
         let damaged = |error: &Error| match error {
-            Error::Corrupt { place, problem, .. } => {
-                Some(Finding::new(Severity::Damage, place.clone(), problem.clone()))
+            Error::Corrupt { path, damage, .. } => {
+                Some(Finding::new(Severity::Damage, path.clone(), damage.to_string()))
             }
             _ => None,
         };

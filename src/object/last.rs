@@ -10,7 +10,7 @@ use super::format::keys::{self, LAST};
 use super::format::nonce::Nonce;
 use super::requests::cas::{CasOutcome, Expected};
 use super::requests::client::Object;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::SessionId;
 
 #[derive(Default, Serialize, Deserialize)]
@@ -73,6 +73,6 @@ impl Inner {
         let last: Option<Last> = serde_json::from_slice(&there.bytes).ok();
         let names_one = |last: &Last| last.id.clone().is_none_or(|id| SessionId::new(id).is_ok());
         last.filter(names_one)
-            .ok_or_else(|| self.corrupt(LAST, "it names no session".to_owned(), None))
+            .ok_or_else(|| self.corrupt(LAST, Damage::ForeignName, None))
     }
 }

@@ -127,7 +127,7 @@ impl Inner {
         let is_of_one = |error: &Error| {
             matches!(
                 error,
-                Error::Corrupt { .. } | Error::Unsupported { .. } | Error::InvalidId { .. }
+                Error::Corrupt { .. } | Error::NewerFormat { .. } | Error::InvalidId { .. }
             )
         };
         match copies.iter().position(|it| it.as_ref().is_err_and(|error| !is_of_one(error))) {
@@ -151,7 +151,7 @@ impl Inner {
         let (entry, head) = self.read_entry(key, &object)?;
         let standing = match there {
             Some((id, Some(there))) => match self.beginning_of_state(id, there) {
-                Err(Error::Corrupt { .. } | Error::Unsupported { .. }) => HeadState::Nothing,
+                Err(Error::Corrupt { .. } | Error::NewerFormat { .. }) => HeadState::Nothing,
                 standing => standing?,
             },
             _ => HeadState::Nothing,

@@ -12,6 +12,7 @@ use super::requests::client::{Object, Version};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::revision::Revision;
+use crate::sys::Process;
 
 /// Whoever may save now.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub(super) struct ObjectWriter {
     lease: Option<LeaseGuard>,
     /// Another head than this may stand.
     outcome_unknown: bool,
-    process: u32,
+    process: Process,
 }
 
 impl ObjectWriter {
@@ -87,7 +88,7 @@ impl ObjectWriter {
             version,
             lease: None,
             outcome_unknown: false,
-            process: std::process::id(),
+            process: Process::current(),
         }
     }
 
@@ -152,10 +153,6 @@ impl ObjectWriter {
         &mut self,
         mut change: impl FnMut(&mut Self) -> Result<(Head, T)>,
     ) -> Result<T> {
-        if self.process != std::process::id() {
-            let what = "writing after a fork, by the writer of its parent,";
-            return Err(Error::Unsupported { what, place: self.id.to_string() });
-        }
         let expected = self.head.revision();
         if self.outcome_unknown {
             self.rebase(expected, None)?;
@@ -212,7 +209,9 @@ impl Drop for ObjectWriter {
     /// it for the writer: so it is tried until it works, or somebody else has the lease, or this ends.
     fn drop(&mut self) {
         let Some(guard) = self.lease.take() else { return };
-        if self.process != std::process::id() {
+        if !self.process.is_current() {
+            // Its heartbeats are its parent's.
+            std::mem::forget(guard);
             return;
         }
         let mut last = Releaser {
@@ -224,7 +223,9 @@ impl Drop for ObjectWriter {
                 version: self.version.clone(),
                 replaces: None,
                 lease: Some(guard.end()),
-                ..*self
+                known: self.known,
+                outcome_unknown: self.outcome_unknown,
+                process: self.process.clone(),
             },
         };
         if last.is_over() {

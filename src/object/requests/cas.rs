@@ -18,7 +18,7 @@ use object_store::PutMode;
 use super::client::{Object, Store, Version};
 use super::failure::RequestError;
 use super::response::FailureClass;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Step};
 use crate::object::format::changes::Trace;
 
 /// What must stand for a change to count.
@@ -88,10 +88,10 @@ impl Store {
             if !may_have_counted {
                 match failure.class {
                     FailureClass::Refused | FailureClass::NoBucket => {
-                        return Err(failure.at("write", self.place(key)));
+                        return Err(failure.at(Step::Write, self.place(key)));
                     }
                     FailureClass::Unreachable if backoff.wait(failure.class) => continue,
-                    FailureClass::Unreachable => return Err(failure.at("write", self.place(key))),
+                    FailureClass::Unreachable => return Err(failure.at(Step::Write, self.place(key))),
                     _ => (),
                 }
             }
@@ -109,7 +109,7 @@ impl Store {
             }
             if !backoff.wait(failure.class) {
                 // A copy of the request may be on its way yet, and what it names stands.
-                return Err(self.indeterminate(key, failure.at("write", self.place(key))));
+                return Err(self.indeterminate(key, failure.at(Step::Write, self.place(key))));
             }
         }
     }
@@ -127,7 +127,7 @@ impl Store {
             Ok(Trace::Made) => Ok(CasOutcome::Superseded),
             Ok(Trace::NotMade) => Ok(CasOutcome::Rejected(there)),
             // Also a plain refusal may be the response to a second copy of the request.
-            Ok(Trace::TooOld) => Err(self.indeterminate(key, failure.at("write", self.place(key)))),
+            Ok(Trace::TooOld) => Err(self.indeterminate(key, failure.at(Step::Write, self.place(key)))),
             Err(error) if may_have_counted => Err(self.indeterminate(key, error)),
             Err(error) => Err(error),
         }
@@ -135,10 +135,10 @@ impl Store {
 
     fn indeterminate(&self, key: &str, error: Error) -> Error {
         match error {
-            Error::Storage { step, place, source } => Error::Indeterminate { step, place, source },
+            Error::Storage { step, path, source } => Error::Indeterminate { step, path, source },
             other => Error::Indeterminate {
-                step: "write",
-                place: self.place(key),
+                step: Step::Write,
+                path: self.place(key),
                 source: std::io::Error::other(other.to_string()),
             },
         }

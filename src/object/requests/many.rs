@@ -12,7 +12,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::client::{Object, Store, found, get, range};
 use super::clock::Clock;
 use super::failure::RequestError;
-use crate::error::Result;
+use crate::error::{Result, Step};
 
 /// How many objects are asked for at once.
 const GETS_AT_ONCE: usize = 32;
@@ -47,7 +47,7 @@ impl Store {
             }
             Ok((left, failure))
         };
-        self.in_rounds(left, round).map_err(|it| it.at("read", self.location().to_owned()))?;
+        self.in_rounds(left, round).map_err(|it| it.at(Step::Read, self.location().to_owned()))?;
         Ok(got.into_iter().map(Option::flatten).collect())
     }
 
@@ -75,7 +75,7 @@ impl Store {
             }
             Ok((left, failure))
         };
-        self.in_rounds(listings, round).map_err(|it| it.at("list", self.location().to_owned()))?;
+        self.in_rounds(listings, round).map_err(|it| it.at(Step::List, self.location().to_owned()))?;
         Ok(listed)
     }
 
