@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::backend::{Backend, Format, NewSession, Removal, Sweep, Trashed};
+use crate::backend::{Backend, Format, NewSession, Removal, Status, Sweep, Trashed};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, LocationProblem, Result};
 use crate::id::SessionId;
 use crate::session::Session;
+use crate::side_by_side::side_by_side;
 
 /// A place that holds sessions.
 #[derive(Clone)]
@@ -214,6 +215,18 @@ impl Repository {
     /// gone after a power cut; it is in the trash now.
     pub fn delete_from_trash(&self, trashed: &Trashed) -> Result<Removal> {
         self.backend.delete_trashed(trashed)
+    }
+
+    /// [Deletes](Self::delete_from_trash) several, and returns what became of each: side by side, where the repository is
+    /// not on a local disk.
+    pub fn delete_all_from_trash(&self, trashed: &[Trashed]) -> Vec<Result<Removal>> {
+        let delete = |it: &Trashed| self.delete_from_trash(it);
+        side_by_side(self.backend.at_once(), trashed, delete)
+    }
+
+    /// The [status](Session::status) of several sessions: side by side, where the repository is not on a local disk.
+    pub fn statuses(&self, sessions: &[SessionId]) -> Vec<Result<Status>> {
+        side_by_side(self.backend.at_once(), sessions, |id| self.backend.status(id))
     }
 
     /// Deletes what killed processes left behind: sessions that were being removed, or made, when their

@@ -31,6 +31,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// one, exactly one succeeds; the other gets [`Error::AlreadyExists`].
     fn create(&self, id: &SessionId, new: &NewSession) -> Result<()>;
 
+    /// How many operations of different sessions are best done at once.
+    fn at_once(&self) -> usize {
+        1
+    }
+
     /// The format of its sessions, as far as that is known of one that cannot be read.
     fn usual_format(&self) -> Format {
         Format::Journal

@@ -72,7 +72,6 @@ impl Inner {
         let Some(there) = there else { return Ok(Last::default()) };
         let last: Option<Last> = serde_json::from_slice(&there.bytes).ok();
         let names_one = |last: &Last| last.id.clone().is_none_or(|id| SessionId::new(id).is_ok());
-        last.filter(names_one)
-            .ok_or_else(|| self.corrupt(LAST, Damage::ForeignName, None))
+        last.filter(names_one).ok_or_else(|| self.corrupt(LAST, Damage::ForeignName, None))
     }
 }

@@ -101,18 +101,20 @@ fn heads(store: &Store) -> Result<(Vec<Listed>, Vec<Problem>)> {
         probe::is_a_store(store)?;
     }
     for object in listed {
-        let Some(flags) = HeadFlags::of(object.size) else { continue };
-        let name = object.location.filename().unwrap_or_default();
-        match keys::id(name) {
-            Some(id) => heads.push(Listed { id, flags, object }),
-            None => problems.push(Problem {
-                name: name.to_owned(),
-                id: None,
+        let key = store.key(&object.location);
+        let id = object.location.filename().and_then(keys::id).filter(|it| keys::head(it) == key);
+        match (id, HeadFlags::of(object.size)) {
+            (Some(id), Some(flags)) => heads.push(Listed { id, flags, object }),
+            // A tombstone.
+            (Some(_), None) => (),
+            (None, _) => problems.push(Problem {
                 error: Error::Corrupt {
-                    path: store.location().join(object.location.as_ref()),
+                    path: store.place(&key),
                     damage: Damage::ForeignName,
                     newest_good: None,
                 },
+                name: key,
+                id: None,
             }),
         }
     }

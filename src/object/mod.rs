@@ -338,6 +338,10 @@ impl Backend for ObjectBackend {
         self.inner.set_last(id)
     }
 
+    fn at_once(&self) -> usize {
+        16
+    }
+
     fn usual_format(&self) -> Format {
         Format::Object
     }

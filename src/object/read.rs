@@ -1,6 +1,6 @@
 //! Reading what a head stands for. Readers take no part in who may write.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek};
 
 use bytes::Bytes;
 
@@ -17,6 +17,7 @@ use crate::error::{Damage, Error, Result, Step};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::CheckpointReader;
+use crate::sys;
 
 impl Inner {
     /// A session's head, with the payloads in it.
@@ -226,14 +227,21 @@ impl Inner {
             };
             let name = entry.record.clone().unwrap_or_default();
             let key = format!("{}/{name}", keys::records(head.incarnation));
-            let Some(reader) = Reader::open(&self.store, &key, entry.size)? else {
+            let Some(mut reader) = Reader::open(&self.store, &key, entry.size)? else {
                 return Ok(Err(key));
             };
-            if reader.digest()? != Some(entry.digest()) {
+            // Read once, if there is room to keep it until it is known to be good.
+            let mut spool = sys::scratch_file(entry.size).ok();
+            if reader.digest(&mut spool)? != Some(entry.digest()) {
                 return Err(self.not_what_was_saved(&key, &entry));
             }
-            let reader = Reader::open(&self.store, &key, entry.size)?;
-            Ok(reader.map(|it| Some(CheckpointReader::new(entry.info(), it))).ok_or(key))
+            let rewound = spool.filter(|it| (&*it).rewind().is_ok());
+            let reader = match rewound {
+                Some(spool) => Some(CheckpointReader::new(entry.info(), spool.take(entry.size))),
+                None => Reader::open(&self.store, &key, entry.size)?
+                    .map(|it| CheckpointReader::new(entry.info(), it)),
+            };
+            Ok(reader.map(Some).ok_or(key))
         });
         let loaded = match (large, revision) {
             (Ok(Some(reader)), _) => return Ok(reader),

@@ -3,6 +3,7 @@ use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterStat
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
+use crate::side_by_side::side_by_side;
 
 /// What went, or would.
 #[derive(Debug, Default)]
@@ -66,14 +67,23 @@ impl Repository {
         if !options.has_criterion() {
             return Ok(pruned);
         }
-        let last = self.last()?.map(|session| session.id().clone());
-        for (summary, usage) in self.chosen(options, &mut pruned)? {
-            let id = summary.id.clone();
-            let outcome = match (last.as_ref() == Some(&id), options.dry_run) {
+        let last = match self.last() {
+            // What names the last one is damaged: that is for `verify`, and hinders nothing here.
+            Err(Error::Corrupt { .. }) => None,
+            last => last?.map(|session| session.id().clone()),
+        };
+        let chosen = self.chosen(options, &mut pruned)?;
+        let outcomes = side_by_side(self.backend.at_once(), &chosen, |(summary, usage)| {
+            let mut remains = Vec::new();
+            let outcome = match (last.as_ref() == Some(&summary.id), options.dry_run) {
                 (true, _) => Ok(Err(Spared::Last)),
-                (false, true) => self.would_go(&summary, usage),
-                (false, false) => self.let_go(&summary, options, &mut pruned.sweep),
+                (false, true) => self.would_go(summary, *usage),
+                (false, false) => self.let_go(summary, options, &mut remains),
             };
+            (outcome, remains)
+        });
+        for ((Summary { id, .. }, _), (outcome, remains)) in chosen.into_iter().zip(outcomes) {
+            pruned.sweep.remains.extend(remains);
             match outcome {
                 Ok(Ok(gone)) => pruned.gone.push(gone),
                 Ok(Err(spared)) => pruned.spared.push((id, spared)),
@@ -139,7 +149,7 @@ impl Repository {
         &self,
         summary: &Summary,
         options: &PruneOptions,
-        sweep: &mut Sweep,
+        remains: &mut Vec<Error>,
     ) -> Result<std::result::Result<Gone, Spared>> {
         let trashed = self.backend.trash(&summary.id)?;
         if trashed.summary.as_ref().is_none_or(|now| summary.was_changed(now)) {
@@ -155,7 +165,7 @@ impl Repository {
         }
         let (summary, usage) = (summary.clone(), trashed.usage);
         if options.permanently {
-            sweep.remains.extend(self.backend.delete_trashed(&trashed)?.remains);
+            remains.extend(self.backend.delete_trashed(&trashed)?.remains);
             return Ok(Ok(Gone { summary, usage, trashed: None }));
         }
         Ok(Ok(Gone { summary, usage, trashed: Some(trashed) }))

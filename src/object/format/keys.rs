@@ -12,6 +12,11 @@ pub(crate) const LAST: &str = "last";
 /// What the probe writes. It says, too, that this is a repository.
 pub(crate) const MARKER: &str = "pitstop";
 
+/// That a store honours conditions, as was found on this way to it.
+pub(crate) fn probed(way: u64) -> String {
+    format!("p/{way:016x}")
+}
+
 /// Heads are spread over so many prefixes, so that they can be listed side by side.
 pub(crate) const SHARDS: u64 = 16;
 

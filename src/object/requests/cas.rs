@@ -31,6 +31,12 @@ pub(crate) enum Expected {
 }
 
 impl Expected {
+    /// Whether it is a version whose tag no condition can name.
+    fn is_weak(&self) -> bool {
+        let Self::Version(Version { e_tag: Some(tag), .. }) = self else { return false };
+        tag.starts_with("W/")
+    }
+
     fn is_met(&self, there: Option<&Object>) -> bool {
         match (self, there) {
             (Self::Nothing, None) => true,
@@ -72,6 +78,9 @@ impl Store {
         bytes: &Bytes,
         trace: impl Fn(Option<&Object>) -> Result<Trace>,
     ) -> Result<CasOutcome> {
+        if expected.is_weak() {
+            return Err(RequestError::weak_tag().at(Step::Write, self.place(key)));
+        }
         let mode = match expected {
             Expected::Nothing => PutMode::Create,
             Expected::Version(version) => PutMode::Update(version.clone()),
@@ -91,7 +100,9 @@ impl Store {
                         return Err(failure.at(Step::Write, self.place(key)));
                     }
                     FailureClass::Unreachable if backoff.wait(failure.class) => continue,
-                    FailureClass::Unreachable => return Err(failure.at(Step::Write, self.place(key))),
+                    FailureClass::Unreachable => {
+                        return Err(failure.at(Step::Write, self.place(key)));
+                    }
                     _ => (),
                 }
             }
@@ -127,7 +138,9 @@ impl Store {
             Ok(Trace::Made) => Ok(CasOutcome::Superseded),
             Ok(Trace::NotMade) => Ok(CasOutcome::Rejected(there)),
             // Also a plain refusal may be the response to a second copy of the request.
-            Ok(Trace::TooOld) => Err(self.indeterminate(key, failure.at(Step::Write, self.place(key)))),
+            Ok(Trace::TooOld) => {
+                Err(self.indeterminate(key, failure.at(Step::Write, self.place(key))))
+            }
             Err(error) if may_have_counted => Err(self.indeterminate(key, error)),
             Err(error) => Err(error),
         }

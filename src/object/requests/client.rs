@@ -18,6 +18,7 @@ use object_store::{
 
 use super::clock::{Clock, SystemClock};
 use super::failure::RequestError;
+use super::location;
 use super::problem::StoreProblem;
 use super::response::FailureClass;
 use super::runtime;
@@ -61,6 +62,8 @@ pub(crate) struct Store {
     connection: Arc<Mutex<(u32, Arc<dyn ObjectStore>)>>,
     pub(crate) budget: RetryBudget,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The way to the store: its location, and what lies between.
+    pub(crate) way: u64,
     has_told_what_stays: Arc<AtomicBool>,
 }
 
@@ -92,7 +95,8 @@ impl Store {
         let connection = Arc::new(Mutex::new((std::process::id(), connection)));
         let clock = Arc::new(SystemClock::new());
         let has_told_what_stays = Arc::default();
-        Ok(Self { location, prefix, connect, connection, budget, clock, has_told_what_stays })
+        let way = location::way(&location);
+        Ok(Self { location, prefix, connect, connection, budget, clock, way, has_told_what_stays })
     }
 
     #[cfg(feature = "seam")]

@@ -1,7 +1,8 @@
 //! Reads records: payloads that are objects of their own.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -32,11 +33,14 @@ impl Reader {
         Ok(Some(Self { store, key, version: first.version, size, at, piece }))
     }
 
-    /// The digest of all of it; `None` if it went meanwhile.
-    pub(crate) fn digest(mut self) -> Result<Option<Digest>> {
+    /// The digest of all of it, which is kept in a file if there is one and it has room; `None` if it went meanwhile.
+    pub(crate) fn digest(&mut self, spool: &mut Option<File>) -> Result<Option<Digest>> {
         let mut digest = Digester::default();
         while self.fill()? {
             digest.add(&self.piece);
+            if spool.as_mut().is_some_and(|it| it.write_all(&self.piece).is_err()) {
+                *spool = None;
+            }
             self.piece.clear();
         }
         Ok((digest.size() == self.size).then(|| digest.digest()))

@@ -46,6 +46,12 @@ impl RequestError {
         Self { class: FailureClass::Strange, problem: Some(problem), text: problem.to_string() }
     }
 
+    /// An ETag by which no version can be named.
+    pub(crate) fn weak_tag() -> Self {
+        let text = "its ETags are weak: something on the way to the store changes its responses";
+        Self { class: FailureClass::Refused, problem: None, text: text.to_owned() }
+    }
+
     /// A listing that never ends.
     pub(crate) fn endless() -> Self {
         let (problem, text) = (StoreProblem::NotAStore, "the listing has no end".to_owned());
@@ -112,6 +118,37 @@ mod tests {
         assert_eq!(failure.to_string(), "the credentials have expired (status 400, ExpiredToken)");
         let signature = "<Code>SignatureDoesNotMatch</Code><StringToSign>SECRET</StringToSign>";
         assert!(!format!("{:?}", RequestError::of(&answered(403, signature))).contains("SECRET"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_a_true_sentence() {
+        for (status, body, class, text) in [
+            (400, "", FailureClass::Refused, "the store calls the request invalid (status 400)"),
+            (
+                400,
+                "<Code>RequestTimeout</Code>",
+                FailureClass::Unknown,
+                "the store did not answer in time (status 400, RequestTimeout)",
+            ),
+            (
+                403,
+                "<Code>QuotaExceeded</Code>",
+                FailureClass::Refused,
+                "the store is full, or the quota is used up (status 403, QuotaExceeded)",
+            ),
+            (
+                507,
+                "",
+                FailureClass::Refused,
+                "the store is full, or the quota is used up (status 507)",
+            ),
+        ] {
+            let failure = RequestError::of(&answered(status, body));
+            assert_eq!((failure.class, failure.to_string().as_str()), (class, text));
+        }
+        let source = "Received non-partial response when range requested";
+        let whole = object_store::Error::Generic { store: "S3", source: source.into() };
+        assert!(RequestError::of(&whole).to_string().starts_with("the store ignores ranges"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
+use twox_hash::XxHash3_64;
 
 use super::client::{Connect, RetryBudget, Store};
 use crate::error::{Error, LocationProblem, Result};
@@ -58,6 +59,30 @@ fn without_credentials(url: &str) -> PathBuf {
         _ => url[..end].to_owned(),
     };
     shown.into()
+}
+
+/// A number of the way to a store: of where it is, by which endpoint, and through which proxy.
+pub(crate) fn way(location: &std::path::Path) -> u64 {
+    const VARIABLES: [&str; 11] = [
+        "AWS_ENDPOINT",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AZURE_ENDPOINT",
+        "AZURE_STORAGE_ENDPOINT",
+        "GOOGLE_BASE_URL",
+        "STORAGE_EMULATOR_HOST",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ];
+    let mut way = location.to_string_lossy().into_owned();
+    for value in VARIABLES.iter().filter_map(std::env::var_os) {
+        let value = value.to_string_lossy();
+        // Without its credentials.
+        way = format!("{way}\n{}", value.rsplit('@').next().unwrap_or_default());
+    }
+    XxHash3_64::oneshot(way.as_bytes())
 }
 
 /// All that is called by one name in this process is one store.

@@ -75,7 +75,8 @@ impl Store {
             }
             Ok((left, failure))
         };
-        self.in_rounds(listings, round).map_err(|it| it.at(Step::List, self.location().to_owned()))?;
+        self.in_rounds(listings, round)
+            .map_err(|it| it.at(Step::List, self.location().to_owned()))?;
         Ok(listed)
     }
 

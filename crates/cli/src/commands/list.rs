@@ -135,9 +135,9 @@ pub(super) fn fail_for_problems(problems: &[pitstop::Problem], context: &Context
     }
 }
 
-pub(super) fn problems(listing: &Listing) -> Vec<ProblemJson<'_>> {
-    let problem = |it: &'_ pitstop::Problem| with_causes(&it.error);
-    listing.problems.iter().map(|it| ProblemJson { name: &it.name, error: problem(it) }).collect()
+pub(super) fn problems(problems: &[pitstop::Problem]) -> Vec<ProblemJson<'_>> {
+    let problem = |it: &pitstop::Problem| with_causes(&it.error);
+    problems.iter().map(|it| ProblemJson { name: &it.name, error: problem(it) }).collect()
 }
 
 /// The error and its causes in one line.
@@ -169,7 +169,7 @@ fn as_json<'a>(
     ListJson {
         repository: repository.location().display().to_string(),
         sessions: sessions.collect(),
-        problems: problems(listing),
+        problems: problems(&listing.problems),
     }
 }
 

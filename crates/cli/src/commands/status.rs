@@ -57,10 +57,11 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
     let listing = repository.list()?;
     let mut noted = Vec::new();
     let mut failed = Exit::Ok;
-    for summary in &listing.sessions {
-        match repository.session(summary.id.clone()).status() {
+    let ids: Vec<SessionId> = listing.sessions.iter().map(|it| it.id.clone()).collect();
+    for (id, status) in ids.iter().zip(repository.statuses(&ids)) {
+        match status {
             Ok(status) if status.writer == WriterState::Idle => (),
-            Ok(status) => noted.push((&summary.id, status)),
+            Ok(status) => noted.push((id, status)),
             // It was removed while we looked.
             Err(Error::NotFound { .. }) => (),
             Err(error) => {
@@ -75,7 +76,7 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
             "repository": repository.location().display().to_string(),
             "count": listing.sessions.len(),
             "sessions": noted.collect::<Vec<_>>(),
-            "problems": list::problems(&listing),
+            "problems": list::problems(&listing.problems),
         }))?;
     } else {
         output::print(as_text(&noted, listing.sessions.len()))?;

@@ -38,13 +38,14 @@ pub(crate) struct VerifyArgs {
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
     let repository = context.open()?;
     let (mut sessions, mut findings, mut exit) = (Vec::new(), Vec::new(), Exit::Ok);
+    let mut problems = Vec::new();
     if args.sessions.is_empty() {
         if args.repair && matches!(repository.last(), Err(Error::Corrupt { .. })) {
             repository.repair_last()?;
         }
         let found = repository.verify()?;
-        (sessions, findings) = (found.sessions, found.findings);
-        exit = list::fail_for_problems(&found.problems, context);
+        (sessions, findings, problems) = (found.sessions, found.findings, found.problems);
+        exit = list::fail_for_problems(&problems, context);
     }
     for name in &args.sessions {
         sessions.push(repository.session(input::session_id(name)?).verify()?);
@@ -69,6 +70,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
         output::print_json(&json!({
             "repository": repository.location().display().to_string(),
             "sessions": sessions.iter().map(as_json).collect::<Vec<_>>(),
+            "problems": list::problems(&problems),
             "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
             "repairs": repairs,
         }))?;
