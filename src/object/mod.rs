@@ -72,6 +72,8 @@ pub struct ObjectBackend {
 #[derive(Clone, Debug)]
 struct Inner {
     store: Arc<Store>,
+    /// The same one, for payloads.
+    payloads: Arc<Store>,
     beat: Duration,
     machine: Machine,
     /// Where what was seen of sessions is kept for the next listing.
@@ -88,7 +90,8 @@ impl ObjectBackend {
     /// [`Error::InvalidLocation`] if it is no such URL, or if the environment says contradictory things
     /// of it.
     pub fn open(url: &str) -> Result<Self> {
-        let backend = Self::with(location::open(url)?);
+        let [store, payloads] = location::open(url)?;
+        let backend = Self::with(store, payloads);
         match sys::cache::directory() {
             // Its versions have numbers that come again in the next process.
             Some(directory) if !url.starts_with("memory:") => Ok(backend.with_cache(directory)),
@@ -110,18 +113,22 @@ impl ObjectBackend {
         budget: Duration,
     ) -> Result<Self> {
         let prefix = prefix.trim_matches('/').to_owned();
-        let budget =
-            RetryBudget { connect: budget.min(RetryBudget::default().connect), retry: budget };
+        let budget = RetryBudget {
+            connect: budget.min(RetryBudget::default().connect),
+            retry: budget,
+            ..RetryBudget::default()
+        };
         let connect = move || Ok((store.clone(), budget));
         let store = Store::new(location.into(), prefix, Arc::new(connect))?;
         store.path(keys::MARKER)?;
-        Ok(Self::with(store))
+        Ok(Self::with(store.clone(), store))
     }
 
-    fn with(store: Store) -> Self {
+    fn with(store: Store, payloads: Store) -> Self {
         Self {
             inner: Arc::new(Inner {
                 store: Arc::new(store),
+                payloads: Arc::new(payloads),
                 beat: lease::BEAT,
                 machine: Machine::current(),
                 cache: None,
@@ -147,8 +154,9 @@ impl ObjectBackend {
     /// Goes by another clock.
     #[cfg(feature = "seam")]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
-        let store = Arc::new(self.inner.store.with_clock(clock));
-        Self { inner: Arc::new(Inner { store, ..Inner::clone(&self.inner) }) }
+        let store = Arc::new(self.inner.store.with_clock(clock.clone()));
+        let payloads = Arc::new(self.inner.payloads.with_clock(clock));
+        Self { inner: Arc::new(Inner { store, payloads, ..Inner::clone(&self.inner) }) }
     }
 
     /// As if this were another machine.

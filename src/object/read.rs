@@ -189,7 +189,7 @@ impl Inner {
 
     /// A record that is to be of this size; `None` if there is none.
     fn record(&self, key: &str, size: u64) -> Result<Option<Bytes>> {
-        let Some(mut reader) = Reader::open(&self.store, key, size)? else { return Ok(None) };
+        let Some(mut reader) = Reader::open(&self.payloads, key, size)? else { return Ok(None) };
         let mut data = Vec::with_capacity(size as usize);
         reader.read_to_end(&mut data).map_err(|source| Error::Storage {
             step: Step::Read,
@@ -227,7 +227,7 @@ impl Inner {
             };
             let name = entry.record.clone().unwrap_or_default();
             let key = format!("{}/{name}", keys::records(head.incarnation));
-            let Some(mut reader) = Reader::open(&self.store, &key, entry.size)? else {
+            let Some(mut reader) = Reader::open(&self.payloads, &key, entry.size)? else {
                 return Ok(Err(key));
             };
             // Read once, if there is room to keep it until it is known to be good.
@@ -238,7 +238,7 @@ impl Inner {
             let rewound = spool.filter(|it| (&*it).rewind().is_ok());
             let reader = match rewound {
                 Some(spool) => Some(CheckpointReader::new(entry.info(), spool.take(entry.size))),
-                None => Reader::open(&self.store, &key, entry.size)?
+                None => Reader::open(&self.payloads, &key, entry.size)?
                     .map(|it| CheckpointReader::new(entry.info(), it)),
             };
             Ok(reader.map(Some).ok_or(key))

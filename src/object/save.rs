@@ -82,7 +82,7 @@ impl<'a> NewCheckpoint<'a> {
             let (incarnation, name) =
                 (writer.head.incarnation, keys::record(revision, Nonce::fresh()));
             let record = self.record.insert(Record { incarnation, revision, name });
-            upload::put(&writer.inner.store, &record.key(), &mut data.as_ref())?;
+            upload::put(&writer.inner.payloads, &record.key(), &mut data.as_ref())?;
             if !writer.has_lease() {
                 writer.rebase(writer.head.revision(), None)?;
             }
@@ -175,7 +175,7 @@ impl BackendWriter for ObjectWriter {
         let (incarnation, name) = (self.head.incarnation, keys::record(revision, Nonce::fresh()));
         let record = Record { incarnation, revision, name };
         let mut source = Cursor::new(first).chain(source);
-        let put = upload::put(&self.inner.store, &record.key(), &mut source)?;
+        let put = upload::put(&self.inner.payloads, &record.key(), &mut source)?;
         (new.size, new.digest, new.record) = (put.size, put.digest, Some(record));
         new.save(self)
     }

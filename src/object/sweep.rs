@@ -86,8 +86,11 @@ impl Inner {
     fn garbage_of_all(&self, dry_run: bool) -> Result<Vec<Garbage>> {
         let mut beside = self.beside_heads()?;
         let heads = self.store.list((0..keys::SHARDS).map(keys::heads))?;
-        let mut ids: Vec<_> =
-            heads.iter().filter_map(|it| keys::id(it.location.filename()?)).collect();
+        let id = |it: &ObjectMeta| {
+            let id = keys::id(it.location.filename()?)?;
+            (keys::head(&id) == self.store.key(&it.location)).then_some(id)
+        };
+        let mut ids: Vec<_> = heads.iter().filter_map(id).collect();
         if beside.records.is_empty() {
             ids.retain(|id| beside.heartbeats.contains_key(id));
         }
@@ -126,7 +129,7 @@ impl Inner {
         }
         let heartbeats = self.store.list((0..keys::SHARDS).map(keys::heartbeats))?;
         for (key, size) in heartbeats.into_iter().map(keyed) {
-            if let Some(id) = key.rsplit('/').nth(1).and_then(keys::id) {
+            if let Some(id) = keys::heartbeat_id(&key) {
                 beside.heartbeats.entry(id).or_default().push((key, size));
             }
         }

@@ -41,6 +41,14 @@ pub(crate) fn heartbeat(id: &SessionId, token: Nonce) -> String {
     format!("{}/{}/{token}", heartbeats(shard(id)), encoded(id))
 }
 
+/// The session whose heartbeat has this key.
+pub(crate) fn heartbeat_id(key: &str) -> Option<SessionId> {
+    match key.split('/').collect::<Vec<_>>()[..] {
+        ["w", _, encoded, _] => id(encoded),
+        _ => None,
+    }
+}
+
 /// All damaged objects that were moved aside.
 pub(crate) const ASIDE: &str = "a";
 

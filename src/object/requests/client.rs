@@ -40,11 +40,17 @@ pub(crate) struct RetryBudget {
     pub(crate) retry: Duration,
     /// The same, where nobody listens, or no store does.
     pub(crate) connect: Duration,
+    /// The time counts from the first failure: what is sent may itself take long.
+    pub(crate) counts_from_failure: bool,
 }
 
 impl Default for RetryBudget {
     fn default() -> Self {
-        Self { retry: Duration::from_secs(30), connect: Duration::from_secs(5) }
+        Self {
+            retry: Duration::from_secs(30),
+            connect: Duration::from_secs(5),
+            counts_from_failure: false,
+        }
     }
 }
 
@@ -211,18 +217,22 @@ impl Store {
     /// Deletes what is in nobody's way, if that works at once. Who may not delete is told, once, that it stays.
     pub(crate) fn delete_best_effort(&self, keys: &[String]) {
         for keys in keys.chunks(REMOVED_AT_ONCE) {
-            let Err(failure) = self.attempt(|store| delete(store, self.paths(keys))) else {
-                continue;
-            };
-            let is_told = failure.problem != Some(StoreProblem::NotAllowed)
-                || self.has_told_what_stays.fetch_or(true, Ordering::Relaxed);
-            match is_told {
-                true => tracing::debug!(?failure, "what is no longer needed could not be deleted"),
-                false => tracing::warn!(
-                    "what is no longer needed stays, the first of it {}: {failure}",
-                    self.place(&keys[0]).display()
-                ),
+            if let Err(failure) = self.attempt(|store| delete(store, self.paths(keys))) {
+                self.tell_what_stays(&keys[0], &failure);
             }
+        }
+    }
+
+    /// Tells, once, that these credentials may not delete.
+    pub(crate) fn tell_what_stays(&self, key: &str, failure: &RequestError) {
+        let is_told = failure.problem != Some(StoreProblem::NotAllowed)
+            || self.has_told_what_stays.fetch_or(true, Ordering::Relaxed);
+        match is_told {
+            true => tracing::debug!(?failure, "what is no longer needed could not be deleted"),
+            false => tracing::warn!(
+                "what is no longer needed stays, the first of it {}: {failure}",
+                self.place(key).display()
+            ),
         }
     }
 
@@ -347,18 +357,22 @@ fn not_a_key(key: &str) -> object_store::Error {
 pub(crate) struct Backoff {
     budget: RetryBudget,
     clock: Arc<dyn Clock>,
-    start: Duration,
+    /// Since when the time counts.
+    start: Option<Duration>,
     next: Duration,
 }
 
 impl Backoff {
     fn new(budget: RetryBudget, clock: Arc<dyn Clock>) -> Self {
-        Self { budget, start: clock.now(), clock, next: Duration::from_millis(50) }
+        let start = (!budget.counts_from_failure).then(|| clock.now());
+        Self { budget, start, clock, next: Duration::from_millis(50) }
     }
 
     /// Waits, if there is budget left for that.
     pub(crate) fn wait(&mut self, kind: FailureClass) -> bool {
-        let Some(pause) = self.pause(kind, self.clock.now() - self.start) else { return false };
+        let now = self.clock.now();
+        let since = now - *self.start.get_or_insert(now);
+        let Some(pause) = self.pause(kind, since) else { return false };
         self.clock.sleep(jittered(pause, self.clock.jitter()));
         true
     }

@@ -33,7 +33,11 @@ impl RequestError {
             (E::Generic { .. }, _) => response.class(),
             _ => FailureClass::Refused,
         };
-        Self { class, problem, text: response.text(error, problem) }
+        let text = match error {
+            E::InvalidPath { source } => format!("an object there has a foreign key: {source}"),
+            _ => response.text(error, problem),
+        };
+        Self { class, problem, text }
     }
 
     pub(crate) fn local(source: &io::Error) -> Self {
