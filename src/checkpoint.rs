@@ -6,6 +6,7 @@ use serde::Serialize;
 use twox_hash::XxHash3_128;
 
 use crate::error::{Error, Operation, Result, Subject};
+use crate::json;
 use crate::revision::{HIGHEST, Revision};
 
 /// Small strings that a program attaches to a checkpoint, readable without its payload.
@@ -22,12 +23,13 @@ pub struct Checkpoint {
 }
 
 /// What is known of a checkpoint beside its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CheckpointInfo {
     /// Which checkpoint of its session this is.
     pub revision: Revision,
     /// When it was saved, by the clock of the machine that saved it.
+    #[serde(serialize_with = "json::time")]
     pub saved: SystemTime,
     /// The length of its payload in bytes.
     pub size: u64,

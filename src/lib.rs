@@ -68,11 +68,13 @@ mod files;
 mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
+mod json;
 mod listing;
 mod memory;
 #[cfg(feature = "object-store")]
 mod object;
 mod owner;
+mod program;
 mod prune;
 mod random;
 mod repository;
@@ -107,6 +109,7 @@ pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
 pub use object::{ObjectBackend, StoreProblem};
 pub use owner::Owner;
+pub use program::{ProgramEnd, ProgramState};
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};
 pub use revision::Revision;

@@ -12,6 +12,7 @@ use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, SaveOptio
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::program::{ProgramEnd, ProgramState, WriterRecord};
 use crate::revision::Revision;
 use crate::stream::{CheckpointReader, input_failed};
 use crate::sys;
@@ -39,10 +40,19 @@ struct Slot {
     /// The newest last.
     checkpoints: Vec<Checkpoint>,
     writer: Option<Owner>,
+    ended: Option<WriterRecord>,
     replaces: Option<SessionId>,
 }
 
 impl Slot {
+    fn state(&self) -> WriterState {
+        match (&self.writer, &self.ended) {
+            (Some(owner), _) => WriterState::Live(Some(owner.clone())),
+            (None, Some(record)) => record.clone().into_state(),
+            (None, None) => WriterState::Idle,
+        }
+    }
+
     /// The rule of [`Retention`], with the payload for the storage it takes.
     fn forget(&mut self, retention: Retention) {
         let newest = self.checkpoints.last().map_or(0, |it| it.info.size);
@@ -102,6 +112,7 @@ impl Backend for MemoryBackend {
             made: SystemTime::now(),
             checkpoints: Vec::new(),
             writer: None,
+            ended: None,
             replaces: new.replaces.clone(),
         };
         sessions.by_id.insert(id.clone(), slot);
@@ -120,9 +131,11 @@ impl Backend for MemoryBackend {
 
     fn status(&self, id: &SessionId) -> Result<Status> {
         self.with(id, |slot| {
-            let owner = slot.writer.clone();
-            let writer = owner.map_or(WriterState::Idle, |owner| WriterState::Live(Some(owner)));
-            Ok(Status { summary: summary(id, slot), created: Some(slot.made), writer })
+            Ok(Status {
+                summary: summary(id, slot),
+                created: Some(slot.made),
+                writer: slot.state(),
+            })
         })
     }
 
@@ -163,12 +176,14 @@ impl Backend for MemoryBackend {
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
         self.with(id, |slot| {
             busy(id, slot)?;
-            slot.writer = Some(sys::current_owner());
+            let found = slot.state().program();
+            (slot.writer, slot.ended) = (Some(sys::current_owner()), None);
             Ok(Box::new(MemoryWriter {
                 backend: self.clone(),
                 id: id.clone(),
                 number: slot.number,
                 replaces: slot.replaces.clone(),
+                found,
             }) as Box<dyn BackendWriter>)
         })
     }
@@ -296,6 +311,7 @@ fn summary(id: &SessionId, slot: &Slot) -> Summary {
         changed: newest.map_or(slot.made, |info| info.saved),
         format: Format::Memory,
         live: slot.writer.is_some(),
+        state: Some(slot.state().program()),
         version: None,
     }
 }
@@ -306,6 +322,7 @@ struct MemoryWriter {
     id: SessionId,
     number: u64,
     replaces: Option<SessionId>,
+    found: ProgramState,
 }
 
 impl BackendWriter for MemoryWriter {
@@ -349,6 +366,18 @@ impl BackendWriter for MemoryWriter {
         self.replaces = None;
         self.backend.with(&self.id, |slot| {
             slot.replaces = None;
+            Ok(())
+        })
+    }
+
+    fn found(&self) -> ProgramState {
+        self.found
+    }
+
+    fn finish(&mut self, end: ProgramEnd) -> Result<()> {
+        let record = WriterRecord { owner: sys::current_owner(), ended: Some(end) };
+        self.backend.with(&self.id, |slot| {
+            slot.ended = Some(record);
             Ok(())
         })
     }

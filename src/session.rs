@@ -11,6 +11,7 @@ use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState};
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader, Input, of_input};
 use crate::sys::Process;
@@ -227,6 +228,14 @@ impl Session {
         self.backend.set_last(&self.id)
     }
 
+    /// How much storage the session takes with every file in its directory, whoever writes it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the session is gone.
+    pub fn usage(&self) -> Result<Usage> {
+        self.backend.usage(&self.id)
+    }
+
     /// What the session takes, and so what its removal would give back; nothing is removed.
     ///
     /// # Errors
@@ -240,7 +249,12 @@ impl Session {
     /// Fails as becoming the writer would.
     pub(crate) fn has_no_writer(&self) -> Result<()> {
         let id = self.id.clone();
-        match self.backend.status(&id)?.writer {
+        let writer = match self.backend.status(&id) {
+            // Damage keeps nobody from becoming the writer, and none from removing it.
+            Err(Error::Corrupt { .. }) => return Ok(()),
+            status => status?.writer,
+        };
+        match writer {
             WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
             WriterState::PlainBox { age, stale: false } => {
                 let path = self.location().unwrap_or_default().join("session.next");
@@ -326,6 +340,24 @@ impl Writer {
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The state in which this writer found the session's program, at the moment it became the writer.
+    pub fn found(&self) -> ProgramState {
+        self.inner.as_ref().map_or(ProgramState::Idle, |it| it.found())
+    }
+
+    /// Ends this writer and records how the session's program ended, until the next writer comes. In a
+    /// program under a [`SharedWriter`](crate::SharedWriter) this is left to the process that shares it.
+    ///
+    /// # Durability
+    /// `Ok` means: the record is on stable storage.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] and [`Error::Indeterminate`] as for [`save`](Self::save). The writer has ended in
+    /// any case, and every checkpoint stands.
+    pub fn finish(mut self, end: ProgramEnd) -> Result<()> {
+        self.inner()?.finish(end)
     }
 
     /// Makes `data` the newest checkpoint.

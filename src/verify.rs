@@ -2,22 +2,27 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::backend::{Finding, Leftover, Problem, RepositoryVerification, Severity, Verification};
 use crate::checkpoint::{Retention, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::json;
 use crate::repository::Repository;
 use crate::revision::Revision;
 use crate::session::Session;
 use crate::side_by_side::side_by_side;
 
 /// What a repair did.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Repair {
     /// What was moved aside, by the names that it has now. Nothing is ever deleted.
+    #[serde(serialize_with = "json::paths")]
     pub moved_aside: Vec<PathBuf>,
     /// The newest good revision, and the number under which it is the newest again.
+    #[serde(rename = "recovered")]
     pub renewed: Option<(Revision, Revision)>,
     /// How the session is now. Revisions that are lost stay listed until newer ones take their place.
     pub now: Verification,

@@ -12,6 +12,7 @@ use crate::checkpoint::{Checkpoint, CheckpointInfo, SaveOptions};
 use crate::error::{Error, Operation, Result, Subject};
 use crate::files::Files;
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState};
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader, copy_into};
 
@@ -199,6 +200,15 @@ pub trait BackendWriter: fmt::Debug + Send {
 
     /// Notes that the session of [`replaces`](Self::replaces) was replaced.
     fn set_replaced(&mut self) -> Result<()>;
+
+    /// The state in which this writer found the session's program.
+    fn found(&self) -> ProgramState {
+        ProgramState::Idle
+    }
+
+    /// Records how the session's program ended, durably, until the next writer comes. Nothing is saved
+    /// afterwards.
+    fn finish(&mut self, end: ProgramEnd) -> Result<()>;
 }
 
 /// Loads every revision of a session.

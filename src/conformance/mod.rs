@@ -48,6 +48,7 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("what a save tells is what a load tells", saving::save_and_load_agree),
         ("a save follows the revision that it names", saving::save_follows),
         ("there is one writer", sessions::there_is_one_writer),
+        ("the end of a program is kept until the next writer", sessions::end_is_kept),
         ("a removed session is gone", removal::removed_is_gone),
         ("a session with a writer is not removed", removal::busy_is_not_removed),
         ("what would be removed is told, and stays", removal::would_remove),

@@ -110,15 +110,15 @@ impl Backend for DirectoryBackend {
         if !matches!(&summary, Ok(summary) if summary.saved.is_some()) {
             session.require_current()?;
         }
-        let summary = summary?;
+        let mut summary = summary?;
         let writer = match lock::holder(&session.dir)? {
-            WriterState::Idle | WriterState::Interrupted(_)
-                if leftover::is_foreign(&session.dir)? =>
-            {
+            WriterState::Live(owner) => WriterState::Live(owner),
+            _ if leftover::is_foreign(&session.dir)? => {
                 leftover::state(&session.dir, session.disk())?
             }
             state => state,
         };
+        summary.state = Some(writer.program());
         let created = session.dir.own_dated()?.created;
         Ok(Status { summary, created, writer })
     }

@@ -74,7 +74,7 @@ pub enum LocationProblem {
     #[error("it names no bucket")]
     NoBucket,
     /// The scheme of the URL is not that of an object store.
-    #[error("of URLs, only s3://, gs://, az:// and memory:// can be")]
+    #[error("only s3://, gs:// and az:// URLs can be")]
     Scheme,
     /// The environment does not describe the store completely.
     #[error("what the environment says of this store is incomplete or wrong")]

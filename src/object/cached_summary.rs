@@ -8,6 +8,7 @@ use super::lease::{HolderState, Lease};
 use crate::backend::{Format, Status, Summary, WriterState};
 use crate::checkpoint::Labels;
 use crate::id::SessionId;
+use crate::program::{ProgramState, WriterRecord};
 use crate::sys::Machine;
 
 /// What a listing tells of a session, once its head was read.
@@ -21,6 +22,8 @@ pub(super) struct CachedSummary {
     labels: Labels,
     #[serde(default, rename = "writer", skip_serializing_if = "Option::is_none")]
     lease: Option<Lease>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<WriterRecord>,
 }
 
 impl CachedSummary {
@@ -31,25 +34,37 @@ impl CachedSummary {
             newest: newest.map(|it| (it.saved, it.size)),
             labels: newest.map(|it| it.labels.clone()).unwrap_or_default(),
             lease: head.lease.clone(),
+            ended: head.ended.clone(),
         }
     }
 
-    /// Whether somebody holds the lease who is not known to be gone.
-    pub(super) fn is_live(&self, here: &Machine) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.holder_state(here) != HolderState::Dead)
+    /// The state of the writer. One that is not known to be gone is taken to live.
+    fn writer_state(&self, here: &Machine) -> WriterState {
+        match (&self.lease, &self.ended) {
+            (Some(lease), _) => match lease.holder_state(here) {
+                HolderState::Dead => WriterState::Interrupted(lease.owner.clone()),
+                HolderState::Alive | HolderState::Unknown => {
+                    WriterState::Live(Some(lease.owner.clone()))
+                }
+            },
+            (None, Some(record)) => record.clone().into_state(),
+            (None, None) => WriterState::Idle,
+        }
     }
 
     pub(super) fn status(&self, id: &SessionId, here: &Machine) -> Status {
-        let is_live = self.is_live(here);
-        let writer = match &self.lease {
-            None => WriterState::Idle,
-            Some(lease) if is_live => WriterState::Live(Some(lease.owner.clone())),
-            Some(lease) => WriterState::Interrupted(lease.owner.clone()),
-        };
-        Status { summary: self.summary(id, is_live), created: Some(self.created.into()), writer }
+        let writer = self.writer_state(here);
+        let summary = self.summary(id, writer.program());
+        Status { summary, created: Some(self.created.into()), writer }
     }
 
-    pub(super) fn summary(&self, id: &SessionId, live: bool) -> Summary {
+    /// The summary of a session in the trash, which has no writer.
+    pub(super) fn trashed(&self, id: &SessionId) -> Summary {
+        let state = self.ended.clone().map_or(WriterState::Idle, WriterRecord::into_state);
+        self.summary(id, state.program())
+    }
+
+    fn summary(&self, id: &SessionId, state: ProgramState) -> Summary {
         let saved = self.newest.map(|(saved, _)| saved.into());
         Summary {
             id: id.clone(),
@@ -58,7 +73,8 @@ impl CachedSummary {
             labels: Some(self.labels.clone()),
             changed: saved.unwrap_or(self.created.into()),
             format: Format::Object,
-            live,
+            live: state == ProgramState::Running,
+            state: Some(state),
             version: None,
         }
     }

@@ -39,7 +39,7 @@ impl ObjectWriter {
         let len = |head: &Head| head.to_bytes().len() as u64;
         let was = len(&self.head);
         let change = |writer: &mut Self| {
-            let mut next = writer.next();
+            let mut next = writer.head.without_lease();
             next.raise_fence();
             let mut read = |name: &str| {
                 let pack = writer.inner.pack(name, &writer.head)?;

@@ -27,7 +27,7 @@ impl Inner {
         let (key, entry, head) = self.claim(trashed, Some(id))?;
         let request = Nonce::fresh();
         let restored_from = Some(key.clone());
-        let restored = Head { epoch: head.epoch + 1, lease: None, restored_from, ..head };
+        let restored = Head { epoch: head.epoch + 1, restored_from, ..head.without_lease() };
         loop {
             let (expected, state) = self.head_state(id)?;
             match &state {

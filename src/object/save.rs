@@ -17,6 +17,7 @@ use crate::backend::BackendWriter;
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState};
 use crate::revision::Revision;
 use crate::stream::input_failed;
 
@@ -188,5 +189,13 @@ impl BackendWriter for ObjectWriter {
         self.change(|writer| Ok((Head { replaces: None, ..writer.head.next() }, ())))?;
         self.replaces = None;
         Ok(())
+    }
+
+    fn found(&self) -> ProgramState {
+        self.found
+    }
+
+    fn finish(&mut self, end: ProgramEnd) -> Result<()> {
+        self.end(end)
     }
 }

@@ -31,7 +31,7 @@ impl Inner {
                 HolderState::Unknown => (),
             }
             let owner = lease.owner.clone();
-            let next = Head { epoch: head.epoch + 1, lease: None, ..head.next() };
+            let next = Head { epoch: head.epoch + 1, ..head.without_lease() };
             match self.put_head(id, &Expected::Version(version), &next.to_bytes(), None)? {
                 CasOutcome::Applied(_) => return Ok(Unlocked::Displaced(owner)),
                 _ => revoked = Some((lease.token, owner)),

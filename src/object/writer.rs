@@ -6,13 +6,15 @@ use super::Inner;
 use super::format::changes::Change;
 use super::format::head::{Head, HeadState};
 use super::format::keys;
+use super::format::nonce::Nonce;
 use super::lease::LeaseGuard;
 use super::requests::cas::{CasOutcome, Expected};
 use super::requests::client::{Object, Version};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState, WriterRecord};
 use crate::revision::Revision;
-use crate::sys::Process;
+use crate::sys::{self, Process};
 
 /// Whoever may save now.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct ObjectWriter {
     lease: Option<LeaseGuard>,
     /// Another head than this may stand.
     outcome_unknown: bool,
+    /// The state in which it found the program.
+    pub(super) found: ProgramState,
     process: Process,
 }
 
@@ -39,8 +43,12 @@ impl ObjectWriter {
             let (head, version) = inner.unleased_head(id)?;
             let (lease, known) = (inner.new_lease(), head.changes.newest());
             let left = head.lease.as_ref().map(|it| keys::heartbeat(id, it.token));
-            let mut next =
-                Head { epoch: head.epoch + 1, lease: Some(lease.clone()), ..head.next() };
+            let mut next = Head {
+                epoch: head.epoch + 1,
+                lease: Some(lease.clone()),
+                ended: None,
+                ..head.next()
+            };
             if left.is_some() {
                 next.raise_fence();
             }
@@ -49,6 +57,7 @@ impl ObjectWriter {
             let guard = LeaseGuard::new(&lease, next.epoch, &inner.store, id);
             let mut writer = Self::new(inner, id, next, version);
             (writer.lease, writer.known) = (Some(guard), known);
+            writer.found = left_by_writer(&head);
             match inner.put_head(id, &expected, &bytes, None) {
                 Ok(CasOutcome::Applied(version)) => {
                     writer.version = version;
@@ -88,6 +97,7 @@ impl ObjectWriter {
             version,
             lease: None,
             outcome_unknown: false,
+            found: ProgramState::Idle,
             process: Process::current(),
         }
     }
@@ -102,7 +112,7 @@ impl ObjectWriter {
         match self.has_lease() {
             true => next,
             // Whoever held the lease is gone.
-            false => Head { lease: None, ..next },
+            false => Head { lease: None, ended: None, ..next },
         }
     }
 
@@ -198,9 +208,32 @@ impl ObjectWriter {
         self.change(|writer| Ok((Head { lease: None, ..writer.head.next() }, ())))
     }
 
+    /// Releases the lease, and notes in the same change how the program ended.
+    pub(super) fn end(&mut self, end: ProgramEnd) -> Result<()> {
+        let request = Nonce::fresh();
+        let ended = Some(WriterRecord { owner: sys::current_owner(), ended: Some(end) });
+        self.change(|writer| {
+            let next = Head { lease: None, ended: ended.clone(), ..writer.head.next() };
+            Ok((next.after(&writer.head.changes, request), ()))
+        })?;
+        let heartbeat = self.lease.as_ref().and_then(LeaseGuard::heartbeat);
+        self.forget_lease();
+        self.inner.store.delete_best_effort(heartbeat.as_slice());
+        Ok(())
+    }
+
     /// Nothing is to be released.
     fn forget_lease(&mut self) {
         self.lease = None;
+    }
+}
+
+/// The state in which the next writer finds the program.
+fn left_by_writer(head: &Head) -> ProgramState {
+    match (&head.lease, &head.ended) {
+        (Some(_), _) => ProgramState::Interrupted,
+        (None, Some(record)) => record.clone().into_state().program(),
+        (None, None) => ProgramState::Idle,
     }
 }
 
@@ -225,6 +258,7 @@ impl Drop for ObjectWriter {
                 lease: Some(guard.end()),
                 known: self.known,
                 outcome_unknown: self.outcome_unknown,
+                found: self.found,
                 process: self.process.clone(),
             },
         };

@@ -1,17 +1,22 @@
+use serde::Serialize;
+
 use super::{Criteria, PruneOptions};
 use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::json;
 use crate::repository::Repository;
 use crate::side_by_side::side_by_side;
 
 /// What went, or would.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Pruned {
     /// The sessions that went, the newest first.
+    #[serde(rename = "removed")]
     pub gone: Vec<Gone>,
     /// Those that meet the criteria and stay, the newest first, each with the reason.
+    #[serde(rename = "skipped", serialize_with = "json::skipped")]
     pub spared: Vec<(SessionId, Spared)>,
     /// Those that could not be read, which stay, and those that could not be removed.
     pub problems: Vec<Problem>,
@@ -28,22 +33,26 @@ impl Pruned {
 }
 
 /// A session that went.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Gone {
     /// How it stood.
+    #[serde(flatten)]
     pub summary: Summary,
     /// What it took.
+    #[serde(flatten)]
     pub usage: Usage,
     /// Where it is in the trash, if it went there.
     pub trashed: Option<Trashed>,
 }
 
 /// Why a session stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Spared {
     /// Somebody writes it, or PlainBox may.
+    #[serde(rename = "in use")]
     InUse,
     /// It is the last session.
     Last,

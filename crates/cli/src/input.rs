@@ -49,7 +49,7 @@ pub(crate) fn named(name: Option<&OsStr>, context: &Context) -> Result<SessionId
         None => {
             let list = context.command_line(&["list"]);
             Err(CommandError::new(Exit::Usage, "no session is named").hint(format!(
-                "name one; `{list}` shows what is there, and in `pitstop run` none is needed"
+                "name one: run `{list}` to see them; inside `pitstop run` no name is needed"
             )))
         }
     }
@@ -65,7 +65,7 @@ pub(crate) fn last(repository: &Repository, context: &Context) -> Result<Session
     repository.last()?.ok_or_else(|| {
         let location = repository.location().display();
         CommandError::new(Exit::NotFound, format!("there is no last session in {location}"))
-            .hint(format!("`{}` makes one the last", context.command_line(&["last", "SESSION"])))
+            .hint(format!("run `{}` to set it", context.command_line(&["last", "SESSION"])))
     })
 }
 
@@ -154,7 +154,7 @@ impl Input {
 
 fn cannot_read(name: &str, error: io::Error) -> CommandError {
     CommandError::io(format!("cannot read {name}"), error)
-        .hint("nothing was saved; what was saved before stands")
+        .hint("nothing was saved; the checkpoint before is unchanged")
 }
 
 fn standard_input(context: &Context) -> io::Result<File> {

@@ -15,6 +15,7 @@ use super::tombstone::Tombstone;
 use crate::backend::NewSession;
 use crate::id::SessionId;
 use crate::object::lease::Lease;
+use crate::program::{ProgramEnd, WriterRecord};
 use crate::revision::Revision;
 
 /// A payload that is no longer is kept in the head itself.
@@ -42,6 +43,9 @@ pub(crate) struct Head {
     /// The lease of the one writer; none if the last one released it.
     #[serde(rename = "writer")]
     pub(crate) lease: Option<Lease>,
+    /// How the program ended, and whose it was: from the writer that recorded it until the next one comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<WriterRecord>,
     /// The session that this one replaces with its first checkpoint.
     pub(crate) replaces: Option<SessionIdText>,
     /// The key of the copy in the trash that it came from, which may still be there.
@@ -66,6 +70,7 @@ impl Head {
             created: SystemTime::now().into(),
             epoch: 0,
             lease: None,
+            ended: None,
             replaces: new.replaces.as_ref().map(SessionId::to_string),
             restored_from: None,
             changes: Changes::default(),
@@ -90,6 +95,16 @@ impl Head {
     /// The same after another recorded change of `changes`, made by the request of this nonce.
     pub(crate) fn after(self, changes: &Changes, request: Nonce) -> Self {
         Self { changes: changes.with(request, IN_HEAD), ..self }
+    }
+
+    /// The next version, without a lease whose holder did not end in order: that is recorded.
+    pub(crate) fn without_lease(&self) -> Self {
+        let interrupted = |lease: &Lease| WriterRecord {
+            owner: lease.owner.clone(),
+            ended: Some(ProgramEnd::Interrupted),
+        };
+        let ended = self.lease.as_ref().map(interrupted).or_else(|| self.ended.clone());
+        Self { lease: None, ended, ..self.next() }
     }
 
     /// Raises the fence to the newest revision: what is up to there and not named can never be named again.

@@ -85,7 +85,7 @@ impl TrashEntry {
     pub(crate) fn trashed(&self, head: &Head) -> Result<Trashed> {
         let id = SessionId::new(self.id.clone())?;
         Ok(Trashed {
-            summary: Some(CachedSummary::of(head).summary(&id, false)),
+            summary: Some(CachedSummary::of(&head.without_lease()).trashed(&id)),
             id,
             removed: self.removed.into(),
             usage: Usage::new(self.files, self.bytes),
