@@ -248,6 +248,14 @@ impl Repository {
         let last = self.backend.last()?;
         Ok(last.map(|id| Session::new(self.backend.clone(), id)))
     }
+
+    /// The same; none if what should name it is damaged, which is for [`verify`](Self::verify) and hinders nothing else.
+    pub(crate) fn last_if_readable(&self) -> Result<Option<Session>> {
+        match self.last() {
+            Err(Error::Corrupt { .. }) => Ok(None),
+            last => last,
+        }
+    }
 }
 
 impl fmt::Debug for Repository {

@@ -76,11 +76,7 @@ impl Repository {
         if !options.has_criterion() {
             return Ok(pruned);
         }
-        let last = match self.last() {
-            // What names the last one is damaged: that is for `verify`, and hinders nothing here.
-            Err(Error::Corrupt { .. }) => None,
-            last => last?.map(|session| session.id().clone()),
-        };
+        let last = self.last_if_readable()?.map(|session| session.id().clone());
         let chosen = self.chosen(options, &mut pruned)?;
         let outcomes = side_by_side(self.backend.at_once(), &chosen, |(summary, usage)| {
             let mut remains = Vec::new();

@@ -21,6 +21,9 @@ use super::response::FailureClass;
 use crate::error::{Error, Result, Step};
 use crate::object::format::changes::Trace;
 
+/// How often a store may say that a condition does not hold that does, before that is taken for a fault.
+const CONFLICTS: u32 = 20;
+
 /// What must stand for a change to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
@@ -86,7 +89,7 @@ impl Store {
             Expected::Version(version) => PutMode::Update(version.clone()),
         };
         let mut backoff = self.backoff();
-        let mut may_have_counted = false;
+        let (mut may_have_counted, mut conflicts) = (false, 0);
         loop {
             let failure = match self.put_once(key, bytes.clone(), mode.clone()) {
                 Ok(version) => return Ok(CasOutcome::Applied(version)),
@@ -118,7 +121,16 @@ impl Store {
                 there if expected.is_met(there.as_ref()) => (),
                 _ => return self.settle(key, failure, there, may_have_counted, &trace),
             }
-            if !backoff.wait(failure.class) {
+            let again = match failure.class {
+                // Not silence: the store is busy with somebody who wants to change the same.
+                FailureClass::Condition if conflicts < CONFLICTS => {
+                    conflicts += 1;
+                    backoff.yield_to_rivals();
+                    true
+                }
+                class => backoff.wait(class),
+            };
+            if !again {
                 // A copy of the request may be on its way yet, and what it names stands.
                 return Err(self.indeterminate(key, failure.at(Step::Write, self.place(key))));
             }
