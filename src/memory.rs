@@ -1,20 +1,20 @@
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::backend::{
-    Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
-    Summary, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Listing, Maintenance,
+    NewSession, Removal, Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::program::{ProgramEnd, ProgramState, WriterRecord};
-use crate::revision::Revision;
-use crate::stream::{CheckpointReader, input_failed};
+use crate::revision::{At, Revision};
+use crate::stream::{Buffer, CheckpointReader, copy_into, input_failed};
 use crate::sys;
 
 /// A repository in the memory of this process: for tests, and the model that others are held against.
@@ -48,7 +48,7 @@ impl Slot {
     fn state(&self) -> WriterState {
         match (&self.writer, &self.ended) {
             (Some(owner), _) => WriterState::Live(Some(owner.clone())),
-            (None, Some(record)) => record.clone().into_state(),
+            (None, Some(record)) => record.clone().into(),
             (None, None) => WriterState::Idle,
         }
     }
@@ -88,6 +88,20 @@ impl MemoryBackend {
 
     fn with<T>(&self, id: &SessionId, f: impl FnOnce(&mut Slot) -> Result<T>) -> Result<T> {
         self.lock().by_id.get_mut(id).map_or_else(|| Err(self.not_found(id)), f)
+    }
+
+    fn find(&self, id: &SessionId, at: At) -> Result<Checkpoint> {
+        self.with(id, |slot| match at {
+            At::Newest => {
+                let newest = slot.checkpoints.last().cloned();
+                newest.ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+            }
+            At::Revision(revision) => {
+                let mut checkpoints = slot.checkpoints.iter();
+                let found = checkpoints.find(|checkpoint| checkpoint.info.revision == revision);
+                found.cloned().ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
+            }
+        })
     }
 
     fn not_found(&self, id: &SessionId) -> Error {
@@ -139,30 +153,15 @@ impl Backend for MemoryBackend {
         })
     }
 
-    fn load(&self, id: &SessionId) -> Result<Checkpoint> {
-        self.with(id, |slot| {
-            slot.checkpoints.last().cloned().ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
-        })
+    fn load_into(&self, id: &SessionId, at: At, buffer: &mut dyn Buffer) -> Result<CheckpointInfo> {
+        let Checkpoint { info, data } = self.find(id, at)?;
+        copy_into(buffer, &data)?;
+        Ok(info)
     }
 
-    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
-        self.with(id, |slot| {
-            let mut checkpoints = slot.checkpoints.iter();
-            let found = checkpoints.find(|checkpoint| checkpoint.info.revision == revision);
-            found.cloned().ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
-        })
-    }
-
-    fn open_checkpoint(
-        &self,
-        id: &SessionId,
-        revision: Option<Revision>,
-    ) -> Result<CheckpointReader> {
-        let loaded = match revision {
-            Some(revision) => self.load_revision(id, revision),
-            None => self.load(id),
-        };
-        loaded.map(|it| CheckpointReader::new(it.info, Cursor::new(it.data)))
+    fn open(&self, id: &SessionId, at: At) -> Result<CheckpointReader> {
+        let Checkpoint { info, data } = self.find(id, at)?;
+        Ok(CheckpointReader::new(info, Cursor::new(data)))
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {
@@ -188,15 +187,35 @@ impl Backend for MemoryBackend {
         })
     }
 
-    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
-        self.with(id, |slot| busy(id, slot).map(|()| Unlocked::Nothing))
-    }
-
     fn remove(&self, id: &SessionId) -> Result<Removal> {
         let mut sessions = self.lock();
         busy(id, sessions.by_id.get(id).ok_or_else(|| self.not_found(id))?)?;
         sessions.by_id.remove(id);
         Ok(Removal::default())
+    }
+
+    fn last(&self) -> Result<Option<SessionId>> {
+        let sessions = self.lock();
+        Ok(sessions.last.clone().filter(|last| sessions.by_id.contains_key(last)))
+    }
+
+    fn set_last(&self, id: &SessionId) -> Result<()> {
+        let mut sessions = self.lock();
+        if !sessions.by_id.contains_key(id) {
+            return Err(self.not_found(id));
+        }
+        sessions.last = Some(id.clone());
+        Ok(())
+    }
+
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+}
+
+impl Maintenance for MemoryBackend {
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        self.with(id, |slot| busy(id, slot).map(|()| Unlocked::Nothing))
     }
 
     fn usage(&self, id: &SessionId) -> Result<Usage> {
@@ -246,7 +265,7 @@ impl Backend for MemoryBackend {
         Ok(Removal::default())
     }
 
-    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+    fn discard_before(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
         self.with(id, |slot| {
             if !dry_run {
                 busy(id, slot)?;
@@ -262,22 +281,17 @@ impl Backend for MemoryBackend {
         })
     }
 
-    fn last(&self) -> Result<Option<SessionId>> {
-        let sessions = self.lock();
-        Ok(sessions.last.clone().filter(|last| sessions.by_id.contains_key(last)))
+    /// A process that is killed leaves nothing of its memory.
+    fn sweep(&self, _: bool) -> Result<Sweep> {
+        Ok(Sweep::default())
     }
 
-    fn set_last(&self, id: &SessionId) -> Result<()> {
-        let mut sessions = self.lock();
-        if !sessions.by_id.contains_key(id) {
-            return Err(self.not_found(id));
-        }
-        sessions.last = Some(id.clone());
+    fn verify_layout(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
+    fn repair_layout(&self, _: Option<&SessionId>) -> Result<()> {
         Ok(())
-    }
-
-    fn directory(&self, _: &SessionId) -> Option<PathBuf> {
-        None
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::WriterState;
 use crate::owner::Owner;
 
 /// How the program of a session ended: see [`Writer::finish`](crate::Writer::finish).
@@ -85,14 +84,4 @@ pub(crate) struct WriterRecord {
     pub(crate) owner: Owner,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<ProgramEnd>,
-}
-
-impl WriterRecord {
-    /// The state of a session that has this record and no live writer.
-    pub(crate) fn into_state(self) -> WriterState {
-        match self.ended {
-            None | Some(ProgramEnd::Interrupted) => WriterState::Interrupted(self.owner),
-            Some(end) => WriterState::Ended { owner: self.owner, end },
-        }
-    }
 }

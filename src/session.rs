@@ -3,16 +3,20 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Removal, Status, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, History, Maintenance, Removal, Status, Trashed, Unlocked,
+    Usage, WriterState, maintenance,
 };
 use crate::borrow::{self, borrow};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, SaveOptions};
 use crate::directory::DirectoryBackend;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
 use crate::program::{ProgramEnd, ProgramState};
-use crate::revision::Revision;
+use crate::revision::{At, Revision};
 use crate::stream::{Buffer, CheckpointReader, Input, of_input};
 use crate::sys::Process;
 
@@ -33,6 +37,10 @@ impl Session {
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    pub(crate) fn maintenance(&self, to: Operation) -> Result<&dyn Maintenance> {
+        maintenance(&*self.backend, to)
     }
 
     /// The session in this directory, wherever it is and whatever that is called: PlainBox allows any
@@ -73,7 +81,7 @@ impl Session {
     /// [`Error::NoCheckpoint`] if nothing was ever saved, [`Error::NotFound`] if the session is gone,
     /// [`Error::Corrupt`] if what lies there is no checkpoint.
     pub fn load(&self) -> Result<Checkpoint> {
-        self.backend.load(&self.id)
+        self.backend.load(&self.id, At::Newest)
     }
 
     /// A revision that is kept: an older one, say, or the newest good one where [`load`](Self::load)
@@ -83,7 +91,7 @@ impl Session {
     /// [`Error::NoRevision`] if it is not kept, [`Error::Corrupt`] if it is damaged,
     /// [`Error::Unsupported`] in a plain session, which keeps the newest checkpoint alone.
     pub fn load_revision(&self, revision: Revision) -> Result<Checkpoint> {
-        self.backend.load_revision(&self.id, revision)
+        self.backend.load(&self.id, revision.into())
     }
 
     /// The newest checkpoint, or a revision that is kept, into memory of the caller's, where that has to be of
@@ -91,12 +99,8 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`load`](Self::load) and [`load_revision`](Self::load_revision), and the buffer's own.
-    pub fn load_into(
-        &self,
-        revision: Option<Revision>,
-        buffer: &mut dyn Buffer,
-    ) -> Result<CheckpointInfo> {
-        self.backend.load_into(&self.id, revision, buffer)
+    pub fn load_into(&self, at: impl Into<At>, buffer: &mut dyn Buffer) -> Result<CheckpointInfo> {
+        self.backend.load_into(&self.id, at.into(), buffer)
     }
 
     /// The newest checkpoint, to be read in pieces: for one that is larger than memory. It is read once
@@ -108,7 +112,7 @@ impl Session {
     /// # Errors
     /// Those of [`load`](Self::load).
     pub fn open_checkpoint(&self) -> Result<CheckpointReader> {
-        self.backend.open_checkpoint(&self.id, None)
+        self.backend.open(&self.id, At::Newest)
     }
 
     /// A revision that is kept, to be read in pieces, as [`open_checkpoint`](Self::open_checkpoint)
@@ -117,7 +121,7 @@ impl Session {
     /// # Errors
     /// Those of [`load_revision`](Self::load_revision).
     pub fn open_revision(&self, revision: Revision) -> Result<CheckpointReader> {
-        self.backend.open_checkpoint(&self.id, Some(revision))
+        self.backend.open(&self.id, revision.into())
     }
 
     /// The revisions that are kept, the newest first, without reading their payloads.
@@ -215,7 +219,7 @@ impl Session {
     /// # Errors
     /// [`Error::Busy`] or [`Error::Locked`] while its holder is seen to live.
     pub fn unlock(&self) -> Result<Unlocked> {
-        self.backend.unlock(&self.id)
+        self.maintenance(Operation::Unlock)?.unlock(&self.id)
     }
 
     /// Makes this the session that [`Repository::last`](crate::Repository::last) offers to resume.
@@ -233,7 +237,7 @@ impl Session {
     /// # Errors
     /// [`Error::NotFound`] if the session is gone.
     pub fn usage(&self) -> Result<Usage> {
-        self.backend.usage(&self.id)
+        self.maintenance(Operation::Usage)?.usage(&self.id)
     }
 
     /// What the session takes, and so what its removal would give back; nothing is removed.
@@ -243,7 +247,7 @@ impl Session {
     /// [`Error::Busy`] or [`Error::Locked`] while it has a writer, [`Error::NotFound`] if it is gone.
     pub fn would_remove(&self) -> Result<Usage> {
         self.has_no_writer()?;
-        self.backend.usage(&self.id)
+        self.maintenance(Operation::Usage)?.usage(&self.id)
     }
 
     /// Fails as becoming the writer would.
@@ -274,7 +278,7 @@ impl Session {
     /// [`Error::Busy`] or [`Error::Locked`] while it has a writer. [`Error::Indeterminate`] if it may
     /// come to be in the trash after a power cut; it stands now.
     pub fn trash(&self) -> Result<Trashed> {
-        self.backend.trash(&self.id)
+        self.maintenance(Operation::Trash)?.trash(&self.id)
     }
 
     /// Makes it keep its checkpoints in another format, where it is. On the way from plain to journal the
@@ -290,7 +294,7 @@ impl Session {
     /// [`Error::Busy`] and [`Error::Locked`] while it has a writer; [`Error::Corrupt`] if its newest
     /// checkpoint is damaged. After these it is as it was. [`Error::Indeterminate`]: it is converted now.
     pub fn convert(&self, to: Format, lose_history: bool) -> Result<()> {
-        self.backend.convert(&self.id, to, lose_history)
+        self.maintenance(Operation::Format(to))?.convert(&self.id, to, lose_history)
     }
 
     /// Removes the session and every file in its directory, unless a writer lives. It is out of the
@@ -303,6 +307,25 @@ impl Session {
     pub fn remove(&self) -> Result<Removal> {
         self.backend.remove(&self.id)
     }
+}
+
+impl Serialize for Session {
+    /// As its `id` and its `location`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(2))?;
+        fields.serialize_entry("id", self.id())?;
+        let location = self.location().map(|it| it.display().to_string());
+        fields.serialize_entry("location", &location)?;
+        fields.end()
+    }
+}
+
+/// Serializes the session as its name alone.
+pub(crate) fn as_id<S: Serializer>(
+    session: &Session,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    session.id().serialize(serializer)
 }
 
 impl fmt::Debug for Session {

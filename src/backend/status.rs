@@ -1,44 +1,19 @@
 //! How sessions stand.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::fields::{UnlockFields, WriterFields};
 use crate::checkpoint::{CheckpointInfo, Labels};
 use crate::error::Error;
+use crate::format::Format;
 use crate::id::SessionId;
-use crate::json::{self, UnlockFields, WriterFields};
+use crate::json;
 use crate::owner::Owner;
-use crate::program::{ProgramEnd, ProgramState};
+use crate::program::{ProgramEnd, ProgramState, WriterRecord};
 use crate::revision::Revision;
-
-/// How a session keeps its checkpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Format {
-    /// PlainBox's: one file, put in place by a rename.
-    Plain,
-    /// Pitstop's own: a log of checksummed records, with history and labels.
-    Journal,
-    /// In the memory of this process.
-    Memory,
-    /// In an object store, with history and labels.
-    Object,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Plain => "plain",
-            Self::Journal => "journal",
-            Self::Memory => "memory",
-            Self::Object => "object",
-        })
-    }
-}
 
 /// What a repository holds.
 #[derive(Debug, Default, Serialize)]
@@ -81,6 +56,32 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// A session in which nothing was saved yet, made at this time.
+    pub fn new(id: SessionId, format: Format, created: SystemTime) -> Self {
+        Self {
+            id,
+            saved: None,
+            size: None,
+            labels: Some(Labels::new()),
+            changed: created,
+            format,
+            live: false,
+            state: Some(ProgramState::Idle),
+            version: None,
+        }
+    }
+
+    /// The same session with this newest checkpoint.
+    pub fn with_newest(self, newest: &CheckpointInfo) -> Self {
+        Self {
+            saved: Some(newest.saved),
+            size: Some(newest.size),
+            labels: Some(newest.labels.clone()),
+            changed: newest.saved,
+            ..self
+        }
+    }
+
     /// Whether size and labels are known. The listing of an object store does not tell them, unless it is
     /// [in full](crate::ListOptions::in_full).
     pub fn is_in_full(&self) -> bool {
@@ -123,7 +124,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// A revision that takes so many bytes of storage by itself.
+    /// A revision that takes this many bytes of storage by itself.
     pub fn new(info: CheckpointInfo, stored: u64) -> Self {
         Self { info, stored }
     }
@@ -155,6 +156,13 @@ pub struct Status {
     pub writer: WriterState,
 }
 
+impl Status {
+    /// The state of a session whose time of creation is not known.
+    pub fn new(summary: Summary, writer: WriterState) -> Self {
+        Self { summary, created: None, writer }
+    }
+}
+
 /// Whether a session has a writer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "WriterFields")]
@@ -183,6 +191,14 @@ pub enum WriterState {
 }
 
 impl WriterState {
+    /// The state that a writer leaves whose program ended so.
+    pub fn ended(owner: Owner, end: ProgramEnd) -> Self {
+        match end {
+            ProgramEnd::Interrupted => Self::Interrupted(owner),
+            end => Self::Ended { owner, end },
+        }
+    }
+
     /// The state of the session's program.
     pub fn program(&self) -> ProgramState {
         match self {
@@ -191,6 +207,13 @@ impl WriterState {
             Self::Interrupted(_) | Self::PlainBox { stale: true, .. } => ProgramState::Interrupted,
             Self::Ended { end, .. } => (*end).into(),
         }
+    }
+}
+
+impl From<WriterRecord> for WriterState {
+    /// The state of a session that has this record and no live writer.
+    fn from(record: WriterRecord) -> Self {
+        Self::ended(record.owner, record.ended.unwrap_or(ProgramEnd::Interrupted))
     }
 }
 

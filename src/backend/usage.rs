@@ -34,7 +34,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub(crate) const fn new(files: u64, bytes: u64) -> Self {
+    /// This many files, which take this many bytes.
+    pub const fn new(files: u64, bytes: u64) -> Self {
         Self { files, bytes }
     }
 }
@@ -81,6 +82,13 @@ pub struct Trashed {
     /// What it takes.
     #[serde(flatten)]
     pub usage: Usage,
+}
+
+impl Trashed {
+    /// A session that was put into the trash at this time.
+    pub fn new(id: SessionId, removed: SystemTime, summary: Option<Summary>, usage: Usage) -> Self {
+        Self { id, removed, summary, usage }
+    }
 }
 
 /// What killed processes left in a repository.

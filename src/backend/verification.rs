@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
-use super::status::{Format, Problem};
+use super::status::Problem;
 use crate::checkpoint::CheckpointInfo;
 use crate::error::Error;
+use crate::format::Format;
 use crate::id::SessionId;
 use crate::json;
 use crate::revision::Revision;
+use serde::Serialize;
 
 /// What was found of a session.
 #[derive(Debug, Serialize)]
@@ -92,7 +92,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(severity: Severity, place: PathBuf, what: impl Into<String>) -> Self {
+    /// Something at this path. `what` says what it is.
+    pub fn new(severity: Severity, place: PathBuf, what: impl Into<String>) -> Self {
         Self { severity, place, at: None, revision: None, what: what.into() }
     }
 }

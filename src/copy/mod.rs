@@ -13,10 +13,9 @@ use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
 use crate::files::PassedOver;
 use crate::id::SessionId;
-use crate::json;
 use crate::repository::Repository;
 use crate::revision::Revision;
-use crate::session::Session;
+use crate::session::{Session, as_id};
 pub(crate) use original::Original;
 pub(crate) use receive::{Origin, Outline};
 #[cfg(feature = "archive")]
@@ -109,7 +108,7 @@ pub struct Progress {
 #[non_exhaustive]
 pub struct Copied {
     /// The copy.
-    #[serde(rename = "id", serialize_with = "json::id")]
+    #[serde(rename = "id", serialize_with = "as_id")]
     pub session: Session,
     /// How many revisions were copied now.
     pub revisions: usize,

@@ -73,7 +73,7 @@ impl WriterLock {
     /// The state in which the last writer left the program.
     pub(super) fn left_by_writer(&self) -> ProgramState {
         match &self.on_release {
-            OnRelease::Restore(record) => record.clone().into_state().program(),
+            OnRelease::Restore(record) => WriterState::from(record.clone()).program(),
             OnRelease::Empty | OnRelease::Keep => ProgramState::Idle,
         }
     }
@@ -124,7 +124,7 @@ pub(super) fn holder(session: &Directory) -> Result<WriterState> {
     if file.is_locked().map_err(cannot_lock)? {
         return Ok(WriterState::Live(read_record(&file)?.map(|it| it.owner)));
     }
-    Ok(read_record(&file)?.map_or(WriterState::Idle, WriterRecord::into_state))
+    Ok(read_record(&file)?.map_or(WriterState::Idle, WriterState::from))
 }
 
 /// The state of the session's program. Most sessions have no writer, and one look at its file tells.

@@ -47,7 +47,7 @@ impl CachedSummary {
                     WriterState::Live(Some(lease.owner.clone()))
                 }
             },
-            (None, Some(record)) => record.clone().into_state(),
+            (None, Some(record)) => record.clone().into(),
             (None, None) => WriterState::Idle,
         }
     }
@@ -60,7 +60,7 @@ impl CachedSummary {
 
     /// The summary of a session in the trash, which has no writer.
     pub(super) fn trashed(&self, id: &SessionId) -> Summary {
-        let state = self.ended.clone().map_or(WriterState::Idle, WriterRecord::into_state);
+        let state = self.ended.clone().map_or(WriterState::Idle, WriterState::from);
         self.summary(id, state.program())
     }
 

@@ -25,7 +25,8 @@ struct Last {
 impl Inner {
     /// What was made the last session, whether or not it is still there.
     pub(super) fn last(&self) -> Result<Option<SessionId>> {
-        self.read_last(self.store.get(LAST)?.as_ref())?.id.map(SessionId::new).transpose()
+        let last = self.read_last(self.store.get(LAST)?.as_ref())?;
+        Ok(last.id.map(SessionId::new).transpose()?)
     }
 
     pub(super) fn set_last(&self, id: &SessionId) -> Result<()> {

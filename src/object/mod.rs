@@ -30,14 +30,14 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::backend::{
-    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Listing, NewSession, Removal,
-    Status, Sweep, Trashed, Unlocked, Usage, Verification,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Listing, Maintenance,
+    NewSession, Removal, Status, Sweep, Trashed, Unlocked, Usage, Verification,
 };
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
-use crate::revision::Revision;
-use crate::stream::CheckpointReader;
+use crate::revision::{At, Revision};
+use crate::stream::{Buffer, CheckpointReader, copy_into};
 use crate::sys::{self, Machine};
 use cached_summary::CachedSummary;
 use format::changes::{Change, Trace};
@@ -49,6 +49,7 @@ use requests::cas::{CasOutcome, Expected};
 use requests::client::{RetryBudget, Store, Version};
 #[cfg(feature = "seam")]
 pub use requests::clock::Clock;
+pub use requests::interrupt::interruptible;
 pub use requests::problem::StoreProblem;
 use requests::{location, probe};
 use writer::ObjectWriter;
@@ -261,20 +262,21 @@ impl Backend for ObjectBackend {
         Ok(CachedSummary::of(&head).status(id, &self.inner.machine))
     }
 
-    fn load(&self, id: &SessionId) -> Result<Checkpoint> {
-        self.inner.load(id)
+    fn load(&self, id: &SessionId, at: At) -> Result<Checkpoint> {
+        match at {
+            At::Newest => self.inner.load(id),
+            At::Revision(revision) => self.inner.load_revision(id, revision),
+        }
     }
 
-    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
-        self.inner.load_revision(id, revision)
+    fn load_into(&self, id: &SessionId, at: At, buffer: &mut dyn Buffer) -> Result<CheckpointInfo> {
+        let Checkpoint { info, data } = self.load(id, at)?;
+        copy_into(buffer, &data)?;
+        Ok(info)
     }
 
-    fn open_checkpoint(
-        &self,
-        id: &SessionId,
-        revision: Option<Revision>,
-    ) -> Result<CheckpointReader> {
-        self.inner.open_checkpoint(id, revision)
+    fn open(&self, id: &SessionId, at: At) -> Result<CheckpointReader> {
+        self.inner.open_checkpoint(id, at.revision())
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {
@@ -292,44 +294,8 @@ impl Backend for ObjectBackend {
         Ok(Box::new(ObjectWriter::for_one_save(&self.inner, id)?))
     }
 
-    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
-        self.inner.unlock(id)
-    }
-
     fn remove(&self, id: &SessionId) -> Result<Removal> {
         self.inner.remove(id)
-    }
-
-    fn usage(&self, id: &SessionId) -> Result<Usage> {
-        self.inner.usage(id)
-    }
-
-    fn trash(&self, id: &SessionId) -> Result<Trashed> {
-        self.inner.trash(id)
-    }
-
-    fn trashed(&self) -> Result<Vec<Trashed>> {
-        self.inner.trashed()
-    }
-
-    fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
-        self.inner.restore_trashed(trashed, id)
-    }
-
-    fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
-        self.inner.delete_trashed(trashed)
-    }
-
-    fn sweep(&self, dry_run: bool) -> Result<Sweep> {
-        self.inner.sweep(dry_run)
-    }
-
-    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
-        let before = before.number().unwrap_or(0);
-        match dry_run {
-            true => discard::would_discard(&self.inner, id, before),
-            false => discard::discard(&self.inner, id, before),
-        }
     }
 
     fn last(&self) -> Result<Option<SessionId>> {
@@ -358,18 +324,56 @@ impl Backend for ObjectBackend {
         self.inner.verify(self, id)
     }
 
-    fn findings(&self) -> Result<Vec<Finding>> {
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+}
+
+impl Maintenance for ObjectBackend {
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        self.inner.unlock(id)
+    }
+
+    fn usage(&self, id: &SessionId) -> Result<Usage> {
+        self.inner.usage(id)
+    }
+
+    fn trash(&self, id: &SessionId) -> Result<Trashed> {
+        self.inner.trash(id)
+    }
+
+    fn trashed(&self) -> Result<Vec<Trashed>> {
+        self.inner.trashed()
+    }
+
+    fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
+        self.inner.restore_trashed(trashed, id)
+    }
+
+    fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
+        self.inner.delete_trashed(trashed)
+    }
+
+    fn sweep(&self, dry_run: bool) -> Result<Sweep> {
+        self.inner.sweep(dry_run)
+    }
+
+    fn discard_before(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+        let before = before.number().unwrap_or(0);
+        match dry_run {
+            true => discard::would_discard(&self.inner, id, before),
+            false => discard::discard(&self.inner, id, before),
+        }
+    }
+
+    fn verify_layout(&self) -> Result<Vec<Finding>> {
         self.inner.findings()
     }
 
-    fn move_misplaced(&self, id: Option<&SessionId>) -> Result<()> {
+    fn repair_layout(&self, id: Option<&SessionId>) -> Result<()> {
         match id {
             Some(id) => self.inner.move_aside(id),
             None => self.inner.repair_last(),
         }
-    }
-
-    fn directory(&self, _: &SessionId) -> Option<PathBuf> {
-        None
     }
 }

@@ -10,6 +10,7 @@ use super::format::nonce::Nonce;
 use super::lease::LeaseGuard;
 use super::requests::cas::{CasOutcome, Expected};
 use super::requests::client::{Object, Version};
+use crate::backend::WriterState;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::program::{ProgramEnd, ProgramState, WriterRecord};
@@ -232,7 +233,7 @@ impl ObjectWriter {
 fn left_by_writer(head: &Head) -> ProgramState {
     match (&head.lease, &head.ended) {
         (Some(_), _) => ProgramState::Interrupted,
-        (None, Some(record)) => record.clone().into_state().program(),
+        (None, Some(record)) => WriterState::from(record.clone()).program(),
         (None, None) => ProgramState::Idle,
     }
 }

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::{Criteria, PruneOptions};
 use crate::backend::{GivenUp, Kept, Usage};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::session::Session;
 
 /// What went of a session's history, or would.
@@ -52,7 +52,10 @@ impl Session {
         }
         // It must be there when the others are not.
         drop(self.open_checkpoint()?);
-        match self.backend().give_up(self.id(), oldest.info.revision, options.dry_run) {
+        match self
+            .maintenance(Operation::History)
+            .and_then(|it| it.discard_before(self.id(), oldest.info.revision, options.dry_run))
+        {
             // It was converted meanwhile.
             Err(Error::Unsupported { .. })
                 if matches!(self.history(), Err(Error::Unsupported { .. })) =>

@@ -225,7 +225,9 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
-    use pitstop::{NameProblem, Operation, Revision, Step};
+    use pitstop::{
+        Damage, InvalidId, LocationProblem, NameProblem, Operation, Revision, SessionId, Step,
+    };
 
     use super::*;
 
@@ -247,7 +249,7 @@ mod tests {
             Error::Indeterminate { step: Step::Flush, path: place(), source: source() },
             Error::NotDurable { path: place(), source: source() },
             Error::Input { source: source() },
-            Error::InvalidId { id: String::new(), problem: NameProblem::Empty },
+            InvalidId::new("", NameProblem::Empty).into(),
             Error::LabelsTooLong { size: 1, limit: 0 },
             Error::InvalidLocation { location: place(), problem: LocationProblem::Empty },
             Error::Unsupported { operation: Operation::History, subject: Subject::Pitstop },

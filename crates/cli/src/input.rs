@@ -8,7 +8,8 @@ use std::path::Path;
 
 use clap::Args;
 use pitstop::{
-    CheckpointInfo, Copied, CopyOptions, Error, Repository, SaveOptions, Session, SessionId,
+    CheckpointInfo, Copied, CopyOptions, Error, InvalidId, NameProblem, Repository, SaveOptions,
+    Session, SessionId,
 };
 use rustix::fs::{self, OFlags};
 
@@ -72,11 +73,8 @@ pub(crate) fn last(repository: &Repository, context: &Context) -> Result<Session
 /// A name from the command line.
 pub(crate) fn session_id(name: &OsStr) -> Result<SessionId, Error> {
     match name.to_str() {
-        Some(name) => SessionId::new(name),
-        None => Err(Error::InvalidId {
-            id: name.to_string_lossy().chars().take(60).flat_map(char::escape_debug).collect(),
-            problem: pitstop::NameProblem::NotUtf8,
-        }),
+        Some(name) => Ok(SessionId::new(name)?),
+        None => Err(InvalidId::new(&name.to_string_lossy(), NameProblem::NotUtf8).into()),
     }
 }
 

@@ -21,7 +21,7 @@ use super::failure::RequestError;
 use super::location;
 use super::problem::StoreProblem;
 use super::response::FailureClass;
-use super::runtime;
+use super::{interrupt, runtime};
 use crate::error::{Error, LocationProblem, Result, Step};
 
 /// Which version of an object a store holds.
@@ -368,13 +368,13 @@ impl Backoff {
         Self { budget, start, clock, next: Duration::from_millis(50) }
     }
 
-    /// Waits, if there is budget left for that.
+    /// Waits, if there is budget left for that and nobody interrupts it.
     pub(crate) fn wait(&mut self, kind: FailureClass) -> bool {
         let now = self.clock.now();
         let since = now - *self.start.get_or_insert(now);
         let Some(pause) = self.pause(kind, since) else { return false };
         self.clock.sleep(jittered(pause, self.clock.jitter()));
-        true
+        !interrupt::is_requested()
     }
 
     /// Waits for those who change the same, a little longer each time and at most a second, however often.

@@ -1,38 +1,3 @@
-use crate::id::SessionId;
-
-/// Why a text is not the name of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NameProblem {
-    /// It is empty.
-    #[error("it is empty")]
-    Empty,
-    /// It has a NUL in it.
-    #[error("it has a NUL in it")]
-    Nul,
-    /// It has a `/` in it.
-    #[error("it has a '/' in it")]
-    Slash,
-    /// It has a control character in it.
-    #[error("it has a control character in it")]
-    Control,
-    /// It starts with a dot.
-    #[error("it starts with a dot")]
-    LeadingDot,
-    /// It starts with a dash.
-    #[error("it starts with a dash, like an option")]
-    LeadingDash,
-    /// It has white space at an end.
-    #[error("it has white space at an end")]
-    WhiteSpace,
-    /// It is longer than [`SessionId::MAX_LEN`].
-    #[error("it is longer than {} bytes", SessionId::MAX_LEN)]
-    TooLong,
-    /// It is not UTF-8.
-    #[error("it is not UTF-8")]
-    NotUtf8,
-}
-
 /// Why a path or a URL is not the location of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
