@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::id::SessionId;
 
 impl Inner {
-    /// Deletes the copy that a session came from, if that is still there: before the session goes, for otherwise
+    /// Retires the copy that a session came from, if that is still there: before the session goes, for otherwise
     /// the copy would be in its place.
     pub(super) fn end_restoring(&self, head: &Head) -> Result<()> {
         head.restored_from.as_deref().map_or(Ok(()), |key| self.retire(key))
@@ -64,7 +64,7 @@ impl Inner {
 
     fn is_claimed_by(&self, key: &str, claim: &TrashEntry) -> Result<bool> {
         let Some(object) = self.store.get(key)? else { return Ok(false) };
-        Ok(self.read_entry(key, &object)?.0.nonce == claim.nonce)
+        Ok(self.read_entry(key, &object)?.is_some_and(|(entry, _)| entry.nonce == claim.nonce))
     }
 
     /// Makes sure that nobody else takes it out of the trash: to put it back under this name, or to delete it.

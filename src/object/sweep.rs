@@ -13,6 +13,7 @@ use object_store::ObjectMeta;
 use super::Inner;
 use super::format::head::HeadState;
 use super::format::keys;
+use super::format::trash_entry::TrashEntry;
 use super::garbage::is_up_to;
 use super::list::{BEGINNING, READ_AT_ONCE};
 use super::requests::client::Object;
@@ -20,6 +21,9 @@ use super::trash::{Effect, TrashCopy};
 use crate::backend::{Leftover, Sweep, Usage};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+
+/// No request is under way longer than this, in seconds: a day. A store refuses one whose signature is older than minutes.
+const UNDER_WAY: i64 = 24 * 60 * 60;
 
 /// Objects, each with its size.
 type Objects = Vec<(String, u64)>;
@@ -39,8 +43,9 @@ struct Beside {
 impl Inner {
     pub(super) fn sweep(&self, dry_run: bool) -> Result<Sweep> {
         let mut sweep = Sweep::default();
-        self.sweep_trash(dry_run, &mut sweep)?;
-        for Garbage { what, objects } in self.garbage_of_all(dry_run)? {
+        let trash = self.store.list([keys::TRASH.to_owned()])?;
+        self.sweep_trash(&trash, dry_run, &mut sweep)?;
+        for Garbage { what, objects } in self.garbage_of_all(&trash, dry_run)? {
             let keys: Vec<String> = objects.iter().map(|(key, _)| key.clone()).collect();
             if !dry_run {
                 sweep.remains.extend(self.store.delete(&keys));
@@ -53,8 +58,8 @@ impl Inner {
     }
 
     /// Ends what was begun with the trash.
-    fn sweep_trash(&self, dry_run: bool, sweep: &mut Sweep) -> Result<()> {
-        let listed = self.store.list([keys::TRASH.to_owned()])?;
+    fn sweep_trash(&self, trash: &[ObjectMeta], dry_run: bool, sweep: &mut Sweep) -> Result<()> {
+        let listed: Vec<_> = trash.iter().filter(|it| !TrashEntry::is_short(it.size)).collect();
         let keys: Vec<String> = listed.iter().map(|it| self.store.key(&it.location)).collect();
         let copies = self.copies(&keys, Some(BEGINNING))?;
         for ((key, copy), object) in keys.iter().zip(copies).zip(listed) {
@@ -83,7 +88,7 @@ impl Inner {
     }
 
     /// Records and packs that nobody needs, by session, and heartbeats of leases that are no more.
-    fn garbage_of_all(&self, dry_run: bool) -> Result<Vec<Garbage>> {
+    fn garbage_of_all(&self, trash: &[ObjectMeta], dry_run: bool) -> Result<Vec<Garbage>> {
         let mut beside = self.beside_heads()?;
         let heads = self.store.list((0..keys::SHARDS).map(keys::heads))?;
         let id = |it: &ObjectMeta| {
@@ -94,7 +99,7 @@ impl Inner {
         if beside.records.is_empty() {
             ids.retain(|id| beside.heartbeats.contains_key(id));
         }
-        let mut found = Vec::new();
+        let mut found: Vec<Garbage> = self.old_retired(trash, &heads)?.into_iter().collect();
         for some in ids.chunks(READ_AT_ONCE) {
             let keys: Vec<_> = some.iter().map(keys::head).collect();
             for (id, read) in some.iter().zip(self.store.get_starts(&keys, Some(BEGINNING))?) {
@@ -116,6 +121,25 @@ impl Inner {
             }
         }
         Ok(found)
+    }
+
+    /// What is left of copies that were retired so long ago, by the store's clock, that no request is under way any more
+    /// that once put them.
+    fn old_retired(&self, trash: &[ObjectMeta], heads: &[ObjectMeta]) -> Result<Option<Garbage>> {
+        let Some(now) = trash.iter().chain(heads).map(|it| it.last_modified).max() else {
+            return Ok(None);
+        };
+        let is_old = |it: &&ObjectMeta| (now - it.last_modified).num_seconds() > UNDER_WAY;
+        let old = trash.iter().filter(|it| TrashEntry::is_short(it.size)).filter(is_old);
+        let mut objects: Objects = old.map(|it| (self.store.key(&it.location), it.size)).collect();
+        let keys: Vec<String> = objects.iter().map(|(key, _)| key.clone()).collect();
+        let mut read = self.store.get_starts(&keys, None)?.into_iter();
+        objects.retain(|(key, _)| {
+            let object = read.next().flatten();
+            object.is_some_and(|it| matches!(self.read_entry(key, &it), Ok(None)))
+        });
+        let what = "what holds the key of a copy that is out of the trash";
+        Ok((!objects.is_empty()).then_some(Garbage { what, objects }))
     }
 
     /// What is not a head, listed before the heads: what is there and not named in a head is not new.

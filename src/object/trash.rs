@@ -92,7 +92,8 @@ impl Inner {
         if listed.is_empty() {
             probe::is_a_store(&self.store)?;
         }
-        let keys: Vec<String> = listed.iter().map(|it| self.store.key(&it.location)).collect();
+        let listed = listed.iter().filter(|it| !TrashEntry::is_short(it.size));
+        let keys: Vec<String> = listed.map(|it| self.store.key(&it.location)).collect();
         let mut trashed = Vec::new();
         for copy in self.copies(&keys, Some(BEGINNING))? {
             match copy {
@@ -148,7 +149,7 @@ impl Inner {
         entry: Option<Object>,
     ) -> Result<Option<TrashCopy>> {
         let Some(object) = entry else { return Ok(None) };
-        let (entry, head) = self.read_entry(key, &object)?;
+        let Some((entry, head)) = self.read_entry(key, &object)? else { return Ok(None) };
         let standing = match there {
             Some((id, Some(there))) => match self.beginning_of_state(id, there) {
                 Err(Error::Corrupt { .. } | Error::NewerFormat { .. }) => HeadState::Nothing,
@@ -166,22 +167,30 @@ impl Inner {
             },
             CopyState::InTrash | CopyState::Restoring { .. } => Effect::InTrash,
             CopyState::Deleting { .. } => Effect::Deleting,
+            CopyState::Retired => Effect::Void,
         };
         let trashed = entry.trashed(&head)?;
         Ok(Some(TrashCopy { entry, version: object.version, head, trashed, effect }))
     }
 
-    pub(super) fn read_entry(&self, key: &str, object: &Object) -> Result<(TrashEntry, Head)> {
+    /// An entry and its head; `None` if it is retired.
+    pub(super) fn read_entry(
+        &self,
+        key: &str,
+        object: &Object,
+    ) -> Result<Option<(TrashEntry, Head)>> {
         let read = |object: &Object| {
             let entry = TrashEntry::read(&object.bytes, object.len)?;
-            entry.head().map(|head| (entry, head))
+            match entry.state {
+                CopyState::Retired => Ok(None),
+                _ => entry.head().map(|head| Some((entry, head))),
+            }
         };
         match read(object) {
             // Perhaps it says more than was read.
-            Err(Unreadable::Damaged(_)) if !object.is_whole() => match self.store.get(key)? {
-                Some(whole) => read(&whole),
-                None => Err("it is gone".into()),
-            },
+            Err(Unreadable::Damaged(_)) if !object.is_whole() => {
+                self.store.get(key)?.map_or(Ok(None), |whole| read(&whole))
+            }
             outcome => outcome,
         }
         .map_err(|problem| self.unreadable(key, problem))
@@ -205,7 +214,8 @@ impl Inner {
     pub(super) fn keep_in_trash(&self, key: &str) -> Result<()> {
         while let Some(object) = self.store.get(key)? {
             let entry = match self.read_entry(key, &object) {
-                Ok((entry, _)) => entry,
+                Ok(Some((entry, _))) => entry,
+                Ok(None) => return Ok(()),
                 Err(error) => {
                     tracing::warn!("something in the trash cannot be read: {error}");
                     return Ok(());
@@ -228,8 +238,7 @@ impl Inner {
         Ok(matches!(put, CasOutcome::Applied(_)))
     }
 
-    /// Deletes a copy, when no tombstone names it any more: for a copy of the request that once put it may come late, and
-    /// put it again.
+    /// Takes a copy out of the trash for good, when no tombstone names it any more. Its key stays taken.
     pub(super) fn retire(&self, key: &str) -> Result<()> {
         while let Some(id) = keys::trashed_id(key) {
             let (expected, HeadState::Tombstone(there)) = self.head_state(&id)? else { break };
@@ -238,6 +247,13 @@ impl Inner {
             }
             self.put_head(&id, &expected, &there.without_copy().to_bytes(), None)?;
         }
-        self.store.delete(&[key.to_owned()]).into_iter().next().map_or(Ok(()), Err)
+        while let Some(object) = self.store.get(key)? {
+            if matches!(self.read_entry(key, &object), Ok(None))
+                || self.change_copy(key, object.version, &TrashEntry::retired())?
+            {
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -237,6 +237,12 @@ impl Faulty {
         (state.copied, state.copy, state.seen) = (Some(at), None, 0);
     }
 
+    /// Whether that is a put of an object whose key has this in it.
+    pub(super) fn was_copied_to(&self, key: &str) -> bool {
+        let state = self.state.lock().unwrap();
+        matches!(&state.copy, Some(Copy::Put(path, ..)) if path.as_ref().contains(key))
+    }
+
     fn is_copied(&self) -> bool {
         let state = self.state.lock().unwrap();
         state.copied == Some(state.seen)

@@ -257,3 +257,39 @@ fn a_slow_saver_puts_its_payload_once() {
     }
     assert!(runs > 3);
 }
+
+/// The request that put a copy into the trash comes once more when that was emptied; somebody looked at the tombstone before
+/// that, and looks at the copy only now: the session does not come back without its records.
+#[test]
+fn a_copy_that_was_retired_never_comes_back() {
+    let mut runs = 0;
+    for wakes_to in ["restore", "elsewhere", "save"] {
+        for at in 0.. {
+            let store = Arc::new(Faulty::new());
+            do_it(&repository(&store), "save").unwrap();
+            // Those of the first trash: the copy is the fifth of them.
+            for copied in 0.. {
+                store.copy_request(copied);
+                do_it(&repository(&store), "trash").unwrap();
+                let is_put = store.was_copied_to("/t/");
+                if is_put {
+                    break;
+                }
+                do_it(&repository(&store), "restore").unwrap();
+            }
+            store.copy_request(usize::MAX);
+            let meanwhile = || {
+                let _ = do_it(&repository(&store), "empty");
+                store.deliver_copy();
+            };
+            let sleeper = repository(&store);
+            let (_, has_slept) = store.while_asleep(at, || do_it(&sleeper, wakes_to), meanwhile);
+            assert_all_is_well(&store, &format!("{wakes_to}, asleep at {at}"));
+            runs += 1;
+            if !has_slept {
+                break;
+            }
+        }
+    }
+    assert!(runs > 15, "{runs}");
+}

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::container::{self, Unreadable};
-use super::head::Head;
+use super::head::{Head, HeadFlags};
 use super::nonce::Nonce;
 use super::time::Time;
 use crate::backend::{Trashed, Usage};
@@ -42,13 +42,16 @@ pub(crate) enum CopyState {
     Restoring { to: Vec<String> },
     /// It is being deleted. It may be put back under these names, by who began before.
     Deleting { to: Vec<String> },
+    /// It is out of the trash. What is left holds its key, so that a late copy of the request that once put it finds that
+    /// taken: the bytes would be the same, and nobody could tell them apart.
+    Retired,
 }
 
 impl CopyState {
     /// The names under which somebody was about to put it back.
     pub(crate) fn names(&self) -> &[String] {
         match self {
-            Self::Pending | Self::InTrash => &[],
+            Self::Pending | Self::InTrash | Self::Retired => &[],
             Self::Restoring { to } | Self::Deleting { to } => to,
         }
     }
@@ -60,6 +63,18 @@ impl TrashEntry {
         let (nonce, state) = (Nonce::fresh(), CopyState::Pending);
         let head_len = head.len() as u64;
         Self { nonce, id: id.to_string(), removed, files, bytes, state, head, head_len }
+    }
+
+    /// What is left of one that is out of the trash: shorter than one with a head.
+    pub(crate) fn retired() -> Self {
+        let (removed, head) = (Time::default(), Bytes::new());
+        let (nonce, state, id) = (Nonce::fresh(), CopyState::Retired, String::new());
+        Self { nonce, id, removed, files: 0, bytes: 0, state, head, head_len: 0 }
+    }
+
+    /// Whether an object in the trash is so short that it holds no head.
+    pub(crate) fn is_short(len: u64) -> bool {
+        HeadFlags::of(len).is_none()
     }
 
     /// The same in another state.
@@ -90,5 +105,22 @@ impl TrashEntry {
             removed: self.removed.into(),
             usage: Usage::new(self.files, self.bytes),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_retired_is_told_by_its_length() {
+        let retired = TrashEntry::retired().to_bytes();
+        assert!(TrashEntry::is_short(retired.len() as u64));
+        let read = TrashEntry::read(&retired, retired.len() as u64).unwrap();
+        assert_eq!(read.state, CopyState::Retired);
+        let head = Head::new(&crate::backend::NewSession::default()).to_bytes();
+        let id = SessionId::new("job").unwrap();
+        let entry = TrashEntry::new(&id, Time::default(), Usage::default(), head).to_bytes();
+        assert!(!TrashEntry::is_short(entry.len() as u64));
     }
 }
