@@ -108,7 +108,7 @@ const CASES: [Case; 8] = [
         operation: |all| all.get("job")?.save_with(&[7; LARGE], &mine()).map(drop),
         meanwhile: |all| {
             let job = all.get("job").unwrap();
-            (0..70).for_each(|_| drop(job.save(b"other").unwrap()));
+            (0..260).for_each(|_| drop(job.save(b"other").unwrap()));
         },
         is_effect: |before, now| !newest_is_mine(before) && newest_is_mine(now),
     },

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::nonce::Nonce;
 use super::time::Time;
 
-/// How many changes a head lists.
-pub(crate) const IN_HEAD: usize = 64;
+/// How many changes a head lists. It has to be more than are made by others while one request is under way: one that was
+/// overtaken more often cannot be told.
+pub(crate) const IN_HEAD: usize = 256;
 
 /// How many changes a tombstone lists: it has to stay shorter than a head.
 pub(crate) const IN_TOMBSTONE: usize = 4;
@@ -21,7 +22,8 @@ pub(crate) const IN_TOMBSTONE: usize = 4;
 pub(crate) struct Changes {
     /// The number of the newest.
     count: u64,
-    /// The nonces of the newest, the newest first.
+    /// The nonces of the newest, the newest first; as one text, since they are many.
+    #[serde(with = "text")]
     recent: Vec<Nonce>,
 }
 
@@ -80,6 +82,24 @@ impl Changes {
     }
 }
 
+/// Nonces one after the other, 16 hexadecimal digits each.
+mod text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Nonce;
+
+    pub(super) fn serialize<S: Serializer>(nonces: &[Nonce], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&nonces.iter().map(Nonce::to_string).collect::<String>())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Nonce>, D::Error> {
+        let text = String::deserialize(from)?;
+        let nonce = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse().ok();
+        let nonces = text.as_bytes().chunks(16).map(nonce);
+        nonces.collect::<Option<_>>().ok_or_else(|| D::Error::custom("not a list of nonces"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +108,7 @@ mod tests {
     fn a_change_is_recognised_as_long_as_it_is_listed_and_never_mistaken_after() {
         let mut log = Changes::default();
         let mut made = Vec::new();
-        for _ in 0..100 {
+        for _ in 0..IN_HEAD + 36 {
             let lost = Change { number: log.count + 1, nonce: Nonce::fresh() };
             assert_eq!(log.trace(lost), Trace::NotMade);
             log = log.with(Nonce::fresh(), IN_HEAD);
@@ -101,7 +121,13 @@ mod tests {
             assert_eq!(log.trace(*change), expected, "{n} changes before the newest");
         }
         let next = log.with(Nonce::fresh(), IN_TOMBSTONE);
-        assert_eq!((next.trace(made[99]), next.trace(made[96])), (Trace::Made, Trace::TooOld));
+        assert_eq!(
+            (next.trace(made[IN_HEAD + 35]), next.trace(made[IN_HEAD + 32])),
+            (Trace::Made, Trace::TooOld)
+        );
+        let read: Changes = serde_json::from_slice(&serde_json::to_vec(&log).unwrap()).unwrap();
+        assert_eq!(read, log);
+        assert!(serde_json::from_str::<Changes>(r#"{"count":1,"recent":"00x0"}"#).is_err());
         assert!(!Changes::default().lacks(None) && Changes::default().lacks(log.newest()));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, select};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
@@ -32,6 +32,11 @@ pub(crate) const PIECE: usize = 8 * 1024 * 1024;
 
 /// How many objects are removed by one request, where the store can do so.
 const REMOVED_AT_ONCE: usize = 1000;
+
+/// How long so many bytes may take: no way to a store is taken for slower than 32 KiB a second.
+pub(crate) fn slowest(bytes: u64) -> Duration {
+    Duration::from_millis(bytes * 1000 / (32 * 1024))
+}
 
 /// How long to go on trying.
 #[derive(Clone, Copy, Debug)]
@@ -146,9 +151,11 @@ impl Store {
         if_match: Option<String>,
     ) -> Result<Option<Object>> {
         let path = self.path(key)?;
+        let bytes = range.as_ref().map_or(0, |range| range.end - range.start);
         let range = range.map(GetRange::Bounded);
         let options = GetOptions { range, if_match, ..GetOptions::default() };
-        let got = self.retry(|store| get(store, path.clone(), options.clone()).boxed());
+        let request = |store| get(store, path.clone(), options.clone()).boxed();
+        let got = self.retrying(|| self.attempt_of(bytes, request));
         match got {
             Ok(object) => Ok(Some(object)),
             Err(failure)
@@ -180,7 +187,7 @@ impl Store {
         };
         // It has no condition, so that a conflict is the store's own, and passes.
         let attempt = || {
-            self.attempt(put).map_err(|mut failure| {
+            self.attempt_of(bytes.len() as u64, put).map_err(|mut failure| {
                 if failure.class == FailureClass::Condition {
                     failure.class = FailureClass::Unknown;
                 }
@@ -276,6 +283,29 @@ impl Store {
             Ok(outcome) => outcome.map_err(|error| RequestError::of(&error)),
             Err(error) => Err(RequestError::local(&error)),
         }
+    }
+
+    /// An attempt to send or get so many bytes. Where the client has time for the longest payload, a shorter one has less.
+    fn attempt_of<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        request: impl FnOnce(Arc<dyn ObjectStore>) -> BoxFuture<'static, object_store::Result<T>>,
+    ) -> Result<T, RequestError> {
+        if !self.budget.counts_from_failure {
+            return self.attempt(request);
+        }
+        let limit = self.clock.later(self.budget.retry + slowest(bytes));
+        let done = self.attempt(|store| {
+            let limited = select(request(store), limit);
+            async move {
+                match limited.await {
+                    Either::Left((outcome, _)) => outcome.map(Some),
+                    Either::Right(_) => Ok(None),
+                }
+            }
+            .boxed()
+        });
+        done?.ok_or_else(RequestError::silent)
     }
 
     /// The store, for requests that nobody waits for.

@@ -24,7 +24,9 @@ pub(crate) struct Reader {
 impl Reader {
     /// `None` if there is no such record, or it has another size.
     pub(crate) fn open(store: &Arc<Store>, key: &str, size: u64) -> Result<Option<Self>> {
-        let Some(first) = store.get_start(key, PIECE as u64)? else { return Ok(None) };
+        let Some(first) = store.get_start(key, size.min(PIECE as u64).max(1))? else {
+            return Ok(None);
+        };
         if first.len != size {
             return Ok(None);
         }

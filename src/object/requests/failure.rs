@@ -55,6 +55,12 @@ impl RequestError {
         Self { class: FailureClass::Strange, problem: Some(problem), text: problem.to_string() }
     }
 
+    /// No response, for as long as there was time.
+    pub(crate) fn silent() -> Self {
+        let problem = StoreProblem::NoAnswer;
+        Self { class: FailureClass::Unknown, problem: Some(problem), text: problem.to_string() }
+    }
+
     /// An ETag by which no version can be named.
     pub(crate) fn weak_tag() -> Self {
         let text = "its ETags are weak: something on the way to the store changes its responses";

@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use twox_hash::XxHash3_64;
 
-use super::client::{Connect, PIECE, RetryBudget, Store};
+use super::client::{Connect, PIECE, RetryBudget, Store, slowest};
 use crate::error::{Error, LocationProblem, Result};
 
 /// What a connection is for.
@@ -26,15 +26,12 @@ pub(crate) enum Use {
     Payloads,
 }
 
-/// No way to a store is taken for slower than this, in bytes a second.
-const SLOWEST: u64 = 32 * 1024;
-
 impl Use {
     /// How long a request may take of which the longest silence is this.
     fn timeout(self, silence: Duration) -> Duration {
         match self {
             Self::Short => silence,
-            Self::Payloads => silence + Duration::from_secs(PIECE as u64 / SLOWEST),
+            Self::Payloads => silence + slowest(PIECE as u64),
         }
     }
 
@@ -45,7 +42,7 @@ impl Use {
             Self::Short => 0,
             Self::Payloads => 3,
         };
-        RetryConfig { max_retries, retry_timeout: Duration::from_secs(600), ..Default::default() }
+        RetryConfig { max_retries, retry_timeout: Duration::from_secs(30), ..Default::default() }
     }
 
     fn budget(self, budget: RetryBudget) -> RetryBudget {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use object_store::client::HttpErrorKind;
 use object_store::retry::{RetryContext, RetryFailure, RetryPolicy};
 use object_store::{MultipartUpload, ObjectStore, PutMultipartOptions};
 use tokio::task::JoinSet;
@@ -240,8 +241,9 @@ impl RetryPolicy for RetryBudget {
             }
             _ => true,
         };
-        let has_time =
-            context.elapsed < self.retry || (context.attempt < TRIES && !self.retry.is_zero());
+        let is_silence = context.failure == RetryFailure::Transport(HttpErrorKind::Timeout);
+        let has_a_try = context.attempt < TRIES && !self.retry.is_zero() && !is_silence;
+        let has_time = context.elapsed < self.retry || has_a_try;
         let pause = Duration::from_millis(200) * context.attempt.min(20) as u32;
         let pause = jittered(pause, crate::random::bytes()[0]);
         async move {
