@@ -2,8 +2,8 @@ use std::ffi::OsString;
 
 use clap::Args;
 use pitstop::{
-    Error, Finding, Problem, Repair, Repository, RepositoryVerification, Revision, SessionId,
-    Severity, Verification,
+    Damage, Error, Finding, Problem, Repair, Repository, RepositoryVerification, Revision,
+    SessionId, Severity, Verification,
 };
 use serde::Serialize;
 
@@ -81,7 +81,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
     if args.sessions.is_empty() {
         if args.repair && matches!(repository.last(), Err(Error::Corrupt { .. })) {
             repository.repair_last()?;
-            context.talk("moved aside what was in the place of the last session");
+            context.print_status("moved aside what was in the place of the last session");
         }
         found = repository.verify()?;
     }
@@ -105,7 +105,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
     let damaged: Vec<_> = found.sessions.iter().filter(|it| it.is_damaged()).collect();
     if found.sessions.len() > 1 && !damaged.is_empty() {
         let count = output::count(found.sessions.len(), "session");
-        context.talk(format_args!("{count}: {} damaged", damaged.len()));
+        context.print_status(format_args!("{count}: {} damaged", damaged.len()));
     }
     for session in &damaged {
         explain(session, args, context);
@@ -138,10 +138,10 @@ fn repair(
 fn print_repair(repair: &RepairReport, context: &Context) {
     let id = &repair.id;
     for path in &repair.moved_aside {
-        context.talk(format_args!("{id}: moved aside: {path}"));
+        context.print_status(format_args!("{id}: moved aside: {path}"));
     }
     if let Some((was, is)) = repair.recovered {
-        context.talk(format_args!(
+        context.print_status(format_args!(
             "{id}: revision {was} was saved again, as revision {is}: the newest"
         ));
     }
@@ -152,6 +152,10 @@ fn explain(session: &Verification, args: &VerifyArgs, context: &Context) {
     let id = session.id.as_str();
     let line = |words: &[&str]| context.command_line(words);
     match session.newest_good() {
+        None if lacks_only_its_marker(session) => context.hint(format_args!(
+            "no checkpoint of '{id}' is lost; run `{}` to make its marker again",
+            line(&["verify", "--repair", id])
+        )),
         None => {
             context::warning(&format!("no revision of '{id}' can be loaded"));
             match args.repair {
@@ -180,6 +184,12 @@ fn explain(session: &Verification, args: &VerifyArgs, context: &Context) {
             ));
         }
     }
+}
+
+/// The marker is an empty file, which clean-up tools delete.
+fn lacks_only_its_marker(session: &Verification) -> bool {
+    let is_marker = |it: &Error| matches!(it, Error::Corrupt { damage: Damage::NoMarker, .. });
+    session.revisions.iter().any(|it| it.error.as_ref().is_some_and(is_marker))
 }
 
 /// Whether the newest revision is good, and nothing is in the way.

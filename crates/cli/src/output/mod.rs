@@ -18,6 +18,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
+pub(crate) use cells::labels;
 pub(crate) use content::{content, part};
 pub(crate) use destination::Destination;
 pub(crate) use history::history;
