@@ -15,7 +15,8 @@ const MARK: &[u8] = b"pitstop 1\n";
 /// the same store. All that is put has the same bytes, so that it does no harm where the conditions are passed over.
 pub(crate) fn probe(store: &Store) -> Result<()> {
     let probed = keys::probed(store.way);
-    if store.get(&probed)?.is_none() {
+    // A page that answers everything is no note.
+    if store.get(&probed)?.is_none_or(|it| it.bytes != MARK) {
         try_conditions(store)?;
         store.put(&probed, Bytes::from_static(MARK))?;
     }

@@ -104,7 +104,7 @@ impl Response {
         self.is_http |= text == "URL scheme is not allowed";
         self.is_bare_redirect |= text.contains("redirect without LOCATION");
         self.ignores_ranges |= WHOLE.iter().any(|it| text.contains(it));
-        self.is_strange |= STRANGE.iter().any(|it| text.contains(it));
+        self.is_strange |= self.ignores_ranges || STRANGE.iter().any(|it| text.contains(it));
         self.status = self.status.or_else(|| status(&text));
         self.code = self.code.take().or_else(|| tagged(&text, "Code"));
         self.region = self.region.take().or_else(|| tagged(&text, "Region"));
@@ -120,7 +120,6 @@ impl Response {
             (Some(507), _) => FailureClass::Refused,
             (Some(408 | 429 | 500..), _) => FailureClass::Unknown,
             (Some(_), _) => FailureClass::Refused,
-            (None, _) if self.ignores_ranges => FailureClass::Refused,
             (None, _) if self.is_strange => FailureClass::Strange,
             (None, Some(HttpErrorKind::Connect)) => FailureClass::Unreachable,
             (None, _) if self.is_unconnected => FailureClass::Unreachable,
@@ -193,6 +192,9 @@ impl Response {
         let more = match problem {
             Some(StoreProblem::WrongRegion) => self.region.clone(),
             Some(StoreProblem::NotSecure) => self.tls.clone(),
+            Some(StoreProblem::NotAStore) if self.ignores_ranges => {
+                Some("a whole object came where a part was asked for".to_owned())
+            }
             Some(StoreProblem::Unreachable) => self.io.map(|kind| kind.to_string()),
             _ => None,
         };
@@ -214,9 +216,6 @@ impl Response {
             (E::NotFound { .. }, _) => "there is no such object",
             (E::AlreadyExists { .. } | E::Precondition { .. }, _) => {
                 "the object was changed meanwhile"
-            }
-            _ if self.ignores_ranges => {
-                "the store ignores ranges: it sent a whole object where a part was asked for"
             }
             (E::NotSupported { .. } | E::NotImplemented { .. }, _) => "the store cannot do that",
             (_, Some(400)) => "the store calls the request invalid",
