@@ -160,7 +160,7 @@ impl Repository {
         let maintenance = self.maintenance(Operation::Trash)?;
         let trashed = match maintenance.trash(&summary.id) {
             Err(error) if options.permanently && is_immovable(&error) => {
-                return self.let_go_in_place(summary, sweep);
+                return self.let_go_in_place(summary, remains);
             }
             outcome => outcome?,
         };
@@ -187,13 +187,13 @@ impl Repository {
     fn let_go_in_place(
         &self,
         summary: &Summary,
-        sweep: &mut Sweep,
+        remains: &mut Vec<Error>,
     ) -> Result<std::result::Result<Gone, Spared>> {
         let usage = self.maintenance(Operation::Usage)?.usage(&summary.id)?;
         if summary.was_changed(&self.backend.status(&summary.id)?.summary) {
             return Ok(Err(Spared::Changed));
         }
-        sweep.remains.extend(self.backend.remove(&summary.id)?.remains);
+        remains.extend(self.backend.remove(&summary.id)?.remains);
         Ok(Ok(Gone { summary: summary.clone(), usage, trashed: None }))
     }
 }
