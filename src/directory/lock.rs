@@ -5,6 +5,7 @@
 //! writer, if it lives somewhere, finds out behind its next flush: see [`fence`](super::fence).
 
 use super::fence::Fence;
+use super::journal::Held;
 use super::names;
 use super::open::OpenSession;
 use super::record::{Record, Records};
@@ -93,6 +94,10 @@ impl WriterLock {
     /// Whether this process took it, and did not inherit it by a fork.
     pub(super) fn is_ours(&self) -> bool {
         self.process.is_current()
+    }
+
+    pub(super) fn held(&self) -> Held {
+        Held { lock: self.fence.lock(), is_claim: false }
     }
 
     pub(super) fn fence(&self) -> &Fence {
