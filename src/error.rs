@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::id::SessionId;
 use crate::owner::Owner;
+use crate::printable::shown;
 use crate::revision::Revision;
 
 /// What an operation of Pitstop returns.
@@ -18,7 +19,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The repository holds no session of this name, or it was removed meanwhile.
-    #[error("there is no session '{id}' in {}", repository.display())]
+    #[error("there is no session '{}' in {}", shown(id), shown(repository.display()))]
     NotFound {
         /// The session that was asked for.
         id: SessionId,
@@ -27,14 +28,14 @@ pub enum Error {
     },
 
     /// The session exists, but nothing was ever saved in it. An empty checkpoint is not this.
-    #[error("session '{id}' has no checkpoint yet")]
+    #[error("session '{}' has no checkpoint yet", shown(id))]
     NoCheckpoint {
         /// The session that was never saved.
         id: SessionId,
     },
 
     /// The session does not keep this revision, or never had it.
-    #[error("session '{id}' has no revision {revision}")]
+    #[error("session '{}' has no revision {revision}", shown(id))]
     NoRevision {
         /// The session.
         id: SessionId,
@@ -43,7 +44,7 @@ pub enum Error {
     },
 
     /// A session of this name is there already.
-    #[error("there is a session '{id}' in {} already", repository.display())]
+    #[error("there is a session '{}' in {} already", shown(id), shown(repository.display()))]
     AlreadyExists {
         /// The name that is taken.
         id: SessionId,
@@ -52,7 +53,7 @@ pub enum Error {
     },
 
     /// PlainBox's `session.next` is there, and it cannot be proved that whoever made it has ended.
-    #[error("session '{id}' is locked by {}, which PlainBox left or is writing", place.display())]
+    #[error("session '{}' is locked by {}, which PlainBox left or is writing", shown(id), shown(place.display()))]
     Locked {
         /// The locked session.
         id: SessionId,
@@ -63,7 +64,7 @@ pub enum Error {
     },
 
     /// Another writer lives. It was not disturbed.
-    #[error("session '{id}' is in use{}", held_by(.owner))]
+    #[error("session '{}' is in use{}", shown(id), held_by(.owner))]
     Busy {
         /// The session in use.
         id: SessionId,
@@ -86,7 +87,7 @@ pub enum Error {
 
     /// The session that something is copied to holds something else: its newest checkpoint is none of
     /// those that are copied.
-    #[error("session '{id}' in {} is another one: its revision {revision} is none of those to be copied", repository.display())]
+    #[error("session '{}' in {} is another one: its revision {revision} is none of those to be copied", shown(id), shown(repository.display()))]
     Diverged {
         /// The session that is there.
         id: SessionId,
@@ -97,7 +98,7 @@ pub enum Error {
     },
 
     /// What lies there is not what Pitstop or PlainBox wrote. It was left as it is.
-    #[error("{} is damaged: {problem}", place.display())]
+    #[error("{} is damaged: {}", shown(place.display()), shown(problem))]
     Corrupt {
         /// The damaged file or link.
         place: PathBuf,
@@ -110,7 +111,7 @@ pub enum Error {
     /// The outcome cannot be known: what stands now may or may not survive a power cut; or an object store
     /// gave no answer, and may have made the change or make it yet. Look to see what stands; doing it
     /// again settles it.
-    #[error("cannot tell whether the change was made and will last: to {step} {} failed", place.display())]
+    #[error("cannot tell whether the change was made and will last: to {} {} failed", shown(step), shown(place.display()))]
     Indeterminate {
         /// What was being done.
         step: &'static str,
@@ -121,7 +122,7 @@ pub enum Error {
     },
 
     /// This file system cannot flush to stable storage, so nothing can be promised on it.
-    #[error("{} cannot be flushed to stable storage: this file system does not support it", place.display())]
+    #[error("{} cannot be flushed to stable storage: this file system does not support it", shown(place.display()))]
     NotDurable {
         /// What could not be flushed.
         place: PathBuf,
@@ -144,7 +145,7 @@ pub enum Error {
     },
 
     /// A name that no session can have.
-    #[error("'{id}' cannot be the name of a session: {problem}")]
+    #[error("'{}' cannot be the name of a session: {}", shown(id), shown(problem))]
     InvalidId {
         /// The name, made printable.
         id: String,
@@ -162,7 +163,7 @@ pub enum Error {
     },
 
     /// A place that cannot be a repository.
-    #[error("{} cannot be a repository: {problem}", location.display())]
+    #[error("{} cannot be a repository: {}", shown(location.display()), shown(problem))]
     InvalidLocation {
         /// The place.
         location: PathBuf,
@@ -171,7 +172,7 @@ pub enum Error {
     },
 
     /// This kind of repository or session cannot do that.
-    #[error("{what} is not supported by {place}")]
+    #[error("{} is not supported by {}", shown(what), shown(place))]
     Unsupported {
         /// What was asked for.
         what: &'static str,
@@ -180,7 +181,7 @@ pub enum Error {
     },
 
     /// The storage refused a step. The source says why (disk full is disk full).
-    #[error("cannot {step} {}", place.display())]
+    #[error("cannot {} {}", shown(step), shown(place.display()))]
     Storage {
         /// What was being done.
         step: &'static str,
@@ -192,6 +193,7 @@ pub enum Error {
 }
 
 fn conflict(id: &SessionId, expected: Revision, found: Revision) -> String {
+    let id = shown(id);
     match found {
         _ if found == expected => {
             format!("another writer took the place of this one in session '{id}'")

@@ -71,6 +71,7 @@ mod memory;
 #[cfg(feature = "object-store")]
 mod object;
 mod owner;
+mod printable;
 mod prune;
 mod random;
 mod repository;
@@ -102,6 +103,7 @@ pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
 pub use object::{ObjectBackend, StoreProblem};
 pub use owner::Owner;
+pub use printable::{printable, printable_json};
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};
 pub use revision::Revision;

@@ -6,7 +6,7 @@ use super::{check_mark, journal, lock, names, open_session, still_there};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
-use crate::id::{SessionId, printable};
+use crate::id::{SessionId, cut_short};
 use crate::sys::{Directory, Kind, Metadata};
 
 /// From here on it pays to look at sessions with more than one thread.
@@ -48,7 +48,7 @@ fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
             }
             Ok(None) => (),
             Err(error) => {
-                let (id, name) = (names::id(name).ok(), printable(&name.to_string_lossy()));
+                let (id, name) = (names::id(name).ok(), cut_short(&name.to_string_lossy()));
                 listing.problems.push(Problem { name, id, error });
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 
 use crate::error::{Error, Result};
-use crate::id::{SessionId, printable};
+use crate::id::{SessionId, cut_short};
 
 /// In the repository: a link to the last session. PlainBox's name.
 pub(super) const LAST: &str = "last-session";
@@ -154,7 +154,7 @@ pub(super) fn is_session(name: &OsStr) -> bool {
 /// The session whose directory has this name.
 pub(super) fn id(name: &OsStr) -> Result<SessionId> {
     let Some(text) = name.to_str() else {
-        let id = printable(&name.to_string_lossy());
+        let id = cut_short(&name.to_string_lossy());
         return Err(Error::InvalidId { id, problem: "it is not UTF-8" });
     };
     SessionId::new(text.strip_suffix(SUFFIX).unwrap_or(text))

@@ -14,6 +14,7 @@ mod host;
 mod machine;
 mod os;
 mod seam;
+mod sharing;
 #[cfg(feature = "seam")]
 pub mod site;
 

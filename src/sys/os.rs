@@ -21,8 +21,9 @@ use rustix::fs::{
     Timespec, Timestamps,
 };
 use rustix::io::{Errno, retry_on_intr};
+use rustix::process::geteuid;
 
-use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
+use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file, sharing};
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
@@ -58,13 +59,6 @@ impl Disk for Os {
 struct OsDirectory(OwnedFd, Mutex<()>);
 
 impl OsDirectory {
-    /// What is made in it is its owner's alone, or its group's too if it is: that is said by the
-    /// set-group-id bit together with the group's right to write.
-    fn is_shared(&self) -> io::Result<bool> {
-        let shared = Mode::SGID.union(Mode::RWXG);
-        Ok(Mode::from_raw_mode(retry_on_intr(|| fs::fstat(&self.0))?.st_mode).contains(shared))
-    }
-
     fn list(&self) -> io::Result<Vec<(OsString, Kind)>> {
         // Reading moves the place in the open directory. To open it anew for that takes three calls.
         let _alone = self.1.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,11 +109,12 @@ impl RawDirectory for OsDirectory {
                 }
             };
         let creates = !matches!(access, Access::Read | Access::Write);
+        let group = if creates { sharing::group(&self.0)? } else { None };
         let mut mode = Mode::RUSR | Mode::WUSR;
         if access == Access::CreateNewExecutable {
             mode |= Mode::XUSR;
         }
-        if creates && self.is_shared()? {
+        if group.is_some() {
             mode |= Mode::RGRP | Mode::WGRP;
         }
         let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, mode)) {
@@ -137,29 +132,18 @@ impl RawDirectory for OsDirectory {
             Kind::File => (),
             other => return Err(not_a_file(other)),
         }
-        if creates {
+        // One that was there already may be another name of somebody's file.
+        if creates && stat.st_uid == geteuid().as_raw() && stat.st_nlink == 1 {
+            if group.is_some_and(|it| it != stat.st_gid) {
+                mode -= Mode::RWXG;
+            }
             set_mode(&fd, stat.st_mode, mode)?;
         }
         Ok(Box::new(OsFile(fd)))
     }
 
     fn make_directory(&self, name: &OsStr) -> io::Result<()> {
-        let mut mode = Mode::RWXU;
-        if self.is_shared()? {
-            mode |= Mode::RWXG | Mode::SGID;
-        }
-        fs::mkdirat(&self.0, name, mode)?;
-        // A umask may have taken bits away that its owner needs; one that adds some does not exist.
-        let flags = OFlags::PATH | OFlags::NOFOLLOW;
-        let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, Mode::empty())) {
-            // Somebody has removed it already.
-            Err(Errno::NOENT) => return Ok(()),
-            fd => fd?,
-        };
-        if !Mode::from_raw_mode(retry_on_intr(|| fs::fstat(&fd))?.st_mode).contains(mode) {
-            retry_on_intr(|| fs::chmodat(&self.0, name, mode, AtFlags::empty()))?;
-        }
-        Ok(())
+        sharing::make_directory(&self.0, name, sharing::group(&self.0)?)
     }
 
     fn remove_directory(&self, name: &OsStr) -> io::Result<()> {

@@ -55,7 +55,7 @@ impl From<pitstop::Finding> for Finding {
 #[pymethods]
 impl Finding {
     fn __repr__(&self) -> String {
-        format!("<Finding {}: {}>", self.severity, self.what)
+        format!("<Finding {}: {}>", self.severity, pitstop::printable(&self.what))
     }
 }
 

@@ -52,7 +52,8 @@ impl Owner {
     }
 
     fn __str__(&self) -> String {
-        format!("{} (pid {} on {})", self.program, self.pid, self.host)
+        let name = |text| pitstop::printable(text).into_owned();
+        format!("{} (pid {} on {})", name(&self.program), self.pid, name(&self.host))
     }
 
     fn __repr__(&self) -> String {

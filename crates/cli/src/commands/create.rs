@@ -47,5 +47,5 @@ pub(super) fn run(args: &CreateArgs, context: &Context) -> Outcome {
             "location": session.location().map(|it| it.display().to_string()),
         }));
     }
-    output::print(format!("{}\n", session.id()))
+    output::print_names([session.id()])
 }

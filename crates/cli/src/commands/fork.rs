@@ -57,5 +57,5 @@ pub(super) fn run(args: &ForkArgs, context: &Context) -> Outcome {
             "location": fork.location().map(|it| it.display().to_string()),
         }));
     }
-    output::print(format!("{}\n", fork.id()))
+    output::print_names([fork.id()])
 }

@@ -34,7 +34,7 @@ pub(super) fn run(args: &LastArgs, context: &Context) -> Outcome {
             "location": session.location().map(|it| it.display().to_string()),
         }))
     } else if args.session.is_none() {
-        output::print(format!("{}\n", session.id()))
+        output::print_names([session.id()])
     } else {
         Ok(Exit::Ok)
     }

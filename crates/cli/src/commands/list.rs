@@ -67,8 +67,7 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
     if args.json.json {
         output::print_json(&as_json(&repository, &listing, &summaries))?;
     } else if args.ids {
-        let names = listing.sessions.iter().flat_map(|it| [it.id.as_str(), "\n"]);
-        output::print(names.collect::<String>())?;
+        output::print_names(listing.sessions.iter().map(|it| &it.id))?;
     } else if !listing.sessions.is_empty() {
         output::print(output::table(&listing.sessions, &summaries))?;
     }

@@ -1,7 +1,7 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::Args;
-use pitstop::{Repository, Usage};
+use pitstop::{Repository, Usage, printable};
 use serde_json::{Value, json};
 
 use crate::args::RemovalArgs;
@@ -102,7 +102,8 @@ fn would_remove(
     let id = session.id();
     if !json {
         let noun = if files == 1 { "file" } else { "files" };
-        output::print(format!("would remove {id}: {files} {noun}, {}\n", output::size(bytes)))?;
+        let (id, bytes) = (printable(id.as_str()), output::size(bytes));
+        output::print(format!("would remove {id}: {files} {noun}, {bytes}\n"))?;
     }
     Ok((Exit::Ok, json!({ "id": id, "files": files, "size": bytes })))
 }

@@ -3,12 +3,12 @@ use std::time::SystemTime;
 
 use clap::Args;
 use pitstop::inspect::{self, Content};
-use pitstop::{CheckpointInfo, Error, History, Revision, Session, Status};
+use pitstop::{CheckpointInfo, Error, History, Revision, Session, Status, printable};
 use serde_json::{Value, json};
 
 use crate::args::JsonArg;
 use crate::commands::status::describe;
-use crate::context::{Context, printable};
+use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input::SessionArg;
 use crate::output::{self, Time, WriterJson};
@@ -198,7 +198,7 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
     let now = SystemTime::now();
     let mut text = String::new();
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
-        let _ = writeln!(text, "{name:<10}{value}");
+        let _ = writeln!(text, "{name:<10}{}", printable(&value.to_string()));
     };
     line("session", session.id());
     if let Some(location) = session.location() {
@@ -219,7 +219,7 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
             line("revision", &it.revision);
             line("digest", &it.digest);
             for (name, value) in &it.labels {
-                line("label", &printable(&format!("{name}={value}")));
+                line("label", &format_args!("{name}={value}"));
             }
         }
         None => line("saved", &"never"),
@@ -232,6 +232,7 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
         }
     }
     line("format", &status.summary.format);
-    line("writer", &output::with_state(&describe(&status.writer, now)));
+    let writer = describe(&status.writer, now);
+    let _ = writeln!(text, "{:<10}{}", "writer", output::with_state(&printable(&writer)));
     text
 }

@@ -3,12 +3,12 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use clap::Args;
-use pitstop::{Error, Owner, Repository, SessionId, Status, WriterState};
+use pitstop::{Error, Owner, Repository, SessionId, Status, WriterState, printable};
 use serde::Serialize;
 
 use crate::args::JsonArg;
 use crate::commands::list;
-use crate::context::{Context, printable};
+use crate::context::Context;
 use crate::error::{Exit, Outcome};
 use crate::input;
 use crate::output::{self, WriterJson};
@@ -85,7 +85,7 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
 }
 
 fn line(id: &SessionId, sentence: &str) -> String {
-    output::wrapped(&format!("{}: {}", printable(id.as_str()), output::with_state(sentence)), 4)
+    output::wrapped(&format!("{}: {}", printable(id.as_str()), output::with_state(&printable(sentence))), 4)
         + "\n"
 }
 

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use pitstop::{History, Kept, Labels, Revision};
+use pitstop::{History, Kept, Labels, Revision, printable};
 
 use super::table::{HEADER, pad};
 use super::{coloured, relative, size, width};
-use crate::context::printable;
 
 const DAMAGED: Style = AnsiColor::Red.on_default();
 
@@ -82,10 +81,10 @@ pub(super) fn labels(labels: &Labels) -> String {
     let mut text = String::new();
     for (name, value) in labels {
         let separator = if text.is_empty() { "" } else { " " };
-        let name = printable(name);
+        let (name, shown) = (printable(name), printable(value));
         let _ = match value.is_empty() || value.contains([' ', '"', '=']) {
-            true => write!(text, "{separator}{name}={value:?}"),
-            false => write!(text, "{separator}{name}={}", printable(value)),
+            true => write!(text, "{separator}{name}=\"{}\"", shown.replace('"', "\\\"")),
+            false => write!(text, "{separator}{name}={shown}"),
         };
     }
     text

@@ -15,6 +15,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
 use anstyle::{AnsiColor, Style};
+use pitstop::{SessionId, printable, printable_json};
 use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
@@ -48,11 +49,25 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Outcome {
 
 pub(crate) fn print_json(value: &impl Serialize) -> Outcome {
     let mut text = match io::stdout().is_terminal() {
-        true => serde_json::to_vec_pretty(value),
-        false => serde_json::to_vec(value),
+        true => serde_json::to_string_pretty(value),
+        false => serde_json::to_string(value),
     }
     .map_err(|error| cannot_write(error.into()))?;
-    text.push(b'\n');
+    text.push('\n');
+    print(&*printable_json(&text))
+}
+
+/// Prints the names of sessions, one a line: to a program as they are, to a person so that they can be shown.
+pub(crate) fn print_names<'a>(ids: impl IntoIterator<Item = &'a SessionId>) -> Outcome {
+    let is_terminal = io::stdout().is_terminal();
+    let mut text = String::new();
+    for id in ids {
+        match is_terminal {
+            true => text += &printable(id.as_str()),
+            false => text += id.as_str(),
+        }
+        text.push('\n');
+    }
     print(text)
 }
 

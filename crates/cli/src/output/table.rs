@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use pitstop::{Labels, Summary};
+use pitstop::{Labels, Summary, printable};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::history::labels;
 use super::{coloured, relative, size, width};
-use crate::context::printable;
 
 pub(super) const HEADER: Style = Style::new().bold();
 const LIVE: Style = AnsiColor::Green.on_default();

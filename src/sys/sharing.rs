@@ -1,0 +1,100 @@
+//! Whose the things are that are made in a directory: their maker's alone, or the directory's group's too.
+//!
+//! A directory says by its mode that it is its group's: set-group-id, writable for the group and for nobody
+//! else. But everybody can make such a directory and put it where others save, so that its owner has to be
+//! somebody who may say so.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use nix::unistd::{Gid, Uid, User, getgrouplist};
+use rustix::fs::{self, AtFlags, Mode, OFlags, Stat};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{getegid, geteuid, getgroups};
+
+/// The mode of a directory that is its group's.
+pub(super) const SHARED: Mode = Mode::SGID.union(Mode::RWXU).union(Mode::RWXG);
+
+/// The group that shares what this process makes in a directory; `None` if nobody does.
+///
+/// Root shares where root owns the directory, or one above it that is the same group's: whoever runs the
+/// machine made it so. A user shares where the user, root or another member of the group owns it.
+pub(super) fn group(directory: &OwnedFd) -> io::Result<Option<u32>> {
+    let there = retry_on_intr(|| fs::fstat(directory))?;
+    if !is_its_groups(&there) {
+        return Ok(None);
+    }
+    let may = match geteuid().as_raw() {
+        _ if there.st_uid == 0 => true,
+        0 => {
+            let above = retry_on_intr(|| fs::statat(directory, "..", AtFlags::empty()))?;
+            above.st_uid == 0 && is_its_groups(&above) && above.st_gid == there.st_gid
+        }
+        user => there.st_uid == user || are_members(there.st_uid, there.st_gid)?,
+    };
+    Ok(may.then_some(there.st_gid))
+}
+
+fn is_its_groups(directory: &Stat) -> bool {
+    let mode = Mode::from_raw_mode(directory.st_mode);
+    mode.contains(Mode::SGID | Mode::RWXG) && !mode.contains(Mode::WOTH)
+}
+
+/// Whether this process and another user are members of a group.
+fn are_members(other: u32, group: u32) -> io::Result<bool> {
+    let is_ours = getegid().as_raw() == group || getgroups()?.iter().any(|it| it.as_raw() == group);
+    Ok(is_ours && groups_of(other).contains(&Gid::from_raw(group)))
+}
+
+/// The groups of a user; none if the user is not known.
+fn groups_of(user: u32) -> Vec<Gid> {
+    let Ok(Some(user)) = User::from_uid(Uid::from_raw(user)) else { return Vec::new() };
+    let name = std::ffi::CString::new(user.name);
+    name.ok().and_then(|name| getgrouplist(&name, user.gid).ok()).unwrap_or_default()
+}
+
+/// Makes a directory with this mode, whatever the umask; without the group's rights if it got another group.
+pub(super) fn make_directory(
+    parent: &OwnedFd,
+    name: &std::ffi::OsStr,
+    shared: Option<u32>,
+) -> io::Result<()> {
+    let mode = if shared.is_some() { SHARED } else { Mode::RWXU };
+    fs::mkdirat(parent, name, mode)?;
+    // From here on somebody else may have put another directory there, or a link: nothing is changed by its name.
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let open = |flags| retry_on_intr(|| fs::openat(parent, name, flags, Mode::empty()));
+    let (fd, readable) = match open(flags) {
+        // The umask took even its owner's right to read.
+        Err(Errno::ACCESS) => (open(flags | OFlags::PATH), false),
+        opened => (opened, true),
+    };
+    let fd = match fd {
+        // Somebody has removed it already.
+        Err(Errno::NOENT) => return Ok(()),
+        fd => fd?,
+    };
+    let there = retry_on_intr(|| fs::fstat(&fd))?;
+    if there.st_uid != geteuid().as_raw() {
+        return Err(replaced());
+    }
+    let mode = if shared.is_some_and(|it| it != there.st_gid) { Mode::RWXU } else { mode };
+    if Mode::from_raw_mode(there.st_mode).contains(mode) {
+        return Ok(());
+    }
+    match readable {
+        true => retry_on_intr(|| fs::fchmod(&fd, mode))?,
+        // What is open for its path alone is changed by this name of the descriptor.
+        false => {
+            use std::os::fd::AsRawFd;
+            let itself = format!("/proc/self/fd/{}", fd.as_raw_fd());
+            retry_on_intr(|| fs::chmod(itself.as_str(), mode))?;
+        }
+    }
+    Ok(())
+}
+
+fn replaced() -> io::Error {
+    let text = "somebody else put a directory in its place while it was made";
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
