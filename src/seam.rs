@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::checkpoint::{CheckpointInfo, SaveOptions};
 use crate::directory::DirectoryBackend;
 use crate::error::Result;
+#[cfg(feature = "object-store")]
+pub use crate::object::Clock;
 use crate::session::Writer;
 pub use crate::sys::site;
 pub use crate::sys::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};

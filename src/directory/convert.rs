@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use super::aside::move_aside;
 use super::journal::JournalWriter;
-use super::lock::WriterLock;
+use super::open::{OpenSession, require_marker};
 use super::plain::{self, leftover};
-use super::{DirectoryBackend, check_mark, journal, move_aside, names, pieces};
+use super::{journal, names, pieces};
 use crate::backend::{Format, History};
 use crate::checkpoint::SaveOptions;
 use crate::error::{Error, Result};
@@ -17,19 +18,17 @@ use crate::id::SessionId;
 use crate::stream::{CheckpointReader, Input, of_input};
 use crate::sys::{Access, Directory, Disk, Failure, Metadata, Outcome, found};
 
-pub(super) fn convert(
-    backend: &DirectoryBackend,
-    id: &SessionId,
-    to: Format,
-    lose_history: bool,
-) -> Result<()> {
-    let (repository, session) = backend.session(id)?;
-    let _lock = WriterLock::take(backend, &repository, &session, id)?;
-    let marker = journal::marker(&session)?;
+pub(super) fn convert(session: &OpenSession, to: Format, lose_history: bool) -> Result<()> {
+    let _lock = session.lock()?;
+    let marker = session.marker()?;
     if marker.is_none() {
-        check_mark(&session)?;
+        require_marker(&session.dir)?;
     }
-    let conversion = Conversion { session, id: id.clone(), disk: backend.disk.clone() };
+    let conversion = Conversion {
+        session: session.dir.clone(),
+        id: session.id.clone(),
+        disk: session.root.disk().clone(),
+    };
     match (marker, to) {
         (Some(marker), Format::Journal) => Ok(finish(&conversion.session, &marker)?),
         (None, Format::Journal) => conversion.to_journal(),
@@ -41,7 +40,7 @@ pub(super) fn convert(
         }
         _ => Err(Error::Unsupported {
             what: "such a format",
-            place: format!("{}, a directory", backend.location.display()),
+            place: format!("{}, a directory", session.root.location().display()),
         }),
     }
 }

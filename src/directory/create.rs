@@ -3,7 +3,9 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{DirectoryBackend, journal, names, still_there};
+use super::open::is_current;
+use super::root::Root;
+use super::{journal, names};
 use crate::backend::{Format, NewSession};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -13,16 +15,16 @@ use crate::sys::{Access, Directory, Failure, Outcome, found};
 ///
 /// It is made under another name, and only the whole of it gets its own: else somebody who finds it
 /// half-made would take it for a plain session.
-pub(super) fn create(backend: &DirectoryBackend, id: &SessionId, new: &NewSession) -> Result<()> {
+pub(super) fn create(root: &Root, id: &SessionId, new: &NewSession) -> Result<()> {
     if new.format == Some(Format::Memory) {
         return Err(Error::Unsupported {
             what: "the format 'memory'",
-            place: format!("{}, a directory", backend.location.display()),
+            place: format!("{}, a directory", root.location().display()),
         });
     }
-    let repository = make_path(backend, &backend.location)?;
-    sync_way(backend, &repository)?;
-    let exists = || Error::AlreadyExists { id: id.clone(), repository: backend.location.clone() };
+    let repository = make_path(root, root.location())?;
+    root.sync_ancestors(&repository)?;
+    let exists = || Error::AlreadyExists { id: id.clone(), repository: root.location().to_owned() };
     let name = names::session(id);
     if repository.metadata(&name)?.is_some() {
         return Err(exists());
@@ -71,7 +73,7 @@ fn publish(repository: &Directory, staged: &str, id: &SessionId) -> Result<()> {
     }
     let durable = repository.sync().and_then(|()| mark_durable(&session));
     if let Err(failure) = durable {
-        if !still_there(repository, &session, id)? {
+        if !is_current(repository, &session, id)? {
             // Removed already, and what has the name now is somebody else's.
             return Ok(());
         }
@@ -98,35 +100,9 @@ pub(super) fn mark_durable(session: &Directory) -> Outcome<()> {
     session.open_file(names::WRITER, Access::Create).map(drop)
 }
 
-/// Makes the names of the repository and of every directory above it durable, up to where another
-/// file system begins. Another process may have made them and not come to flushing them.
-pub(super) fn sync_way(backend: &DirectoryBackend, repository: &Directory) -> Outcome<()> {
-    if backend.way_is_durable.get().is_some() {
-        return Ok(());
-    }
-    let mut below = repository.own_metadata()?;
-    let mut directory = repository.clone();
-    loop {
-        directory = match directory.open_directory("..") {
-            Ok(above) => above,
-            // A directory that we may not read is none that we could have made.
-            Err(failure) if failure.kind() == ErrorKind::PermissionDenied => break,
-            Err(failure) => return Err(failure),
-        };
-        let here = directory.own_metadata()?;
-        if here.is_same_file(&below) || (here.device, here.mount) != (below.device, below.mount) {
-            break;
-        }
-        directory.sync()?;
-        below = here;
-    }
-    let _ = backend.way_is_durable.set(());
-    Ok(())
-}
-
 /// Makes a directory and those above it where they are missing.
-fn make_path(backend: &DirectoryBackend, path: &Path) -> Result<Directory> {
-    if let Some(directory) = found(Directory::open(&*backend.disk, path))? {
+fn make_path(root: &Root, path: &Path) -> Result<Directory> {
+    if let Some(directory) = found(Directory::open(&**root.disk(), path))? {
         return Ok(directory);
     }
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -135,13 +111,13 @@ fn make_path(backend: &DirectoryBackend, path: &Path) -> Result<Directory> {
             problem: "it leads through a directory that does not exist",
         });
     };
-    let parent = make_path(backend, parent)?;
+    let parent = make_path(root, parent)?;
     match parent.make_directory(name) {
         // Somebody else made it in the meantime, or it is a link that leads nowhere.
         Err(failure) if failure.kind() == ErrorKind::AlreadyExists => (),
         outcome => outcome?,
     }
-    Directory::open(&*backend.disk, path).map_err(|failure| lost(path, failure))
+    Directory::open(&**root.disk(), path).map_err(|failure| lost(path, failure))
 }
 
 fn lost(path: &Path, failure: Failure) -> Error {

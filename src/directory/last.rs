@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{move_aside, names};
+use super::aside::move_aside;
+use super::names;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Failure, Kind, Outcome, found};

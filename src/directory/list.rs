@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::{check_mark, journal, lock, names, open_session, still_there};
+use super::open::{is_current, open_directory, require_marker};
+use super::{journal, lock, names};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
@@ -64,11 +65,11 @@ fn summary(repository: &Directory, name: &OsString, guess: Format) -> Result<Opt
     {
         return Ok(Some(summary));
     }
-    let Some(session) = open_session(repository, &names::session(&id))? else { return Ok(None) };
+    let Some(session) = open_directory(repository, &names::session(&id))? else { return Ok(None) };
     match summarize(&session, &id) {
         Ok(summary) if summary.saved.is_some() => Ok(Some(summary)),
         // It is empty or, as it seems, damaged; or its files go one after the other.
-        outcome => match still_there(repository, &session, &id)? {
+        outcome => match is_current(repository, &session, &id)? {
             true => outcome.map(Some),
             false => Ok(None),
         },
@@ -128,7 +129,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
         // It became a journal just now.
         None if journal::is_there(session)? => summarize(session, id),
         None => {
-            check_mark(session)?;
+            require_marker(session)?;
             Ok(Summary {
                 id: id.clone(),
                 saved: None,

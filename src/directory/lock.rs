@@ -1,10 +1,10 @@
 //! The one writer of a session: a kernel lock that dies with its owner, and a record that tells
 //! people who that is.
 
-use super::{DirectoryBackend, create, names, still_there};
+use super::names;
+use super::open::OpenSession;
 use crate::backend::WriterState;
 use crate::error::{Error, Result};
-use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
 
@@ -16,21 +16,17 @@ pub(super) struct WriterLock {
 }
 
 impl WriterLock {
-    /// Takes the place of the writer, or says who has it.
-    pub(super) fn take(
-        backend: &DirectoryBackend,
-        repository: &Directory,
-        session: &Directory,
-        id: &SessionId,
-    ) -> Result<Self> {
-        let file = match found(session.open_file(names::WRITER, Access::Write))? {
+    /// Becomes the writer, or says who is.
+    pub(super) fn acquire(session: &OpenSession) -> Result<Self> {
+        let (dir, id) = (&session.dir, &session.id);
+        let file = match found(dir.open_file(names::WRITER, Access::Write))? {
             Some(file) => file,
             None => {
                 // PlainBox made this session, or a power cut took the file: see create::mark_durable.
-                create::sync_way(backend, repository)?;
-                repository.sync()?;
-                found(session.open_file(names::WRITER, Access::Create))?
-                    .ok_or_else(|| backend.not_found(id))?
+                session.root.sync_ancestors(&session.repository)?;
+                session.repository.sync()?;
+                found(dir.open_file(names::WRITER, Access::Create))?
+                    .ok_or_else(|| session.not_found())?
             }
         };
         if !file.try_lock().map_err(cannot_lock)? {
@@ -39,9 +35,9 @@ impl WriterLock {
         // The lock counts only on the file that the next one will find: not in a session that was
         // removed while we came, nor on a file that was taken out of it.
         let locked = file.metadata()?;
-        let there = session.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
-        if !there || !still_there(repository, session, id)? {
-            return Err(backend.not_found(id));
+        let there = dir.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
+        if !there || !session.is_current()? {
+            return Err(session.not_found());
         }
         let lock = Self { file, process: std::process::id() };
         lock.leave_record(locked.size);

@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 
-use super::lock::WriterLock;
+use super::aside::move_aside;
+use super::names;
+use super::open::OpenSession;
 use super::plain::leftover;
-use super::{DirectoryBackend, names};
 use crate::backend::Removal;
 use crate::error::Result;
 use crate::id::SessionId;
@@ -14,12 +15,12 @@ use crate::sys::{Directory, Failure, Kind, Outcome, found};
 /// Takes the session out of the listing by one rename, makes that durable, and then deletes it,
 /// holding the writer's lock all the while. What a removal killed half-way left goes with the next
 /// one of the same name.
-pub(super) fn remove(backend: &DirectoryBackend, id: &SessionId) -> Result<Removal> {
-    let (repository, session) = backend.session(id)?;
-    let _lock = WriterLock::take(backend, &repository, &session, id)?;
-    leftover::check(&session, id, &*backend.disk)?;
-    let removal = discard(&repository, &names::session(id), id, Some(&session))?;
-    removal.ok_or_else(|| backend.not_found(id))
+pub(super) fn remove(session: &OpenSession) -> Result<Removal> {
+    let (name, id) = (names::session(&session.id), &session.id);
+    let _lock = session.lock()?;
+    leftover::check(&session.dir, id, session.disk())?;
+    let removal = discard(&session.repository, &name, id, Some(&session.dir))?;
+    removal.ok_or_else(|| session.not_found())
 }
 
 /// Deletes a directory that holds the session of this name, or held it once. `session` if it does. `None`
@@ -36,7 +37,7 @@ pub(super) fn discard(
         delete(repository, &removed, &mut removal);
         if !removal.remains.is_empty() {
             // Something of an older one cannot be deleted: this one must not be mixed with it.
-            super::move_aside(repository, &removed, &removed)?;
+            move_aside(repository, &removed, &removed)?;
         }
     }
     if found(repository.rename(name, &removed))?.is_none() {

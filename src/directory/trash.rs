@@ -3,26 +3,26 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use super::lock::WriterLock;
 use super::names::{self, Hidden};
+use super::open::OpenSession;
 use super::plain::leftover;
 use super::usage::usage;
-use super::{DirectoryBackend, create, list, remove};
+use super::{create, list, remove};
 use crate::backend::{Removal, Summary, Trashed};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Kind, found};
 
 /// Takes the session out of the listing by one rename, and makes that durable.
-pub(super) fn trash(backend: &DirectoryBackend, id: &SessionId) -> Result<Trashed> {
-    let (repository, session) = backend.session(id)?;
+pub(super) fn trash(session: &OpenSession) -> Result<Trashed> {
+    let OpenSession { dir, id, .. } = session;
     // Before the lock, whose record takes a block itself.
-    let usage = usage(&session)?;
-    let _lock = WriterLock::take(backend, &repository, &session, id)?;
-    leftover::check(&session, id, &*backend.disk)?;
-    let removed = names::to_stamp(backend.disk.now());
-    let summary = summary(&session, id)?;
-    move_in(&repository, &session, Trashed { id: id.clone(), removed, summary, usage })
+    let usage = usage(dir)?;
+    let _lock = session.lock()?;
+    leftover::check(dir, id, session.disk())?;
+    let removed = names::to_stamp(session.disk().now());
+    let summary = summary(dir, id)?;
+    move_in(&session.repository, dir, Trashed { id: id.clone(), removed, summary, usage })
 }
 
 /// Of two that go there at the same moment one is a little later.

@@ -1,7 +1,7 @@
 //! How much of the disk a session takes.
 
-use super::Result;
 use crate::backend::Usage;
+use crate::error::Result;
 use crate::sys::{Directory, Kind, Metadata, Outcome, found};
 
 /// What is below a directory and on the same file system. No link is followed.

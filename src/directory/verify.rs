@@ -3,35 +3,33 @@
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 
-use super::lock::WriterLock;
+use super::aside::move_aside;
 use super::names::{self, Hidden};
-use super::{DirectoryBackend, check_mark, format, journal, last, move_aside, still_there};
-use crate::backend::{Finding, Format, Severity, Verification, verify_by_loading};
+use super::open::{self, OpenSession};
+use super::{journal, last};
+use crate::backend::{Backend, Finding, Format, Severity, Verification, verify_by_loading};
 use crate::error::{Error, Result};
-use crate::id::SessionId;
 use crate::sys::{Access, Directory, Kind, found};
 
 /// Loads every revision, and says where in which file those are that cannot be loaded.
-pub(super) fn verify(backend: &DirectoryBackend, id: &SessionId) -> Result<Verification> {
-    let (repository, session) = backend.session(id)?;
-    let format = format(&session)?;
+pub(super) fn verify(backend: &dyn Backend, session: &OpenSession) -> Result<Verification> {
+    let (dir, id) = (&session.dir, &session.id);
+    let format = open::format(dir)?;
     let mut verified = Verification { format, ..verify_by_loading(backend, id)? };
-    verified.findings = entries(&session)?;
+    verified.findings = entries(dir)?;
     match format {
         Format::Journal => {
             let lost = verified.revisions.iter().filter(|it| it.error.is_some());
             let lost: Vec<u64> = lost.filter_map(|it| it.revision.number()).collect();
-            verified.findings.extend(journal::locate(&session, &lost)?);
+            verified.findings.extend(journal::locate(dir, &lost)?);
         }
-        _ => verified.findings.extend(no_checksum(&session)?),
+        _ => verified.findings.extend(no_checksum(dir)?),
     }
     verified
         .findings
         .sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.place.cmp(&b.place)));
-    match still_there(&repository, &session, id)? {
-        true => Ok(verified),
-        false => Err(backend.not_found(id)),
-    }
+    session.require_current()?;
+    Ok(verified)
 }
 
 /// What can be told of a file that nothing vouches for.
@@ -125,9 +123,9 @@ pub(super) fn place(repository: &Directory) -> Result<Vec<Finding>> {
 }
 
 /// Moves aside what keeps a session from being used: what is no file or no link where one belongs.
-pub(super) fn move_misplaced(backend: &DirectoryBackend, id: &SessionId) -> Result<()> {
-    let (repository, session) = backend.session(id)?;
-    let mut misplaced = entries(&session)?;
+pub(super) fn move_misplaced(session: &OpenSession) -> Result<()> {
+    let dir = &session.dir;
+    let mut misplaced = entries(dir)?;
     misplaced.retain(|it| it.severity == Severity::Damage);
     // What is no file nobody has locked.
     misplaced.sort_by_key(|it| !it.place.ends_with(names::WRITER));
@@ -139,25 +137,25 @@ pub(super) fn move_misplaced(backend: &DirectoryBackend, id: &SessionId) -> Resu
             None => names::LOCK_ASIDE,
         };
         if name != names::WRITER && lock.is_none() {
-            lock = Some(WriterLock::take(backend, &repository, &session, id)?);
+            lock = Some(session.lock()?);
         }
-        found(move_aside(&session, name, aside))?;
+        found(move_aside(dir, name, aside))?;
     }
-    let is_made = match check_mark(&session) {
+    let is_made = match open::require_marker(dir) {
         Err(Error::Corrupt { .. }) => {
             if lock.is_none() {
-                lock = Some(WriterLock::take(backend, &repository, &session, id)?);
+                lock = Some(session.lock()?);
             }
-            session.open_file(names::JOURNAL, Access::CreateNew)?;
+            dir.open_file(names::JOURNAL, Access::CreateNew)?;
             true
         }
         outcome => outcome.map(|()| false)?,
     };
     // They may have been moved by a repair that was killed.
-    let flushed = session.sync();
+    let flushed = dir.sync();
     if flushed.is_err() && is_made {
         // A later flush may not make up for it: the next one is of a file made anew.
-        let _ = session.remove_file(names::JOURNAL);
+        let _ = dir.remove_file(names::JOURNAL);
     }
     drop(lock);
     Ok(flushed?)

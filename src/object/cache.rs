@@ -12,10 +12,10 @@ use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::container;
+use super::cached_summary::CachedSummary;
+use super::format::container;
 use super::list::plain_tag;
-use super::seen::Seen;
-use super::store::Version;
+use super::requests::client::Version;
 use crate::id::SessionId;
 use crate::sys::cache as files;
 
@@ -33,16 +33,16 @@ pub(super) struct Cache {
     directory: PathBuf,
     location: String,
     /// As it was read.
-    old: HashMap<String, Entry>,
+    old: HashMap<String, CacheEntry>,
     /// What is to be kept, by the names of the sessions.
-    now: Vec<(String, Entry)>,
+    now: Vec<(String, CacheEntry)>,
     has_news: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Entry {
+struct CacheEntry {
     version: ListedVersion,
-    seen: Seen,
+    seen: CachedSummary,
 }
 
 /// All that a listing says of the version of a head. The tag alone would do in a store that never gives it twice.
@@ -75,7 +75,7 @@ impl Cache {
     }
 
     /// What was seen in this version of a head.
-    pub(super) fn get(&mut self, id: &SessionId, listed: &ObjectMeta) -> Option<&Seen> {
+    pub(super) fn get(&mut self, id: &SessionId, listed: &ObjectMeta) -> Option<&CachedSummary> {
         let entry = self.old.remove(id.as_str())?;
         if Some(&entry.version) != ListedVersion::of(listed).as_ref() {
             return None;
@@ -85,10 +85,16 @@ impl Cache {
     }
 
     /// Notes what was seen, if it is what was listed.
-    pub(super) fn put(&mut self, id: &SessionId, listed: &ObjectMeta, read: &Version, seen: Seen) {
+    pub(super) fn put(
+        &mut self,
+        id: &SessionId,
+        listed: &ObjectMeta,
+        read: &Version,
+        seen: CachedSummary,
+    ) {
         let Some(version) = ListedVersion::of(listed) else { return };
         if read.e_tag.as_deref().map(plain_tag).as_ref() == Some(&version.tag) {
-            self.now.push((id.to_string(), Entry { version, seen }));
+            self.now.push((id.to_string(), CacheEntry { version, seen }));
             self.has_news = true;
         }
     }

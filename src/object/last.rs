@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::LAST;
-use super::nonce::Nonce;
-use super::store::{Object, Store};
-use super::swap::{Expected, Swapped};
+use super::format::keys::LAST;
+use super::format::nonce::Nonce;
+use super::requests::cas::{CasOutcome, Expected};
+use super::requests::client::{Object, Store};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 
@@ -34,9 +34,9 @@ pub(super) fn set_last(store: &Store, id: &SessionId) -> Result<()> {
     loop {
         let version = |object: &Object| Expected::Version(object.version.clone());
         let expected = there.as_ref().map_or(Expected::Nothing, version);
-        match store.swap(LAST, &expected, &bytes, |_| false)? {
-            Swapped::Done(_) | Swapped::Since => return Ok(()),
-            Swapped::Other(other) => there = other,
+        match store.compare_and_put(LAST, &expected, &bytes, |_| false)? {
+            CasOutcome::Applied(_) | CasOutcome::Superseded => return Ok(()),
+            CasOutcome::Rejected(other) => there = other,
         }
     }
 }

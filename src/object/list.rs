@@ -1,16 +1,18 @@
 //! All sessions, by listing alone. What a listing says of an object is its key, its length and when it was
-//! changed by the store's clock; the length of a head is made to tell more. See [`Glimpse`]. A listing in full
+//! changed by the store's clock; the length of a head is made to tell more. See [`HeadFlags`]. A listing in full
 //! reads the beginnings of heads as well, of those that are not in the [cache](super::cache).
 
 use std::time::SystemTime;
 
 use object_store::ObjectMeta;
 
+use super::Inner;
 use super::cache::Cache;
-use super::head::Glimpse;
-use super::seen::Seen;
-use super::store::Store;
-use super::{Inner, names, probe};
+use super::cached_summary::CachedSummary;
+use super::format::head::HeadFlags;
+use super::format::keys;
+use super::requests::client::Store;
+use super::requests::probe;
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
@@ -24,16 +26,16 @@ pub(super) const READ_AT_ONCE: usize = 256;
 
 pub(super) fn list(store: &Store) -> Result<Listing> {
     let (heads, problems) = heads(store)?;
-    let sessions = heads.into_iter().map(|Listed { id, glimpse, object }| {
+    let sessions = heads.into_iter().map(|Listed { id, flags, object }| {
         let changed = SystemTime::from(object.last_modified);
         Summary {
             id,
-            saved: glimpse.saved.then_some(changed),
+            saved: flags.saved.then_some(changed),
             size: None,
-            labels: (!glimpse.saved).then(Labels::new),
+            labels: (!flags.saved).then(Labels::new),
             changed,
             format: Format::Object,
-            live: glimpse.live,
+            live: flags.live,
             version: object.e_tag.as_deref().map(plain_tag),
         }
     });
@@ -45,7 +47,7 @@ pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
     let mut listing = Listing { sessions: Vec::with_capacity(heads.len()), problems };
     let location = inner.store.location().to_string_lossy();
     let mut cache = inner.cache.clone().map(|directory| Cache::read(directory, &location));
-    let summary = |id: &SessionId, seen: &Seen, tag: Option<&str>| Summary {
+    let summary = |id: &SessionId, seen: &CachedSummary, tag: Option<&str>| Summary {
         version: tag.map(plain_tag),
         ..seen.summary(id, seen.is_live(&inner.machine))
     };
@@ -57,12 +59,12 @@ pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
         }
     }
     for some in unknown.chunks(READ_AT_ONCE) {
-        let keys: Vec<_> = some.iter().map(|(id, _)| names::head(id)).collect();
+        let keys: Vec<_> = some.iter().map(|(id, _)| keys::head(id)).collect();
         let read = inner.store.get_starts(&keys, BEGINNING)?;
         for ((id, object), read) in some.iter().zip(read) {
             match inner.beginning_of_head(id, read) {
                 Ok((head, version)) => {
-                    let seen = Seen::of(&head);
+                    let seen = CachedSummary::of(&head);
                     listing.sessions.push(summary(id, &seen, version.e_tag.as_deref()));
                     if let Some(cache) = &mut cache {
                         cache.put(id, object, &version, seen);
@@ -87,22 +89,22 @@ pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
 /// A head, as it is listed.
 struct Listed {
     id: SessionId,
-    glimpse: Glimpse,
+    flags: HeadFlags,
     object: ObjectMeta,
 }
 
 /// The heads there are, and what lies among them.
 fn heads(store: &Store) -> Result<(Vec<Listed>, Vec<Problem>)> {
     let (mut heads, mut problems) = (Vec::new(), Vec::new());
-    let listed = store.list((0..names::SHARDS).map(names::heads))?;
+    let listed = store.list((0..keys::SHARDS).map(keys::heads))?;
     if listed.is_empty() {
         probe::is_a_store(store)?;
     }
     for object in listed {
-        let Some(glimpse) = Glimpse::of(object.size) else { continue };
+        let Some(flags) = HeadFlags::of(object.size) else { continue };
         let name = object.location.filename().unwrap_or_default();
-        match names::id(name) {
-            Some(id) => heads.push(Listed { id, glimpse, object }),
+        match keys::id(name) {
+            Some(id) => heads.push(Listed { id, flags, object }),
             None => problems.push(Problem {
                 name: name.to_owned(),
                 id: None,

@@ -1,30 +1,18 @@
 //! A repository in an object store: sessions that outlive the machine. docs/object-store.md has the layout
 //! and the reasons.
 
-mod answer;
 mod cache;
-mod container;
-mod failure;
-mod give_up;
-mod head;
+mod cached_summary;
+mod discard;
+mod format;
 mod last;
+mod lease;
 mod list;
-mod location;
-mod names;
-mod nonce;
-mod place;
-mod probe;
-mod problem;
 mod read;
-mod record;
 mod remove;
+mod requests;
 mod restore;
-mod runtime;
-mod seen;
-mod store;
-mod swap;
 mod sweep;
-mod table;
 mod trash;
 mod write;
 
@@ -45,13 +33,17 @@ use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::CheckpointReader;
 use crate::sys::{self, Machine};
-use head::Head;
-use place::{Life, Place};
-pub use problem::StoreProblem;
-use remove::Standing;
-use seen::Seen;
-use store::{Patience, Store, Version};
-use swap::{Expected, Swapped};
+use cached_summary::CachedSummary;
+use format::head::Head;
+use format::{head, keys};
+use lease::{HolderState, Lease};
+use remove::HeadState;
+use requests::cas::{CasOutcome, Expected};
+use requests::client::{RetryBudget, Store, Version};
+#[cfg(feature = "seam")]
+pub use requests::clock::Clock;
+pub use requests::problem::StoreProblem;
+use requests::{location, probe};
 use write::ObjectWriter;
 
 /// A repository in an object store: Amazon S3 and what speaks like it, Google Cloud Storage, Azure Blob
@@ -103,19 +95,19 @@ impl ObjectBackend {
     /// [`Error::InvalidLocation`] if the prefix has characters that no key may have.
     ///
     /// The store's own retries are to be off: one that meets what it did itself calls that a conflict. It is to
-    /// give up a request that is not answered. What may be tried again is, for as long as `patience` says.
+    /// give up a request that is not answered. What may be tried again is, for as long as `budget` says.
     pub fn with_store(
         location: impl Into<PathBuf>,
         store: Arc<dyn ObjectStore>,
         prefix: &str,
-        patience: Duration,
+        budget: Duration,
     ) -> Result<Self> {
         let prefix = prefix.trim_matches('/').to_owned();
-        let patience =
-            Patience { connect: patience.min(Patience::default().connect), retry: patience };
-        let connect = move || Ok((store.clone(), patience));
-        let store = Store::new(location.into(), prefix, Box::new(connect))?;
-        store.path(names::MARKER)?;
+        let budget =
+            RetryBudget { connect: budget.min(RetryBudget::default().connect), retry: budget };
+        let connect = move || Ok((store.clone(), budget));
+        let store = Store::new(location.into(), prefix, Arc::new(connect))?;
+        store.path(keys::MARKER)?;
         Ok(Self::with(store))
     }
 
@@ -123,7 +115,7 @@ impl ObjectBackend {
         Self {
             inner: Arc::new(Inner {
                 store: Arc::new(store),
-                beat: place::BEAT,
+                beat: lease::BEAT,
                 machine: Machine::current(),
                 cache: None,
                 is_probed: Arc::default(),
@@ -143,6 +135,13 @@ impl ObjectBackend {
     pub fn with_cache(self, directory: impl Into<PathBuf>) -> Self {
         let cache = Some(directory.into());
         Self { inner: Arc::new(Inner { cache, ..Inner::clone(&self.inner) }) }
+    }
+
+    /// Goes by another clock.
+    #[cfg(feature = "seam")]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        let store = Arc::new(self.inner.store.with_clock(clock));
+        Self { inner: Arc::new(Inner { store, ..Inner::clone(&self.inner) }) }
     }
 
     /// As if this were another machine.
@@ -167,16 +166,16 @@ impl Inner {
 
     /// The head of a session in which nobody has the place of the writer, or only one that is gone. Where
     /// that cannot be seen, it watches.
-    fn free_head(&self, id: &SessionId) -> Result<(Head, Version)> {
+    fn unleased_head(&self, id: &SessionId) -> Result<(Head, Version)> {
         self.probe()?;
         loop {
             let (head, version) = self.head(id)?;
             let Some(place) = &head.writer else { return Ok((head, version)) };
-            let is_free = match place.life(&self.machine) {
-                Life::Lives => false,
-                Life::Gone => true,
-                Life::Elsewhere if place.is_silent(&self.store, id, &version)? => true,
-                Life::Elsewhere => match self.head(id)?.0.has_writer(place.token) {
+            let is_free = match place.holder_state(&self.machine) {
+                HolderState::Alive => false,
+                HolderState::Dead => true,
+                HolderState::Unknown if place.is_silent(&self.store, id, &version)? => true,
+                HolderState::Unknown => match self.head(id)?.0.has_writer(place.token) {
                     true => false,
                     // Another one, or nobody: look again.
                     false => continue,
@@ -189,11 +188,11 @@ impl Inner {
         }
     }
 
-    fn new_place(&self) -> Place {
-        Place::new(sys::current_owner(), self.machine.clone(), self.beat)
+    fn new_lease(&self) -> Lease {
+        Lease::new(sys::current_owner(), self.machine.clone(), self.beat)
     }
 
-    fn busy(&self, id: &SessionId, place: &Place) -> Error {
+    fn busy(&self, id: &SessionId, place: &Lease) -> Error {
         Error::Busy { id: id.clone(), owner: Some(Box::new(place.owner.clone())) }
     }
 
@@ -201,15 +200,15 @@ impl Inner {
         Error::NotFound { id: id.clone(), repository: self.store.location().to_owned() }
     }
 
-    /// [`Store::swap`] of a head, of the same life of the session.
-    fn swap(
+    /// [`Store::compare_and_put`] of a head, of the same life of the session.
+    fn compare_and_put(
         &self,
         id: &SessionId,
         expected: &Expected,
         bytes: &Bytes,
         is_from_ours: impl Fn(&Head) -> bool,
-    ) -> Result<Swapped> {
-        self.store.swap(&names::head(id), expected, bytes, |object| {
+    ) -> Result<CasOutcome> {
+        self.store.compare_and_put(&keys::head(id), expected, bytes, |object| {
             matches!(Head::read(&object.bytes, object.len), Ok(Some(head)) if is_from_ours(&head))
         })
     }
@@ -229,11 +228,13 @@ impl Backend for ObjectBackend {
         let head = Head::new(new);
         let (bytes, mut expected) = (head.to_bytes(), Expected::Nothing);
         loop {
-            match self.inner.swap(id, &expected, &bytes, |there| there.made == head.made)? {
-                Swapped::Done(_) | Swapped::Since => return Ok(()),
-                Swapped::Other(None) => expected = Expected::Nothing,
-                Swapped::Other(Some(there)) => match Standing::read(&there) {
-                    Ok(Standing::Tombstone(tombstone)) => {
+            match self.inner.compare_and_put(id, &expected, &bytes, |there| {
+                there.incarnation == head.incarnation
+            })? {
+                CasOutcome::Applied(_) | CasOutcome::Superseded => return Ok(()),
+                CasOutcome::Rejected(None) => expected = Expected::Nothing,
+                CasOutcome::Rejected(Some(there)) => match HeadState::read(&there) {
+                    Ok(HeadState::Tombstone(tombstone)) => {
                         self.inner.settle(id, &tombstone)?;
                         expected = Expected::Version(there.version);
                     }
@@ -258,12 +259,14 @@ impl Backend for ObjectBackend {
         let (head, _) = self.inner.start_of_head(id)?;
         let writer = match &head.writer {
             None => WriterState::Idle,
-            Some(place) => match place.life(&self.inner.machine) {
-                Life::Gone => WriterState::Interrupted(place.owner.clone()),
-                Life::Lives | Life::Elsewhere => WriterState::Live(Some(place.owner.clone())),
+            Some(place) => match place.holder_state(&self.inner.machine) {
+                HolderState::Dead => WriterState::Interrupted(place.owner.clone()),
+                HolderState::Alive | HolderState::Unknown => {
+                    WriterState::Live(Some(place.owner.clone()))
+                }
             },
         };
-        let summary = Seen::of(&head).summary(id, matches!(writer, WriterState::Live(_)));
+        let summary = CachedSummary::of(&head).summary(id, matches!(writer, WriterState::Live(_)));
         Ok(Status { summary, created: Some(head.created.into()), writer })
     }
 
@@ -285,13 +288,13 @@ impl Backend for ObjectBackend {
 
     fn history(&self, id: &SessionId) -> Result<History> {
         let (revisions, damaged) = self.inner.history(id)?;
-        let kept = |entry: head::Entry| Kept { info: entry.info(), stored: entry.size };
+        let kept = |entry: head::RevisionEntry| Kept { info: entry.info(), stored: entry.size };
         let revisions = revisions.into_iter().map(kept).collect();
         Ok(History { revisions, damaged, may_lack_newer: false })
     }
 
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
-        Ok(Box::new(ObjectWriter::take(&self.inner, id)?))
+        Ok(Box::new(ObjectWriter::acquire(&self.inner, id)?))
     }
 
     fn writer_for_one_save(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
@@ -333,8 +336,8 @@ impl Backend for ObjectBackend {
     fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
         let before = before.number().unwrap_or(0);
         match dry_run {
-            true => give_up::would_give_up(&self.inner, id, before),
-            false => give_up::give_up(&self.inner, id, before),
+            true => discard::would_discard(&self.inner, id, before),
+            false => discard::discard(&self.inner, id, before),
         }
     }
 

@@ -5,11 +5,11 @@ use std::io::{Cursor, Read};
 use bytes::Bytes;
 
 use super::Inner;
-use super::container::Unreadable;
-use super::head::{Entry, Head, START, Table};
-use super::names;
-use super::record::Reader;
-use super::store::{Object, PIECE, Version};
+use super::format::container::Unreadable;
+use super::format::head::{Head, RevisionEntry, START, Table};
+use super::format::keys;
+use super::requests::client::{Object, PIECE, Version};
+use super::requests::download::Reader;
 use crate::checkpoint::{Checkpoint, Digest};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -19,13 +19,13 @@ use crate::stream::CheckpointReader;
 impl Inner {
     /// A session's head, with the payloads in it.
     pub(super) fn head(&self, id: &SessionId) -> Result<(Head, Version)> {
-        let object = self.store.get(&names::head(id))?.ok_or_else(|| self.not_found(id))?;
+        let object = self.store.get(&keys::head(id))?.ok_or_else(|| self.not_found(id))?;
         self.read_head(id, object)
     }
 
     /// A session's head, and of the payloads in it at least the newest.
     pub(super) fn start_of_head(&self, id: &SessionId) -> Result<(Head, Version)> {
-        let object = self.store.get_start(&names::head(id), START)?;
+        let object = self.store.get_start(&keys::head(id), START)?;
         let object = object.ok_or_else(|| self.not_found(id))?;
         if object.bytes.len() as u64 == object.len {
             return self.read_head(id, object);
@@ -60,12 +60,12 @@ impl Inner {
         match Head::read(&object.bytes, object.len) {
             Ok(Some(head)) => Ok((head, object.version)),
             Ok(None) => Err(self.not_found(id)),
-            Err(problem) => Err(self.unreadable(&names::head(id), problem)),
+            Err(problem) => Err(self.unreadable(&keys::head(id), problem)),
         }
     }
 
     pub(super) fn load(&self, id: &SessionId) -> Result<Checkpoint> {
-        let loaded = self.as_it_stands(id, false, |head| {
+        let loaded = self.read_consistent(id, false, |head| {
             let newest = head.newest().ok_or_else(|| Error::NoCheckpoint { id: id.clone() })?;
             self.checkpoint(id, head, newest)
         });
@@ -87,16 +87,16 @@ impl Inner {
     pub(super) fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
         let none = || Error::NoRevision { id: id.clone(), revision };
         let number = revision.number().ok_or_else(none)?;
-        self.as_it_stands(id, true, |head| match self.find(head, &head.table, number)? {
-            Found::Entry(entry) => self.checkpoint(id, head, &entry),
-            Found::Nothing => Err(none()),
-            Found::Missing(key) => Ok(Err(key)),
+        self.read_consistent(id, true, |head| match self.find(head, &head.table, number)? {
+            Lookup::RevisionEntry(entry) => self.checkpoint(id, head, &entry),
+            Lookup::Nothing => Err(none()),
+            Lookup::Missing(key) => Ok(Err(key)),
         })
     }
 
     /// The revisions that are kept, the newest first, and those that are lost.
-    pub(super) fn history(&self, id: &SessionId) -> Result<(Vec<Entry>, Vec<Revision>)> {
-        self.as_it_stands(id, false, |head| {
+    pub(super) fn history(&self, id: &SessionId) -> Result<(Vec<RevisionEntry>, Vec<Revision>)> {
+        self.read_consistent(id, false, |head| {
             let (mut entries, mut damaged) = (head.table.entries.clone(), Vec::new());
             let mut packs = head.table.packs.clone();
             while !packs.is_empty() {
@@ -118,22 +118,22 @@ impl Inner {
         })
     }
 
-    fn find(&self, head: &Head, table: &Table, revision: u64) -> Result<Found> {
+    fn find(&self, head: &Head, table: &Table, revision: u64) -> Result<Lookup> {
         if let Some(entry) = table.entries.iter().find(|entry| entry.revision == revision) {
-            return Ok(Found::Entry(entry.clone()));
+            return Ok(Lookup::RevisionEntry(entry.clone()));
         }
         let mut packs = table.packs.iter();
         match packs.find(|pack| (pack.oldest..=pack.newest).contains(&revision)) {
-            None => Ok(Found::Nothing),
+            None => Ok(Lookup::Nothing),
             Some(pack) => match self.pack(&pack.name, head)? {
                 Ok(table) => self.find(head, &table, revision),
-                Err(missing) => Ok(Found::Missing(missing)),
+                Err(missing) => Ok(Lookup::Missing(missing)),
             },
         }
     }
 
     pub(super) fn pack(&self, name: &str, head: &Head) -> Result<Present<Table>> {
-        let key = format!("{}/{name}", names::records(head.made));
+        let key = format!("{}/{name}", keys::records(head.incarnation));
         let Some(object) = self.store.get(&key)? else { return Ok(Err(key)) };
         match Table::from_pack(&object.bytes) {
             Ok(table) => Ok(Ok(table)),
@@ -146,17 +146,17 @@ impl Inner {
         &self,
         id: &SessionId,
         head: &Head,
-        entry: &Entry,
+        entry: &RevisionEntry,
     ) -> Result<Present<Checkpoint>> {
         let (key, data) = match (&entry.record, &entry.payload) {
             (Some(name), _) => {
-                let key = format!("{}/{name}", names::records(head.made));
+                let key = format!("{}/{name}", keys::records(head.incarnation));
                 match self.record(&key, entry.size)? {
                     Some(data) => (key, data),
                     None => return Ok(Err(key)),
                 }
             }
-            (None, payload) => (names::head(id), payload.clone().unwrap_or_default()),
+            (None, payload) => (keys::head(id), payload.clone().unwrap_or_default()),
         };
         if data.len() as u64 != entry.size || Digest::of(&data) != entry.digest() {
             return Err(self.not_what_was_saved(&key, entry));
@@ -183,25 +183,27 @@ impl Inner {
         revision: Option<Revision>,
     ) -> Result<CheckpointReader> {
         let number = revision.map(|it| it.number().unwrap_or(0));
-        let large = self.as_it_stands(id, false, |head| {
+        let large = self.read_consistent(id, false, |head| {
             let newest = head.newest().ok_or_else(|| Error::NoCheckpoint { id: id.clone() });
             let found = match number {
-                None => Found::Entry(newest?.clone()),
+                None => Lookup::RevisionEntry(newest?.clone()),
                 Some(number) => self.find(head, &head.table, number)?,
             };
             let entry = match found {
-                Found::Entry(entry) if entry.size > PIECE as u64 => entry,
+                Lookup::RevisionEntry(entry) if entry.size > PIECE as u64 => entry,
                 // As a whole, if that was read.
-                Found::Entry(entry) if entry.record.is_some() || entry.payload.is_some() => {
+                Lookup::RevisionEntry(entry)
+                    if entry.record.is_some() || entry.payload.is_some() =>
+                {
                     let whole =
                         |it: Checkpoint| Some(CheckpointReader::new(it.info, Cursor::new(it.data)));
                     return Ok(self.checkpoint(id, head, &entry)?.map(whole));
                 }
-                Found::Missing(key) => return Ok(Err(key)),
+                Lookup::Missing(key) => return Ok(Err(key)),
                 _ => return Ok(Ok(None)),
             };
             let name = entry.record.clone().unwrap_or_default();
-            let key = format!("{}/{name}", names::records(head.made));
+            let key = format!("{}/{name}", keys::records(head.incarnation));
             let Some(reader) = Reader::open(&self.store, &key, entry.size)? else {
                 return Ok(Err(key));
             };
@@ -223,7 +225,7 @@ impl Inner {
 
     /// Reads what a head names. An object that it names may go while that is read, as the history moves on:
     /// then another head stands, and that is read. One that is gone while the same head stands is damage.
-    fn as_it_stands<T>(
+    fn read_consistent<T>(
         &self,
         id: &SessionId,
         whole: bool,
@@ -248,7 +250,7 @@ impl Inner {
         self.corrupt(key, "it is gone, or has another length".to_owned(), None)
     }
 
-    fn not_what_was_saved(&self, key: &str, entry: &Entry) -> Error {
+    fn not_what_was_saved(&self, key: &str, entry: &RevisionEntry) -> Error {
         let problem = format!("revision {} is not what was saved", entry.revision);
         self.corrupt(key, problem, None)
     }
@@ -271,8 +273,8 @@ impl Inner {
 /// What was read, or the key of an object that is not there.
 type Present<T> = std::result::Result<T, String>;
 
-enum Found {
-    Entry(Entry),
+enum Lookup {
+    RevisionEntry(RevisionEntry),
     Nothing,
     Missing(String),
 }

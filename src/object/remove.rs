@@ -4,25 +4,26 @@ use std::collections::HashSet;
 
 use object_store::ObjectMeta;
 
-use super::container::Unreadable;
-use super::head::{Head, Table, Tombstone};
-use super::nonce::Nonce;
-use super::place::Life;
-use super::store::{Object, Version};
-use super::swap::{Expected, Swapped};
-use super::{Inner, names};
+use super::Inner;
+use super::format::container::Unreadable;
+use super::format::head::{Head, Table, Tombstone};
+use super::format::keys;
+use super::format::nonce::Nonce;
+use super::lease::HolderState;
+use super::requests::cas::{CasOutcome, Expected};
+use super::requests::client::{Object, Version};
 use crate::backend::{Removal, Unlocked, Usage};
 use crate::error::Result;
 use crate::id::SessionId;
 
 /// What is under a name.
-pub(super) enum Standing {
+pub(super) enum HeadState {
     Nothing,
     Tombstone(Tombstone),
     Session(Box<Head>),
 }
 
-impl Standing {
+impl HeadState {
     pub(super) fn read(object: &Object) -> Result<Self, Unreadable> {
         match Head::read(&object.bytes, object.len)? {
             Some(head) => Ok(Self::Session(Box::new(head))),
@@ -35,57 +36,58 @@ impl Inner {
     /// Puts a tombstone in the place of the head, and then deletes what that stood for. The tombstone stays:
     /// a delete has no condition, so that it could hit a session that was made anew under that name.
     pub(super) fn remove(&self, id: &SessionId) -> Result<Removal> {
-        let (mut head, mut version) = self.free_head(id)?;
-        let made = head.made;
+        let (mut head, mut version) = self.unleased_head(id)?;
+        let incarnation = head.incarnation;
         loop {
             self.end_restoring(&head)?;
-            if self.bury_once(id, &version, &Tombstone::of_removed(made))? {
+            if self.put_tombstone(id, &version, &Tombstone::of_removed(incarnation))? {
                 break;
             }
-            match self.what_stands(id)?.1 {
-                Standing::Tombstone(there) if there.removed == Some(made) => break,
-                _ => (head, version) = self.free_head(id)?,
+            match self.head_state(id)?.1 {
+                HeadState::Tombstone(there) if there.removed == Some(incarnation) => break,
+                _ => (head, version) = self.unleased_head(id)?,
             }
-            if head.made != made {
+            if head.incarnation != incarnation {
                 return Err(self.not_found(id));
             }
         }
-        let mut keys = self.objects(made)?;
-        keys.push(names::beat(id));
+        let mut keys = self.objects(incarnation)?;
+        keys.push(keys::beat(id));
         Ok(Removal { remains: self.store.delete(&keys) })
     }
 
     /// Puts a tombstone in the place of a head; whether it still was the one.
-    pub(super) fn bury_once(
+    pub(super) fn put_tombstone(
         &self,
         id: &SessionId,
         head: &Version,
         tombstone: &Tombstone,
     ) -> Result<bool> {
         let expected = Expected::Version(head.clone());
-        let swapped = self.swap(id, &expected, &tombstone.to_bytes(), |_| false)?;
-        Ok(!matches!(swapped, Swapped::Other(_)))
+        let outcome = self.compare_and_put(id, &expected, &tombstone.to_bytes(), |_| false)?;
+        Ok(!matches!(outcome, CasOutcome::Rejected(_)))
     }
 
     /// Does what a tombstone stands for. Then something else may take its place.
     pub(super) fn settle(&self, id: &SessionId, tombstone: &Tombstone) -> Result<()> {
         if let Some(name) = &tombstone.trashed {
-            self.keep_in_trash(&format!("{}/{name}", names::trash_of(id)))?;
+            self.keep_in_trash(&format!("{}/{name}", keys::trash_of(id)))?;
         }
-        if let Some(made) = tombstone.removed {
-            let remains = self.store.delete(&self.objects(made)?);
+        if let Some(incarnation) = tombstone.removed {
+            let remains = self.store.delete(&self.objects(incarnation)?);
             remains.into_iter().next().map_or(Ok(()), Err)?;
         }
         Ok(())
     }
 
     /// What is under a name.
-    pub(super) fn what_stands(&self, id: &SessionId) -> Result<(Expected, Standing)> {
-        let key = names::head(id);
+    pub(super) fn head_state(&self, id: &SessionId) -> Result<(Expected, HeadState)> {
+        let key = keys::head(id);
         let Some(object) = self.store.get(&key)? else {
-            return Ok((Expected::Nothing, Standing::Nothing));
+            return Ok((Expected::Nothing, HeadState::Nothing));
         };
-        let standing = Standing::read(&object).map_err(|problem| self.unreadable(&key, problem))?;
+        let standing =
+            HeadState::read(&object).map_err(|problem| self.unreadable(&key, problem))?;
         Ok((Expected::Version(object.version), standing))
     }
 
@@ -95,27 +97,29 @@ impl Inner {
         loop {
             let (head, version) = self.head(id)?;
             let Some(place) = &head.writer else { return Ok(Unlocked::Nothing) };
-            match place.life(&self.machine) {
-                Life::Lives => return Err(self.busy(id, place)),
-                Life::Gone => return Ok(Unlocked::Nothing),
-                Life::Elsewhere => (),
+            match place.holder_state(&self.machine) {
+                HolderState::Alive => return Err(self.busy(id, place)),
+                HolderState::Dead => return Ok(Unlocked::Nothing),
+                HolderState::Unknown => (),
             }
             let next = Head { epoch: head.epoch + 1, writer: None, ..head.next() };
-            match self.swap(id, &Expected::Version(version), &next.to_bytes(), |_| false)? {
-                Swapped::Done(_) | Swapped::Since => {
+            match self
+                .compare_and_put(id, &Expected::Version(version), &next.to_bytes(), |_| false)?
+            {
+                CasOutcome::Applied(_) | CasOutcome::Superseded => {
                     return Ok(Unlocked::Displaced(place.owner.clone()));
                 }
-                Swapped::Other(_) => (),
+                CasOutcome::Rejected(_) => (),
             }
         }
     }
 
     /// Deletes what a head gave up.
     pub(super) fn delete_dropped(&self, id: &SessionId, head: &Head, dropped: &Table) {
-        let prefix = names::records(head.made);
+        let prefix = keys::records(head.incarnation);
         let keys: Vec<_> = dropped.objects().map(|name| format!("{prefix}/{name}")).collect();
         if !keys.is_empty() {
-            self.store.discard(&keys);
+            self.store.delete_best_effort(&keys);
         }
         if !dropped.packs.is_empty() {
             // They named records.
@@ -128,7 +132,9 @@ impl Inner {
     pub(super) fn collect_garbage(&self, id: &SessionId, head: &Head) {
         match self.garbage(id, head, 0, &HashSet::new()) {
             Ok(garbage) => {
-                self.store.discard(&garbage.into_iter().map(|(key, _)| key).collect::<Vec<_>>());
+                self.store.delete_best_effort(
+                    &garbage.into_iter().map(|(key, _)| key).collect::<Vec<_>>(),
+                );
             }
             Err(error) => tracing::debug!(%error, "could not look for what is no longer needed"),
         }
@@ -145,10 +151,10 @@ impl Inner {
     ) -> Result<Vec<(String, u64)>> {
         let named = self.named(id, head, before)?;
         let newest = head.revision().number().unwrap_or(0);
-        let prefix = names::records(head.made);
+        let prefix = keys::records(head.incarnation);
         let key = |it: ObjectMeta| {
             let name = it.location.filename()?;
-            let is_old = names::record_revision(name).is_some_and(|it| it <= newest)
+            let is_old = keys::record_revision(name).is_some_and(|it| it <= newest)
                 || earlier.contains(name);
             (is_old && !named.contains(name)).then(|| (format!("{prefix}/{name}"), it.size))
         };
@@ -175,8 +181,8 @@ impl Inner {
     }
 
     /// The keys of the records and packs of one life of a session.
-    pub(super) fn objects(&self, made: Nonce) -> Result<Vec<String>> {
-        let prefix = names::records(made);
+    pub(super) fn objects(&self, incarnation: Nonce) -> Result<Vec<String>> {
+        let prefix = keys::records(incarnation);
         let objects = self.store.list([prefix.clone()])?;
         let key = |it: &ObjectMeta| Some(format!("{prefix}/{}", it.location.filename()?));
         Ok(objects.iter().filter_map(key).collect())
@@ -184,9 +190,9 @@ impl Inner {
 
     /// What a removal would give back.
     pub(super) fn usage(&self, id: &SessionId) -> Result<Usage> {
-        let start = self.store.get_start(&names::head(id), 1)?;
+        let start = self.store.get_start(&keys::head(id), 1)?;
         let (head, _) = self.start_of_head(id)?;
-        let records = self.store.list([names::records(head.made)])?;
+        let records = self.store.list([keys::records(head.incarnation)])?;
         let records: Usage = records.iter().map(|it| Usage::new(1, it.size)).sum();
         Ok([Usage::new(1, start.map_or(0, |it| it.len)), records].into_iter().sum())
     }

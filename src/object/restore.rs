@@ -3,12 +3,13 @@
 //! Whoever does so claims the copy first, so that two never do; then it names the copy in the head, so that the copy
 //! is deleted before that session goes.
 
-use super::head::{Head, Tombstone};
-use super::nonce::Nonce;
-use super::remove::Standing;
-use super::swap::{Expected, Swapped};
+use super::Inner;
+use super::format::head::{Head, Tombstone};
+use super::format::keys;
+use super::format::nonce::Nonce;
+use super::remove::HeadState;
+use super::requests::cas::{CasOutcome, Expected};
 use super::trash::{Copy, Item};
-use super::{Inner, names};
 use crate::backend::{Removal, Trashed};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -28,15 +29,15 @@ impl Inner {
         let restored = Head { epoch: head.epoch + 1, writer: None, restored_from, ..head.next() };
         let bytes = restored.to_bytes();
         loop {
-            let (expected, there) = self.what_stands(id)?;
+            let (expected, there) = self.head_state(id)?;
             match there {
-                Standing::Session(there) if there.made == head.made => break,
-                Standing::Session(_) => {
+                HeadState::Session(there) if there.incarnation == head.incarnation => break,
+                HeadState::Session(_) => {
                     let repository = self.store.location().to_owned();
                     return Err(Error::AlreadyExists { id: id.clone(), repository });
                 }
-                Standing::Tombstone(there) => self.settle(id, &there)?,
-                Standing::Nothing => (),
+                HeadState::Tombstone(there) => self.settle(id, &there)?,
+                HeadState::Nothing => (),
             }
             // Whoever claims it after us changes what stands here after that, so that what we read before
             // looking is no more.
@@ -44,18 +45,20 @@ impl Inner {
                 Some((now, ..)) if now.nonce == item.nonce => (),
                 _ => return Err(self.not_found(&trashed.id)),
             }
-            match self.swap(id, &expected, &bytes, |there| there.made == head.made)? {
-                Swapped::Done(_) | Swapped::Since => break,
-                Swapped::Other(_) => (),
+            match self.compare_and_put(id, &expected, &bytes, |there| {
+                there.incarnation == head.incarnation
+            })? {
+                CasOutcome::Applied(_) | CasOutcome::Superseded => break,
+                CasOutcome::Rejected(_) => (),
             }
         }
-        self.store.discard(&[key]);
+        self.store.delete_best_effort(&[key]);
         Ok(())
     }
 
     pub(super) fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
         let (key, _, head) = self.claim(trashed, None)?;
-        let mut remains = self.store.delete(&self.objects(head.made)?);
+        let mut remains = self.store.delete(&self.objects(head.incarnation)?);
         if remains.is_empty() {
             remains = self.store.delete(&[key]);
         }
@@ -79,14 +82,19 @@ impl Inner {
                 Some(to) => ours.restored_to.push(to.to_string()),
                 None => ours.is_going = true,
             }
-            match self.store.swap(&key, &Expected::Version(version), &ours.to_bytes(), |_| false)? {
-                Swapped::Done(_) => (),
-                Swapped::Since | Swapped::Other(_) => continue,
+            match self.store.compare_and_put(
+                &key,
+                &Expected::Version(version),
+                &ours.to_bytes(),
+                |_| false,
+            )? {
+                CasOutcome::Applied(_) => (),
+                CasOutcome::Superseded | CasOutcome::Rejected(_) => continue,
             }
             for to in item.restored_to {
-                if self.keep_out(&SessionId::new(to)?, head.made)? {
+                if self.keep_out(&SessionId::new(to)?, head.incarnation)? {
                     // It was back already.
-                    self.store.discard(&[key]);
+                    self.store.delete_best_effort(&[key]);
                     return Err(not_found());
                 }
             }
@@ -96,23 +104,23 @@ impl Inner {
 
     /// Sees to it that who was about to put this life of a session there cannot do so any more; whether it
     /// is there already.
-    fn keep_out(&self, id: &SessionId, made: Nonce) -> Result<bool> {
+    fn keep_out(&self, id: &SessionId, incarnation: Nonce) -> Result<bool> {
         loop {
-            let (expected, tombstone) = match self.what_stands(id)? {
-                (_, Standing::Session(there)) => return Ok(there.made == made),
-                (expected, Standing::Tombstone(there)) => (expected, there.next()),
-                (expected, Standing::Nothing) => (expected, Tombstone::default().next()),
+            let (expected, tombstone) = match self.head_state(id)? {
+                (_, HeadState::Session(there)) => return Ok(there.incarnation == incarnation),
+                (expected, HeadState::Tombstone(there)) => (expected, there.next()),
+                (expected, HeadState::Nothing) => (expected, Tombstone::default().next()),
             };
-            match self.swap(id, &expected, &tombstone.to_bytes(), |_| false)? {
-                Swapped::Done(_) | Swapped::Since => return Ok(false),
-                Swapped::Other(_) => (),
+            match self.compare_and_put(id, &expected, &tombstone.to_bytes(), |_| false)? {
+                CasOutcome::Applied(_) | CasOutcome::Superseded => return Ok(false),
+                CasOutcome::Rejected(_) => (),
             }
         }
     }
 
     fn trash_key(&self, trashed: &Trashed) -> Result<Option<String>> {
-        let start = names::trashed_start(&trashed.id, trashed.removed.into());
-        let listed = self.store.list([names::trash_of(&trashed.id)])?;
+        let start = keys::trashed_start(&trashed.id, trashed.removed.into());
+        let listed = self.store.list([keys::trash_of(&trashed.id)])?;
         let mut keys = listed.iter().map(|object| self.store.key(&object.location));
         Ok(keys.find(|key| key.starts_with(&start)))
     }

@@ -10,18 +10,19 @@ use std::collections::{HashMap, HashSet};
 
 use object_store::ObjectMeta;
 
-use super::head::Glimpse;
+use super::Inner;
+use super::format::head::HeadFlags;
+use super::format::keys;
 use super::list::{BEGINNING, READ_AT_ONCE};
-use super::remove::Standing;
-use super::store::Object;
+use super::remove::HeadState;
+use super::requests::client::Object;
 use super::trash::Copy;
-use super::{Inner, names};
 use crate::backend::{Leftover, Sweep, Usage};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 
 /// Objects that can go.
-struct Found {
+struct Garbage {
     what: &'static str,
     objects: Vec<(String, u64)>,
 }
@@ -44,7 +45,7 @@ impl Inner {
 
     /// Ends what was begun with the trash.
     fn sweep_trash(&self, dry_run: bool, sweep: &mut Sweep) -> Result<()> {
-        for object in self.store.list([names::TRASH.to_owned()])? {
+        for object in self.store.list([keys::TRASH.to_owned()])? {
             let key = self.store.key(&object.location);
             let Copy { item, trashed, never_counts, .. } = match self.copy(&key) {
                 Ok(Some(copy)) => copy,
@@ -76,34 +77,34 @@ impl Inner {
     }
 
     /// Records and packs that nobody needs, by session, and signs of life of sessions that are gone.
-    fn unneeded(&self) -> Result<Vec<Found>> {
+    fn unneeded(&self) -> Result<Vec<Garbage>> {
         let keyed = |it: ObjectMeta| (self.store.key(&it.location), it.size);
         // Before the heads: what is here and not named there is not new.
         let mut records: HashMap<String, Vec<(String, u64)>> = HashMap::new();
-        for (key, size) in self.store.list([names::RECORDS.to_owned()])?.into_iter().map(keyed) {
+        for (key, size) in self.store.list([keys::RECORDS.to_owned()])?.into_iter().map(keyed) {
             if let Some((life, _)) = key.rsplit_once('/') {
                 records.entry(life.to_owned()).or_default().push((key, size));
             }
         }
-        let beats = self.store.list((0..names::SHARDS).map(names::beats))?;
-        let heads = self.store.list((0..names::SHARDS).map(names::heads))?;
+        let beats = self.store.list((0..keys::SHARDS).map(keys::beats))?;
+        let heads = self.store.list((0..keys::SHARDS).map(keys::heads))?;
         let mut heads: Vec<_> = heads
             .into_iter()
-            .filter_map(|it| Some((names::id(it.location.filename()?)?, Glimpse::of(it.size))))
+            .filter_map(|it| Some((keys::id(it.location.filename()?)?, HeadFlags::of(it.size))))
             .collect();
         let is_gone =
-            |it: &(SessionId, Option<Glimpse>)| it.1.is_none().then(|| names::beat(&it.0));
+            |it: &(SessionId, Option<HeadFlags>)| it.1.is_none().then(|| keys::beat(&it.0));
         let gone: HashSet<String> = heads.iter().filter_map(is_gone).collect();
         let mut found = Vec::new();
         for object in beats.into_iter().map(keyed).filter(|(key, _)| gone.contains(key)) {
             let what = "the sign of life of a writer that is gone";
-            found.push(Found { what, objects: vec![object] });
+            found.push(Garbage { what, objects: vec![object] });
         }
         if records.is_empty() {
             heads.clear();
         }
         for some in heads.chunks(READ_AT_ONCE) {
-            let keys: Vec<_> = some.iter().map(|(id, _)| names::head(id)).collect();
+            let keys: Vec<_> = some.iter().map(|(id, _)| keys::head(id)).collect();
             for ((id, _), read) in some.iter().zip(self.store.get_starts(&keys, BEGINNING)?) {
                 found.extend(read.and_then(|read| self.unneeded_of(id, read, &mut records)));
             }
@@ -117,19 +118,19 @@ impl Inner {
         id: &SessionId,
         read: Object,
         records: &mut HashMap<String, Vec<(String, u64)>>,
-    ) -> Option<Found> {
-        if let Ok(Standing::Tombstone(there)) = Standing::read(&read) {
-            let objects = records.remove(&names::records(there.removed?))?;
-            return Some(Found { what: "what a removal left", objects });
+    ) -> Option<Garbage> {
+        if let Ok(HeadState::Tombstone(there)) = HeadState::read(&read) {
+            let objects = records.remove(&keys::records(there.removed?))?;
+            return Some(Garbage { what: "what a removal left", objects });
         }
         let (head, _) = self.beginning_of_head(id, Some(read)).ok()?;
-        let mut objects = records.remove(&names::records(head.made))?;
+        let mut objects = records.remove(&keys::records(head.incarnation))?;
         let (named, newest) = (self.named(id, &head, 0).ok()?, head.revision().number()?);
         objects.retain(|(key, _)| {
             let name = key.rsplit('/').next().unwrap_or_default();
-            names::record_revision(name).is_some_and(|it| it <= newest) && !named.contains(name)
+            keys::record_revision(name).is_some_and(|it| it <= newest) && !named.contains(name)
         });
         let what = "what a save left that was killed";
-        (!objects.is_empty()).then_some(Found { what, objects })
+        (!objects.is_empty()).then_some(Garbage { what, objects })
     }
 }

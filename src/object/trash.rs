@@ -10,14 +10,16 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::container::{self, Unreadable};
-use super::head::{Head, Time, Tombstone};
-use super::nonce::Nonce;
-use super::remove::Standing;
-use super::seen::Seen;
-use super::store::Version;
-use super::swap::{Expected, Swapped};
-use super::{Inner, list, names, probe};
+use super::cached_summary::CachedSummary;
+use super::format::container::{self, Unreadable};
+use super::format::head::{Head, Time, Tombstone};
+use super::format::keys;
+use super::format::nonce::Nonce;
+use super::remove::HeadState;
+use super::requests::cas::{CasOutcome, Expected};
+use super::requests::client::Version;
+use super::requests::probe;
+use super::{Inner, list};
 use crate::backend::{Trashed, Usage};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -75,7 +77,7 @@ impl Item {
     fn trashed(&self, head: &Head) -> Result<Trashed> {
         let id = SessionId::new(self.id.clone())?;
         Ok(Trashed {
-            summary: Some(Seen::of(head).summary(&id, false)),
+            summary: Some(CachedSummary::of(head).summary(&id, false)),
             id,
             removed: self.removed.into(),
             usage: Usage::new(self.files, self.bytes),
@@ -85,8 +87,8 @@ impl Item {
 
 impl Inner {
     pub(super) fn trash(&self, id: &SessionId) -> Result<Trashed> {
-        let (mut head, mut version) = self.free_head(id)?;
-        let made = head.made;
+        let (mut head, mut version) = self.unleased_head(id)?;
+        let incarnation = head.incarnation;
         loop {
             self.end_restoring(&head)?;
             let usage = self.usage(id)?;
@@ -101,12 +103,12 @@ impl Inner {
                 is_going: false,
                 head: head.to_bytes(),
             };
-            let key = names::trashed(id, item.removed, item.nonce);
+            let key = keys::trashed(id, item.removed, item.nonce);
             self.store.put(&key, item.to_bytes())?;
-            match self.bury_once(id, &version, &Tombstone::of_trashed(&key)) {
+            match self.put_tombstone(id, &version, &Tombstone::of_trashed(&key)) {
                 // The answer may be lost, and something else stand there by now.
                 Ok(is_buried) if is_buried || self.copy(&key)?.is_some_and(|it| it.counts) => {
-                    self.store.discard(&[names::beat(id)]);
+                    self.store.delete_best_effort(&[keys::beat(id)]);
                     let mut trashed = item.trashed(&head)?;
                     if let Some(summary) = &mut trashed.summary {
                         summary.version = version.e_tag.as_deref().map(list::plain_tag);
@@ -116,12 +118,12 @@ impl Inner {
                 // It may count yet.
                 Err(error @ Error::Indeterminate { .. }) => return Err(error),
                 outcome => {
-                    self.store.discard(&[key]);
+                    self.store.delete_best_effort(&[key]);
                     outcome?;
                 }
             }
-            (head, version) = self.free_head(id)?;
-            if head.made != made {
+            (head, version) = self.unleased_head(id)?;
+            if head.incarnation != incarnation {
                 return Err(self.not_found(id));
             }
         }
@@ -130,7 +132,7 @@ impl Inner {
     /// What is in the trash. What cannot be read is passed over.
     pub(super) fn trashed(&self) -> Result<Vec<Trashed>> {
         let mut trashed = Vec::new();
-        let listed = self.store.list([names::TRASH.to_owned()])?;
+        let listed = self.store.list([keys::TRASH.to_owned()])?;
         if listed.is_empty() {
             probe::is_a_store(&self.store)?;
         }
@@ -150,27 +152,27 @@ impl Inner {
     /// A copy, and what follows from what stands. That is read first: what is noted in the copy before something takes
     /// the place of a tombstone is then seen in one of the two.
     pub(super) fn copy(&self, key: &str) -> Result<Option<Copy>> {
-        let id = key.rsplit('/').nth(1).and_then(names::id);
-        let standing = match id.map(|id| self.what_stands(&id)) {
+        let id = key.rsplit('/').nth(1).and_then(keys::id);
+        let standing = match id.map(|id| self.head_state(&id)) {
             Some(Ok((_, standing))) => standing,
             None | Some(Err(Error::Corrupt { .. } | Error::Unsupported { .. })) => {
-                Standing::Nothing
+                HeadState::Nothing
             }
             Some(Err(error)) => return Err(error),
         };
         let Some((item, version, head, trashed)) = self.item(key)? else { return Ok(None) };
-        let is_back = self.is_back(&item, head.made)?;
+        let is_back = self.is_back(&item, head.incarnation)?;
         let counts = !is_back
             && match &standing {
-                Standing::Session(there) => item.is_in && there.made != head.made,
-                Standing::Tombstone(there) => item.is_in || there.names(key),
-                Standing::Nothing => item.is_in,
+                HeadState::Session(there) => item.is_in && there.incarnation != head.incarnation,
+                HeadState::Tombstone(there) => item.is_in || there.names(key),
+                HeadState::Nothing => item.is_in,
             };
         let may_count = match &standing {
             // Its tombstone can be put as long as that is the head.
-            Standing::Session(there) => there.nonce == head.nonce,
-            Standing::Tombstone(_) => false,
-            Standing::Nothing => true,
+            HeadState::Session(there) => there.nonce == head.nonce,
+            HeadState::Tombstone(_) => false,
+            HeadState::Nothing => true,
         };
         let never_counts = is_back || !(item.is_in || counts || may_count);
         Ok(Some(Copy { item, version, head, trashed, counts, never_counts }))
@@ -186,10 +188,10 @@ impl Inner {
     }
 
     /// Whether a session stands under a name for which somebody took it out of the trash, and left the copy.
-    fn is_back(&self, item: &Item, made: Nonce) -> Result<bool> {
+    fn is_back(&self, item: &Item, incarnation: Nonce) -> Result<bool> {
         for name in &item.restored_to {
-            if let (_, Standing::Session(there)) = self.what_stands(&SessionId::new(name)?)?
-                && there.made == made
+            if let (_, HeadState::Session(there)) = self.head_state(&SessionId::new(name)?)?
+                && there.incarnation == incarnation
             {
                 return Ok(true);
             }
@@ -209,9 +211,14 @@ impl Inner {
                 outcome => return outcome.map(drop),
             };
             let ours = Item { nonce: Nonce::fresh(), is_in: true, ..item };
-            match self.store.swap(key, &Expected::Version(version), &ours.to_bytes(), |_| false)? {
-                Swapped::Done(_) => return Ok(()),
-                Swapped::Since | Swapped::Other(_) => (),
+            match self.store.compare_and_put(
+                key,
+                &Expected::Version(version),
+                &ours.to_bytes(),
+                |_| false,
+            )? {
+                CasOutcome::Applied(_) => return Ok(()),
+                CasOutcome::Superseded | CasOutcome::Rejected(_) => (),
             }
         }
     }

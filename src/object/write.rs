@@ -6,12 +6,14 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::head::{Entry, Head, INLINE, Table};
-use super::nonce::Nonce;
-use super::place::Held;
-use super::store::{PIECE, Version};
-use super::swap::{Expected, Swapped};
-use super::{Inner, names, record};
+use super::Inner;
+use super::format::head::{Head, INLINE, RevisionEntry, Table};
+use super::format::keys;
+use super::format::nonce::Nonce;
+use super::lease::LeaseGuard;
+use super::requests::cas::{CasOutcome, Expected};
+use super::requests::client::{PIECE, Version};
+use super::requests::upload;
 use crate::backend::{BackendWriter, GivenUp, Usage};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::error::{Error, Result};
@@ -29,9 +31,9 @@ pub(super) struct ObjectWriter {
     version: Expected,
     replaces: Option<SessionId>,
     /// The place that it has; none if it came for one save alone.
-    place: Option<(Nonce, Option<Held>)>,
+    place: Option<(Nonce, Option<LeaseGuard>)>,
     /// An outcome was indeterminate: another head than this may stand.
-    is_unsure: bool,
+    outcome_unknown: bool,
     process: u32,
 }
 
@@ -39,21 +41,21 @@ pub(super) struct ObjectWriter {
 enum Payload {
     Here(Bytes),
     /// An object that was put already.
-    Record(String, record::Put),
+    Record(String, upload::Put),
 }
 
 impl ObjectWriter {
     /// Takes the place of the writer, until it is dropped.
-    pub(super) fn take(inner: &Arc<Inner>, id: &SessionId) -> Result<Self> {
+    pub(super) fn acquire(inner: &Arc<Inner>, id: &SessionId) -> Result<Self> {
         loop {
-            let (head, version) = inner.free_head(id)?;
+            let (head, version) = inner.unleased_head(id)?;
             let was_left = head.writer.is_some();
-            let place = inner.new_place();
+            let place = inner.new_lease();
             let next = Head { epoch: head.epoch + 1, writer: Some(place.clone()), ..head.next() };
-            let held = Held::new(&place, &inner.store, id);
+            let held = LeaseGuard::new(&place, &inner.store, id);
             let expected = Expected::Version(version);
-            match inner.swap(id, &expected, &next.to_bytes(), |_| false)? {
-                Swapped::Done(version) => {
+            match inner.compare_and_put(id, &expected, &next.to_bytes(), |_| false)? {
+                CasOutcome::Applied(version) => {
                     let writer =
                         Self::new(inner, id, next, version, Some((place.token, Some(held))));
                     if was_left {
@@ -62,14 +64,14 @@ impl ObjectWriter {
                     }
                     return Ok(writer);
                 }
-                Swapped::Since | Swapped::Other(_) => (),
+                CasOutcome::Superseded | CasOutcome::Rejected(_) => (),
             }
         }
     }
 
     /// Comes for one save: that changes the head at once, and needs no place.
     pub(super) fn for_one_save(inner: &Arc<Inner>, id: &SessionId) -> Result<Self> {
-        let (head, version) = inner.free_head(id)?;
+        let (head, version) = inner.unleased_head(id)?;
         Ok(Self::new(inner, id, head, version, None))
     }
 
@@ -78,7 +80,7 @@ impl ObjectWriter {
         id: &SessionId,
         head: Head,
         version: Version,
-        place: Option<(Nonce, Option<Held>)>,
+        place: Option<(Nonce, Option<LeaseGuard>)>,
     ) -> Self {
         Self {
             inner: inner.clone(),
@@ -87,7 +89,7 @@ impl ObjectWriter {
             head,
             version: Expected::Version(version),
             place,
-            is_unsure: false,
+            outcome_unknown: false,
             process: std::process::id(),
         }
     }
@@ -104,11 +106,11 @@ impl ObjectWriter {
                     Err(error) => Err(error),
                 }
             }
-            None => self.inner.free_head(&self.id),
+            None => self.inner.unleased_head(&self.id),
         };
         let (head, version) = found?;
         (self.head, self.version) = (head, Expected::Version(version));
-        self.is_unsure = false;
+        self.outcome_unknown = false;
         Ok(())
     }
 
@@ -127,23 +129,23 @@ impl ObjectWriter {
             return Err(Error::Unsupported { what, place: self.id.to_string() });
         }
         let expected = self.head.revision();
-        if self.is_unsure {
+        if self.outcome_unknown {
             self.refresh(expected)?;
         }
         loop {
             let (next, made) = change(self)?;
             let bytes = next.to_bytes();
             let is_from_ours = |there: &Head| is_in(there, &made);
-            let swapped = self.inner.swap(&self.id, &self.version, &bytes, is_from_ours);
-            self.is_unsure =
-                matches!(swapped, Err(Error::Indeterminate { .. }) | Ok(Swapped::Since));
-            match swapped? {
-                Swapped::Done(version) => {
+            let outcome = self.inner.compare_and_put(&self.id, &self.version, &bytes, is_from_ours);
+            self.outcome_unknown =
+                matches!(outcome, Err(Error::Indeterminate { .. }) | Ok(CasOutcome::Superseded));
+            match outcome? {
+                CasOutcome::Applied(version) => {
                     (self.head, self.version) = (next, Expected::Version(version));
                     return Ok(made);
                 }
-                Swapped::Since => return Ok(made),
-                Swapped::Other(_) => self.refresh(expected)?,
+                CasOutcome::Superseded => return Ok(made),
+                CasOutcome::Rejected(_) => self.refresh(expected)?,
             }
         }
     }
@@ -152,11 +154,12 @@ impl ObjectWriter {
     /// revision it came: whoever clears away what an older head does not name leaves newer ones alone.
     fn save_payload(&mut self, payload: &Payload, options: &SaveOptions) -> Result<CheckpointInfo> {
         options.check()?;
-        let is_in = |there: &Head, (entry, _): &(Entry, Table)| there.table.has(entry.nonce);
+        let is_in =
+            |there: &Head, (entry, _): &(RevisionEntry, Table)| there.table.has(entry.nonce);
         // What was put for a head that came to nothing.
         let mut put = Vec::new();
         let mut change = |writer: &Self| {
-            writer.inner.store.discard(&std::mem::take(&mut put));
+            writer.inner.store.delete_best_effort(&std::mem::take(&mut put));
             let newest = writer.head.revision();
             if let Some(expected) = options.conflicts(newest) {
                 return Err(writer.conflict(expected, newest));
@@ -173,13 +176,13 @@ impl ObjectWriter {
                 digest,
                 labels: options.labels.clone(),
             };
-            let mut entry = Entry::new(&info, Nonce::fresh());
+            let mut entry = RevisionEntry::new(&info, Nonce::fresh());
             match payload {
                 Payload::Here(data) if data.len() <= INLINE => entry.payload = Some(data.clone()),
                 Payload::Here(data) => {
-                    let name = names::record(number, entry.nonce);
+                    let name = keys::record(number, entry.nonce);
                     put.push(writer.key(&name));
-                    record::put(&writer.inner.store, &writer.key(&name), &mut data.as_ref())?;
+                    upload::put(&writer.inner.store, &writer.key(&name), &mut data.as_ref())?;
                     entry.record = Some(name);
                 }
                 Payload::Record(name, _) => entry.record = Some(name.clone()),
@@ -190,7 +193,7 @@ impl ObjectWriter {
                 next.writer = None;
             }
             next.table.push(entry.clone());
-            let dropped = next.table.forget(options.retention, SystemTime::now());
+            let dropped = next.table.apply_retention(options.retention, SystemTime::now());
             if let Some(pack) = next.table.spill() {
                 put.push(writer.key(&pack.name));
                 writer.inner.store.put(&writer.key(&pack.name), pack.bytes)?;
@@ -201,7 +204,7 @@ impl ObjectWriter {
         if let Err(error) = &changed
             && !matches!(error, Error::Indeterminate { .. })
         {
-            self.inner.store.discard(&put);
+            self.inner.store.delete_best_effort(&put);
         }
         let (entry, dropped) = changed?;
         self.inner.delete_dropped(&self.id, &self.head, &dropped);
@@ -209,7 +212,7 @@ impl ObjectWriter {
     }
 
     fn key(&self, name: &str) -> String {
-        format!("{}/{name}", names::records(self.head.made))
+        format!("{}/{name}", keys::records(self.head.incarnation))
     }
 }
 
@@ -230,20 +233,20 @@ impl BackendWriter for ObjectWriter {
         }
         if self.place.is_none() {
             // A source gives its bytes once: nobody may come between.
-            *self = Self::take(&self.inner, &self.id)?;
+            *self = Self::acquire(&self.inner, &self.id)?;
         }
         let newest = self.head.revision();
         if let Some(expected) = options.conflicts(newest) {
             return Err(self.conflict(expected, newest));
         }
         let number = options.number.unwrap_or(newest.number().unwrap_or(0) + 1);
-        let name = names::record(number, Nonce::fresh());
+        let name = keys::record(number, Nonce::fresh());
         let mut source = Cursor::new(first).chain(source);
-        let put = record::put(&self.inner.store, &self.key(&name), &mut source)?;
+        let put = upload::put(&self.inner.store, &self.key(&name), &mut source)?;
         let key = self.key(&name);
         let saved = self.save_payload(&Payload::Record(name, put), options);
         if matches!(saved, Err(Error::Conflict { .. })) {
-            self.inner.store.discard(&[key]);
+            self.inner.store.delete_best_effort(&[key]);
         }
         saved
     }
@@ -262,7 +265,7 @@ impl BackendWriter for ObjectWriter {
 
 impl ObjectWriter {
     /// Gives up the revisions before this one, and deletes what nothing names any more.
-    pub(super) fn give_up(&mut self, before: u64) -> Result<GivenUp> {
+    pub(super) fn discard(&mut self, before: u64) -> Result<GivenUp> {
         let len = |head: &Head| head.to_bytes().len() as u64;
         let was = len(&self.head);
         let change = |writer: &Self| {
@@ -274,7 +277,7 @@ impl ObjectWriter {
             };
             let newest = writer.head.revision().number().unwrap_or(0);
             // They come with a later one, as what is saved next does: so nobody takes them for garbage.
-            let packs = next.table.give_up_before(before.min(newest), newest + 1, &mut read)?;
+            let packs = next.table.discard_before(before.min(newest), newest + 1, &mut read)?;
             let mut made = 0;
             for pack in packs {
                 made += pack.bytes.len() as u64;
@@ -299,7 +302,7 @@ impl ObjectWriter {
         Ok(self.inner.head(&self.id)?.0.nonce != self.head.nonce)
     }
 
-    fn give_back(&mut self) -> Result<()> {
+    fn release_lease(&mut self) -> Result<()> {
         let change = |writer: &Self| Ok((Head { writer: None, ..writer.head.next() }, ()));
         self.change(change, |_, ()| false)
     }
@@ -321,18 +324,18 @@ impl Drop for ObjectWriter {
             version: self.version.clone(),
             replaces: None,
             place: Some((token, None)),
-            is_unsure: self.is_unsure,
+            outcome_unknown: self.outcome_unknown,
             process: self.process,
         };
-        if is_over(last.give_back()) {
+        if is_over(last.release_lease()) {
             last.place = None;
             return;
         }
         let again = move || {
             loop {
-                std::thread::sleep(last.inner.beat);
-                last.is_unsure = true;
-                if is_over(last.give_back()) {
+                last.inner.store.clock.sleep(last.inner.beat);
+                last.outcome_unknown = true;
+                if is_over(last.release_lease()) {
                     last.place = None;
                     return;
                 }

@@ -9,7 +9,8 @@ use super::segment::{Record, Segment};
 use super::state::{Journal, Payload};
 use super::{SEVERAL, number};
 use crate::checkpoint::Retention;
-use crate::directory::{move_aside, names};
+use crate::directory::aside::move_aside;
+use crate::directory::names;
 use crate::error::Result;
 use crate::sys::{Access, Directory, Failure, Outcome};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::names;
 use crate::backend::{Unlocked, WriterState};
-use crate::directory::{move_aside, rename_aside};
+use crate::directory::aside::{move_aside, rename_aside};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Disk, Metadata, Outcome, found};

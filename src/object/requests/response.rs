@@ -12,7 +12,7 @@ use super::problem::StoreProblem;
 
 /// What follows from an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum FailureClass {
     /// There is no such object.
     NotFound,
     /// The condition of the request does not hold, or somebody is changing the object.
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(crate) struct Response {
     status: Option<u16>,
     /// The store's own name of the error.
     code: Option<String>,
@@ -67,8 +67,8 @@ const STRANGE: [&str; 6] = [
     "invalid HTTP header parsed",
 ];
 
-impl Answer {
-    pub(super) fn of(error: &object_store::Error) -> Self {
+impl Response {
+    pub(crate) fn of(error: &object_store::Error) -> Self {
         let mut answer = Self::default();
         let mut source: Option<&(dyn StdError + 'static)> = Some(error);
         while let Some(cause) = source {
@@ -107,21 +107,21 @@ impl Answer {
     }
 
     /// What follows from an answer that is neither success nor a condition.
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn class(&self) -> FailureClass {
         match (self.status, &self.transport) {
-            (Some(408 | 429 | 500..), _) => Kind::Unknown,
-            (Some(_), _) => Kind::Refused,
-            (None, _) if self.is_strange => Kind::Strange,
-            (None, Some(HttpErrorKind::Connect)) => Kind::Unreachable,
-            (None, _) if self.is_unconnected => Kind::Unreachable,
-            (None, None) if self.is_bare_redirect => Kind::Refused,
+            (Some(408 | 429 | 500..), _) => FailureClass::Unknown,
+            (Some(_), _) => FailureClass::Refused,
+            (None, _) if self.is_strange => FailureClass::Strange,
+            (None, Some(HttpErrorKind::Connect)) => FailureClass::Unreachable,
+            (None, _) if self.is_unconnected => FailureClass::Unreachable,
+            (None, None) if self.is_bare_redirect => FailureClass::Refused,
             // That also comes of an error that the client makes before it sends anything: then doing it
             // again fails again, and the outcome is settled by looking.
-            (None, _) => Kind::Unknown,
+            (None, _) => FailureClass::Unknown,
         }
     }
 
-    pub(super) fn problem(&self, error: &object_store::Error) -> Option<StoreProblem> {
+    pub(crate) fn problem(&self, error: &object_store::Error) -> Option<StoreProblem> {
         use StoreProblem as P;
         let is_passing = self.status.is_some_and(|status| status >= 500);
         if self.asked_the_cloud && !is_passing {
@@ -168,7 +168,7 @@ impl Answer {
         by_code.or_else(by_status).or_else(of_transport).or_else(of_kind)
     }
 
-    pub(super) fn text(
+    pub(crate) fn text(
         &self,
         error: &object_store::Error,
         problem: Option<StoreProblem>,

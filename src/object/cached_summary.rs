@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::head::{Head, Time};
-use super::place::{Life, Place};
+use super::format::head::{Head, Time};
+use super::lease::{HolderState, Lease};
 use crate::backend::{Format, Summary};
 use crate::checkpoint::Labels;
 use crate::id::SessionId;
@@ -11,7 +11,7 @@ use crate::sys::Machine;
 
 /// That, as it is kept in the [cache](super::cache).
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Seen {
+pub(super) struct CachedSummary {
     created: Time,
     /// When the newest checkpoint was saved, and its size; none if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -19,10 +19,10 @@ pub(super) struct Seen {
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     labels: Labels,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    writer: Option<Place>,
+    writer: Option<Lease>,
 }
 
-impl Seen {
+impl CachedSummary {
     pub(super) fn of(head: &Head) -> Self {
         let newest = head.newest();
         Self {
@@ -35,7 +35,7 @@ impl Seen {
 
     /// Whether somebody has the place of the writer who is not known to be gone.
     pub(super) fn is_live(&self, here: &Machine) -> bool {
-        self.writer.as_ref().is_some_and(|place| place.life(here) != Life::Gone)
+        self.writer.as_ref().is_some_and(|place| place.holder_state(here) != HolderState::Dead)
     }
 
     pub(super) fn summary(&self, id: &SessionId, live: bool) -> Summary {

@@ -4,10 +4,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A number that comes once, so that no two versions of an object have the same bytes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(super) struct Nonce(u64);
+pub(crate) struct Nonce(u64);
 
 impl Nonce {
-    pub(super) fn fresh() -> Self {
+    pub(crate) fn fresh() -> Self {
         Self(u64::from_le_bytes(crate::random::bytes()))
     }
 }

@@ -12,11 +12,11 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 
-use super::store::{Connect, Patience, Store};
+use super::client::{Connect, RetryBudget, Store};
 use crate::error::{Error, Result};
 
 /// The store that a URL leads to. Nothing is asked of it yet.
-pub(super) fn open(url: &str) -> Result<Store> {
+pub(crate) fn open(url: &str) -> Result<Store> {
     let invalid = |problem| Error::InvalidLocation { location: without_credentials(url), problem };
     let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("it is no URL"))?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -35,7 +35,7 @@ pub(super) fn open(url: &str) -> Result<Store> {
         prefix => format!("{scheme}://{bucket}/{prefix}"),
     });
     let connect: fn(&str) -> Connected = match scheme {
-        "memory" => |name| Ok((memory(name), Patience::default())),
+        "memory" => |name| Ok((memory(name), RetryBudget::default())),
         _ if bucket.is_empty() => return Err(invalid("it names no bucket")),
         "s3" => s3,
         "gs" => gcs,
@@ -47,7 +47,7 @@ pub(super) fn open(url: &str) -> Result<Store> {
         let location = place.clone();
         connect(&bucket).map_err(|problem| Error::InvalidLocation { location, problem })
     };
-    Store::new(location, prefix.to_owned(), Box::new(connect) as Box<Connect>)
+    Store::new(location, prefix.to_owned(), Arc::new(connect) as Arc<Connect>)
 }
 
 /// The URL as it may be shown.
@@ -67,7 +67,7 @@ fn memory(name: &str) -> Arc<dyn ObjectStore> {
     stores.entry(name.to_owned()).or_default().clone()
 }
 
-type Connected = std::result::Result<(Arc<dyn ObjectStore>, Patience), &'static str>;
+type Connected = std::result::Result<(Arc<dyn ObjectStore>, RetryBudget), &'static str>;
 
 // What the builders say of a failure may repeat the configuration, and so a secret.
 const INCOMPLETE: &str = "what the environment says of this store is incomplete or wrong";
@@ -77,8 +77,8 @@ fn s3(bucket: &str) -> Connected {
     let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(no_retries());
     check_endpoint(builder.get_config_value(&AmazonS3ConfigKey::Endpoint))?;
     check_endpoint(builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint))?;
-    let patience = patience(|key| builder.get_config_value(&AmazonS3ConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
+    let budget = budget(|key| builder.get_config_value(&AmazonS3ConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
 }
 
 fn gcs(bucket: &str) -> Connected {
@@ -86,8 +86,8 @@ fn gcs(bucket: &str) -> Connected {
     let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
     let builder = builder.with_retry(no_retries());
     check_endpoint(builder.get_config_value(&GoogleConfigKey::BaseUrl))?;
-    let patience = patience(|key| builder.get_config_value(&GoogleConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
+    let budget = budget(|key| builder.get_config_value(&GoogleConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
 }
 
 fn azure(container: &str) -> Connected {
@@ -95,8 +95,8 @@ fn azure(container: &str) -> Connected {
     let builder = MicrosoftAzureBuilder::from_env().with_container_name(container);
     let builder = builder.with_retry(no_retries());
     check_endpoint(builder.get_config_value(&AzureConfigKey::Endpoint))?;
-    let patience = patience(|key| builder.get_config_value(&AzureConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), patience))
+    let budget = budget(|key| builder.get_config_value(&AzureConfigKey::Client(key)));
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
 }
 
 /// What stands before the host would be traced with every connection.
@@ -113,13 +113,13 @@ fn check_endpoint(endpoint: Option<String>) -> std::result::Result<(), &'static 
 
 /// What may be tried again is, for as long as a single request may take: 30 seconds, and 5 to be connected, unless
 /// the environment says otherwise.
-fn patience(configured: impl Fn(ClientConfigKey) -> Option<String>) -> Patience {
+fn budget(configured: impl Fn(ClientConfigKey) -> Option<String>) -> RetryBudget {
     let duration = |key, default| {
         let duration = configured(key).and_then(|it| it.parse::<SignedDuration>().ok());
         duration.and_then(|it| it.try_into().ok()).unwrap_or(default)
     };
-    let Patience { retry, connect } = Patience::default();
-    Patience {
+    let RetryBudget { retry, connect } = RetryBudget::default();
+    RetryBudget {
         retry: duration(ClientConfigKey::Timeout, retry),
         connect: duration(ClientConfigKey::ConnectTimeout, connect),
     }
@@ -142,11 +142,11 @@ mod tests {
     #[test]
     fn patience_is_what_the_environment_says() {
         let said = |timeout: Option<&str>, connect: Option<&str>| {
-            let patience = patience(|key| match key {
+            let budget = budget(|key| match key {
                 ClientConfigKey::Timeout => timeout.map(str::to_owned),
                 _ => connect.map(str::to_owned),
             });
-            (patience.retry.as_millis(), patience.connect.as_millis())
+            (budget.retry.as_millis(), budget.connect.as_millis())
         };
         assert_eq!(said(None, None), (30_000, 5_000));
         assert_eq!(said(Some("1m 30s"), Some("300ms")), (90_000, 300));

@@ -1,18 +1,17 @@
 //! Payloads that do not fit into a head: objects of their own, which go in pieces if they are long.
 
-use std::fmt;
 use std::future::Future;
-use std::io::{self, Read};
+use std::io::Read;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use object_store::retry::{RetryContext, RetryFailure, RetryPolicy};
 use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
 
-use super::store::{PIECE, Patience, Store, Version, jittered};
+use super::client::{PIECE, RetryBudget, Store, jittered};
 use crate::checkpoint::{Digest, Digester};
 use crate::error::Result;
 use crate::stream::input_failed;
@@ -21,13 +20,13 @@ use crate::stream::input_failed;
 const AT_ONCE: usize = 4;
 
 /// A record as it was put.
-pub(super) struct Put {
-    pub(super) size: u64,
-    pub(super) digest: Digest,
+pub(crate) struct Put {
+    pub(crate) size: u64,
+    pub(crate) digest: Digest,
 }
 
 /// Puts all that a source gives.
-pub(super) fn put(store: &Store, key: &str, source: &mut dyn Read) -> Result<Put> {
+pub(crate) fn put(store: &Store, key: &str, source: &mut dyn Read) -> Result<Put> {
     let mut digest = Digester::default();
     let first = piece(source)?;
     digest.add(&first);
@@ -68,11 +67,11 @@ struct Upload<'a> {
 
 impl<'a> Upload<'a> {
     fn begin(store: &'a Store, key: &'a str) -> Result<Self> {
-        let (path, patience) = (store.path(key)?, store.patience);
+        let (path, budget) = (store.path(key)?, store.budget);
         let begun = store.retry(move |store| {
             let path = path.clone();
             async move {
-                let options = PutMultipartOptions::default().with_retry_policy(Arc::new(patience));
+                let options = PutMultipartOptions::default().with_retry_policy(Arc::new(budget));
                 store.put_multipart_opts(&path, options).await
             }
             .boxed()
@@ -124,7 +123,7 @@ impl<'a> Upload<'a> {
 }
 
 /// A piece is sent again where that may help: it is the same each time.
-impl RetryPolicy for Patience {
+impl RetryPolicy for RetryBudget {
     fn retry<'a, 'b>(
         &'a self,
         context: RetryContext,
@@ -148,67 +147,5 @@ impl RetryPolicy for Patience {
             again
         }
         .boxed()
-    }
-}
-
-/// Reads a version of a record from its beginning to its end.
-pub(super) struct Reader {
-    store: Arc<Store>,
-    key: String,
-    version: Version,
-    size: u64,
-    at: u64,
-    piece: Bytes,
-}
-
-impl Reader {
-    /// `None` if there is no such record, or it has another size.
-    pub(super) fn open(store: &Arc<Store>, key: &str, size: u64) -> Result<Option<Self>> {
-        let Some(first) = store.get_start(key, PIECE as u64)? else { return Ok(None) };
-        if first.len != size {
-            return Ok(None);
-        }
-        let (at, piece) = (first.bytes.len() as u64, first.bytes);
-        let (store, key) = (store.clone(), key.to_owned());
-        Ok(Some(Self { store, key, version: first.version, size, at, piece }))
-    }
-
-    /// The digest of all of it; `None` if it went meanwhile.
-    pub(super) fn digest(mut self) -> Result<Option<Digest>> {
-        let mut digest = Digester::default();
-        while self.fill()? {
-            digest.add(&self.piece);
-            self.piece.clear();
-        }
-        Ok((digest.size() == self.size).then(|| digest.digest()))
-    }
-
-    /// Gets the next piece if that is needed; whether there is one.
-    fn fill(&mut self) -> Result<bool> {
-        if self.piece.is_empty() && self.at < self.size {
-            let part = self.at..self.size.min(self.at + PIECE as u64);
-            if let Some(object) = self.store.get_part(&self.key, part, Some(&self.version))? {
-                self.at += object.bytes.len() as u64;
-                self.piece = object.bytes;
-            }
-        }
-        Ok(!self.piece.is_empty())
-    }
-}
-
-impl Read for Reader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.fill()? {
-            return Ok(0);
-        }
-        let len = buffer.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut buffer[..len]);
-        Ok(len)
-    }
-}
-
-impl fmt::Debug for Reader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reader({})", self.key)
     }
 }

@@ -14,13 +14,13 @@
 use bytes::Bytes;
 use object_store::PutMode;
 
-use super::answer::Kind;
-use super::store::{Object, Pause, Store, Version};
+use super::client::{Object, Store, Version};
+use super::response::FailureClass;
 use crate::error::{Error, Result};
 
 /// What must stand for a change to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     /// Nothing.
     Nothing,
     /// This version.
@@ -39,7 +39,7 @@ impl Expected {
 
 /// Not every answer of a store has all that it knows of a version. Bytes never come twice, so that what
 /// two answers have in common is enough.
-pub(super) fn is_same(one: &Version, other: &Version) -> bool {
+pub(crate) fn is_same(one: &Version, other: &Version) -> bool {
     let same = |one: &Option<String>, other: &Option<String>| match (one, other) {
         (Some(one), Some(other)) => Some(one == other),
         _ => None,
@@ -50,44 +50,45 @@ pub(super) fn is_same(one: &Version, other: &Version) -> bool {
 
 /// What became of a change.
 #[derive(Debug)]
-pub(super) enum Swapped {
+pub(crate) enum CasOutcome {
     /// It was made, and this is the version.
-    Done(Version),
+    Applied(Version),
     /// It was made, and something else was made from it since.
-    Since,
+    Superseded,
     /// It was not made, and never will be: this is what stands.
-    Other(Option<Object>),
+    Rejected(Option<Object>),
 }
 
 impl Store {
     /// Puts `bytes` in the place of what is expected there. `is_from_ours` tells of other bytes that they
     /// can only have been made from these.
-    pub(super) fn swap(
+    pub(crate) fn compare_and_put(
         &self,
         key: &str,
         expected: &Expected,
         bytes: &Bytes,
         is_from_ours: impl Fn(&Object) -> bool,
-    ) -> Result<Swapped> {
+    ) -> Result<CasOutcome> {
         let mode = match expected {
             Expected::Nothing => PutMode::Create,
             Expected::Version(version) => PutMode::Update(version.clone()),
         };
-        let mut pause = Pause::new(self.patience);
+        let mut pause = self.backoff();
         let mut may_have_counted = false;
         loop {
             let failure = match self.put_once(key, bytes.clone(), mode.clone()) {
-                Ok(version) => return Ok(Swapped::Done(version)),
+                Ok(version) => return Ok(CasOutcome::Applied(version)),
                 Err(failure) => failure,
             };
-            may_have_counted |= matches!(failure.kind, Kind::Unknown | Kind::Strange);
+            may_have_counted |=
+                matches!(failure.class, FailureClass::Unknown | FailureClass::Strange);
             if !may_have_counted {
-                match failure.kind {
-                    Kind::Refused | Kind::NoBucket => {
+                match failure.class {
+                    FailureClass::Refused | FailureClass::NoBucket => {
                         return Err(failure.at("write", self.place(key)));
                     }
-                    Kind::Unreachable if pause.wait(failure.kind) => continue,
-                    Kind::Unreachable => return Err(failure.at("write", self.place(key))),
+                    FailureClass::Unreachable if pause.wait(failure.class) => continue,
+                    FailureClass::Unreachable => return Err(failure.at("write", self.place(key))),
                     _ => (),
                 }
             }
@@ -98,13 +99,13 @@ impl Store {
             };
             match &there {
                 Some(object) if object.bytes == *bytes => {
-                    return Ok(Swapped::Done(object.version.clone()));
+                    return Ok(CasOutcome::Applied(object.version.clone()));
                 }
-                Some(object) if is_from_ours(object) => return Ok(Swapped::Since),
+                Some(object) if is_from_ours(object) => return Ok(CasOutcome::Superseded),
                 there if expected.is_met(there.as_ref()) => (),
-                _ => return Ok(Swapped::Other(there)),
+                _ => return Ok(CasOutcome::Rejected(there)),
             }
-            if !pause.wait(failure.kind) {
+            if !pause.wait(failure.class) {
                 let error = failure.at("write", self.place(key));
                 return Err(if may_have_counted { self.indeterminate(key, error) } else { error });
             }

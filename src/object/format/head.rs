@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use super::container::{self, Unreadable};
 use super::nonce::Nonce;
-use super::place::Place;
 use crate::backend::NewSession;
 use crate::checkpoint::{CheckpointInfo, Digest, Labels};
 use crate::id::SessionId;
+use crate::object::lease::Lease;
 use crate::revision::Revision;
 
 /// A payload that is no longer is kept in the head itself.
-pub(super) const INLINE: usize = 64 * 1024;
+pub(crate) const INLINE: usize = 64 * 1024;
 
 /// How much of a head is read to learn what it says: enough for the newest payload, if that is in it.
-pub(super) const START: u64 = 80 * 1024;
+pub(crate) const START: u64 = 80 * 1024;
 
 /// What a head is at least as long as, and a tombstone is shorter than: a listing tells them apart by it.
 const SHORTEST: usize = 256;
@@ -28,22 +28,23 @@ const TOMBSTONE: &[u8; 8] = b"PITSTOMB";
 
 /// A session, in the state that counts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(crate) struct Head {
     /// Another one in each version.
-    pub(super) nonce: Nonce,
+    pub(crate) nonce: Nonce,
     /// Which of the sessions that ever had this name it is.
-    pub(super) made: Nonce,
-    pub(super) created: Time,
+    #[serde(rename = "made")]
+    pub(crate) incarnation: Nonce,
+    pub(crate) created: Time,
     /// How often the place of the writer was taken.
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     /// The one writer; none if the last one ended in order.
-    pub(super) writer: Option<Place>,
+    pub(crate) writer: Option<Lease>,
     /// The session that this one replaces with its first checkpoint.
-    pub(super) replaces: Option<SessionIdText>,
+    pub(crate) replaces: Option<SessionIdText>,
     /// The key of the copy in the trash that it came from, which may still be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) restored_from: Option<String>,
-    pub(super) table: Table,
+    pub(crate) restored_from: Option<String>,
+    pub(crate) table: Table,
 }
 
 /// The name of another session, as it was written: it is checked when it is used.
@@ -52,62 +53,62 @@ type SessionIdText = String;
 /// What is left of a session that was removed, so that what comes late finds no free name. What it says has to
 /// be done before something else takes its place.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Tombstone {
-    pub(super) nonce: Nonce,
+pub(crate) struct Tombstone {
+    pub(crate) nonce: Nonce,
     /// The life that was removed, and of which nothing is needed any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) removed: Option<Nonce>,
+    pub(crate) removed: Option<Nonce>,
     /// The last part of the key of the copy in the trash that counts by this. The whole may be too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) trashed: Option<String>,
+    pub(crate) trashed: Option<String>,
 }
 
 /// The revisions that are kept, the newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Table {
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Table {
+    pub(crate) entries: Vec<RevisionEntry>,
     /// Where those are that are older than the entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) packs: Vec<PackRef>,
+    pub(crate) packs: Vec<PackRef>,
 }
 
 /// One revision.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Entry {
-    pub(super) revision: u64,
+pub(crate) struct RevisionEntry {
+    pub(crate) revision: u64,
     /// By which a writer knows its own.
-    pub(super) nonce: Nonce,
-    pub(super) saved: Time,
-    pub(super) size: u64,
+    pub(crate) nonce: Nonce,
+    pub(crate) saved: Time,
+    pub(crate) size: u64,
     digest: DigestText,
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
-    pub(super) labels: Labels,
+    pub(crate) labels: Labels,
     /// The object that holds the payload; none if that is here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) record: Option<String>,
+    pub(crate) record: Option<String>,
     /// The payload, if it is here and was read.
     #[serde(skip)]
-    pub(super) payload: Option<Bytes>,
+    pub(crate) payload: Option<Bytes>,
 }
 
 /// An object with older revisions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct PackRef {
-    pub(super) name: String,
-    pub(super) newest: u64,
-    pub(super) oldest: u64,
-    pub(super) count: usize,
+pub(crate) struct PackRef {
+    pub(crate) name: String,
+    pub(crate) newest: u64,
+    pub(crate) oldest: u64,
+    pub(crate) count: usize,
     /// How many bytes their payloads are.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// When the newest of them was saved.
-    pub(super) saved: Time,
+    pub(crate) saved: Time,
 }
 
 impl Head {
-    pub(super) fn new(new: &NewSession) -> Self {
+    pub(crate) fn new(new: &NewSession) -> Self {
         Self {
             nonce: Nonce::fresh(),
-            made: Nonce::fresh(),
+            incarnation: Nonce::fresh(),
             created: SystemTime::now().into(),
             epoch: 0,
             writer: None,
@@ -118,24 +119,24 @@ impl Head {
     }
 
     /// The same, about to be changed.
-    pub(super) fn next(&self) -> Self {
+    pub(crate) fn next(&self) -> Self {
         Self { nonce: Nonce::fresh(), ..self.clone() }
     }
 
-    pub(super) fn newest(&self) -> Option<&Entry> {
+    pub(crate) fn newest(&self) -> Option<&RevisionEntry> {
         self.table.entries.first()
     }
 
-    pub(super) fn revision(&self) -> Revision {
+    pub(crate) fn revision(&self) -> Revision {
         self.newest().map_or(Revision::NONE, |newest| Revision::from_number(newest.revision))
     }
 
-    pub(super) fn has_writer(&self, token: Nonce) -> bool {
+    pub(crate) fn has_writer(&self, token: Nonce) -> bool {
         self.writer.as_ref().is_some_and(|place| place.token == token)
     }
 
     /// Reads a head, or the start of one that is `len` bytes long. `None` for a tombstone.
-    pub(super) fn read(bytes: &Bytes, len: u64) -> Result<Option<Self>, Unreadable> {
+    pub(crate) fn read(bytes: &Bytes, len: u64) -> Result<Option<Self>, Unreadable> {
         if bytes.starts_with(TOMBSTONE) {
             Tombstone::read(bytes)?;
             return Ok(None);
@@ -145,51 +146,51 @@ impl Head {
         Ok(Some(head))
     }
 
-    pub(super) fn to_bytes(&self) -> Bytes {
+    pub(crate) fn to_bytes(&self) -> Bytes {
         container::write(HEAD, self, self.table.inline(), |len| {
-            let wanted = Glimpse { saved: self.newest().is_some(), live: self.writer.is_some() };
+            let wanted = HeadFlags { saved: self.newest().is_some(), live: self.writer.is_some() };
             wanted.pad(len.max(SHORTEST))
         })
     }
 }
 
 impl Tombstone {
-    pub(super) fn of_removed(made: Nonce) -> Self {
-        Self { nonce: Nonce::fresh(), removed: Some(made), trashed: None }
+    pub(crate) fn of_removed(incarnation: Nonce) -> Self {
+        Self { nonce: Nonce::fresh(), removed: Some(incarnation), trashed: None }
     }
 
-    pub(super) fn of_trashed(key: &str) -> Self {
+    pub(crate) fn of_trashed(key: &str) -> Self {
         let name = key.rsplit('/').next().map(str::to_owned);
         Self { nonce: Nonce::fresh(), removed: None, trashed: name }
     }
 
     /// Whether the copy of this key, of the same session, counts by it.
-    pub(super) fn names(&self, key: &str) -> bool {
+    pub(crate) fn names(&self, key: &str) -> bool {
         self.trashed.as_deref().is_some_and(|name| key.rsplit('/').next() == Some(name))
     }
 
     /// The same in another version.
-    pub(super) fn next(&self) -> Self {
+    pub(crate) fn next(&self) -> Self {
         Self { nonce: Nonce::fresh(), ..self.clone() }
     }
 
-    pub(super) fn read(bytes: &Bytes) -> Result<Self, Unreadable> {
+    pub(crate) fn read(bytes: &Bytes) -> Result<Self, Unreadable> {
         Ok(container::read(TOMBSTONE, bytes)?.0)
     }
 
-    pub(super) fn to_bytes(&self) -> Bytes {
+    pub(crate) fn to_bytes(&self) -> Bytes {
         container::write(TOMBSTONE, self, [], |len| len)
     }
 }
 
 impl Table {
     /// The payloads that are in the same object, in the order of the entries.
-    pub(super) fn inline(&self) -> impl Iterator<Item = &Bytes> {
+    pub(crate) fn inline(&self) -> impl Iterator<Item = &Bytes> {
         self.entries.iter().filter_map(|entry| entry.payload.as_ref())
     }
 
     /// Gives the entries their payloads, as far as these were read.
-    pub(super) fn attach(&mut self, payloads: &Bytes, len: u64) -> Result<(), Unreadable> {
+    pub(crate) fn attach(&mut self, payloads: &Bytes, len: u64) -> Result<(), Unreadable> {
         let mut start = 0;
         for entry in self.entries.iter_mut().filter(|entry| entry.record.is_none()) {
             let end = start + entry.size;
@@ -206,8 +207,8 @@ impl Table {
     }
 }
 
-impl Entry {
-    pub(super) fn new(info: &CheckpointInfo, nonce: Nonce) -> Self {
+impl RevisionEntry {
+    pub(crate) fn new(info: &CheckpointInfo, nonce: Nonce) -> Self {
         Self {
             revision: info.revision.number().unwrap_or(0),
             nonce,
@@ -220,11 +221,11 @@ impl Entry {
         }
     }
 
-    pub(super) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         self.digest.0
     }
 
-    pub(super) fn info(&self) -> CheckpointInfo {
+    pub(crate) fn info(&self) -> CheckpointInfo {
         CheckpointInfo {
             revision: Revision::from_number(self.revision),
             saved: self.saved.into(),
@@ -237,14 +238,14 @@ impl Entry {
 
 /// What a listing tells of a head that it does not read, by the length of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Glimpse {
-    pub(super) saved: bool,
-    pub(super) live: bool,
+pub(crate) struct HeadFlags {
+    pub(crate) saved: bool,
+    pub(crate) live: bool,
 }
 
-impl Glimpse {
+impl HeadFlags {
     /// `None` for a tombstone.
-    pub(super) fn of(len: u64) -> Option<Self> {
+    pub(crate) fn of(len: u64) -> Option<Self> {
         (len >= SHORTEST as u64).then_some(Self { saved: len & 1 != 0, live: len & 2 != 0 })
     }
 
@@ -257,7 +258,7 @@ impl Glimpse {
 /// A time, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Time(i64);
+pub(crate) struct Time(i64);
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

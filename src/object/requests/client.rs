@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
@@ -16,16 +16,17 @@ use object_store::{
     UpdateVersion,
 };
 
-use super::answer::Kind;
-use super::failure::Failure;
+use super::clock::{Clock, SystemClock};
+use super::failure::RequestError;
+use super::response::FailureClass;
 use super::runtime;
 use crate::error::{Error, Result};
 
 /// Which version of an object a store holds.
-pub(super) type Version = UpdateVersion;
+pub(crate) type Version = UpdateVersion;
 
 /// The largest piece of an object that one request carries.
-pub(super) const PIECE: usize = 8 * 1024 * 1024;
+pub(crate) const PIECE: usize = 8 * 1024 * 1024;
 
 /// How many objects are asked for at once.
 const GETS_AT_ONCE: usize = 32;
@@ -35,14 +36,14 @@ const REMOVED_AT_ONCE: usize = 1000;
 
 /// How long to go on trying.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(crate) struct RetryBudget {
     /// What may go better a moment later is tried again for so long.
-    pub(super) retry: Duration,
+    pub(crate) retry: Duration,
     /// The same, where nobody listens, or no store does.
-    pub(super) connect: Duration,
+    pub(crate) connect: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryBudget {
     fn default() -> Self {
         Self { retry: Duration::from_secs(30), connect: Duration::from_secs(5) }
     }
@@ -50,16 +51,18 @@ impl Default for Patience {
 
 /// Makes a connection, and says how patient it is. A fork needs another one: it must not share the sockets of its
 /// parent.
-pub(super) type Connect = dyn Fn() -> Result<(Arc<dyn ObjectStore>, Patience)> + Send + Sync;
+pub(crate) type Connect = dyn Fn() -> Result<(Arc<dyn ObjectStore>, RetryBudget)> + Send + Sync;
 
 /// A prefix of a store.
-pub(super) struct Store {
+#[derive(Clone)]
+pub(crate) struct Store {
     /// The URL of the repository, without a slash at its end.
     location: PathBuf,
     prefix: String,
-    connect: Box<Connect>,
-    connection: Mutex<(u32, Arc<dyn ObjectStore>)>,
-    pub(super) patience: Patience,
+    connect: Arc<Connect>,
+    connection: Arc<Mutex<(u32, Arc<dyn ObjectStore>)>>,
+    pub(crate) budget: RetryBudget,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for Store {
@@ -71,41 +74,47 @@ impl fmt::Debug for Store {
 
 /// An object, or a part of one.
 #[derive(Debug)]
-pub(super) struct Object {
-    pub(super) bytes: Bytes,
+pub(crate) struct Object {
+    pub(crate) bytes: Bytes,
     /// How long the whole object is.
-    pub(super) len: u64,
-    pub(super) version: Version,
+    pub(crate) len: u64,
+    pub(crate) version: Version,
 }
 
 impl Store {
-    pub(super) fn new(location: PathBuf, prefix: String, connect: Box<Connect>) -> Result<Self> {
-        let (connection, patience) = connect()?;
-        let connection = Mutex::new((std::process::id(), connection));
-        Ok(Self { location, prefix, connect, connection, patience })
+    pub(crate) fn new(location: PathBuf, prefix: String, connect: Arc<Connect>) -> Result<Self> {
+        let (connection, budget) = connect()?;
+        let connection = Arc::new(Mutex::new((std::process::id(), connection)));
+        let clock = Arc::new(SystemClock::new());
+        Ok(Self { location, prefix, connect, connection, budget, clock })
     }
 
-    pub(super) fn location(&self) -> &std::path::Path {
+    #[cfg(feature = "seam")]
+    pub(crate) fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self.clone() }
+    }
+
+    pub(crate) fn location(&self) -> &std::path::Path {
         &self.location
     }
 
     /// An object as a person would name it.
-    pub(super) fn place(&self, key: &str) -> PathBuf {
+    pub(crate) fn place(&self, key: &str) -> PathBuf {
         self.location.join(key)
     }
 
     /// An object; `None` if there is none.
-    pub(super) fn get(&self, key: &str) -> Result<Option<Object>> {
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Object>> {
         self.get_with(key, None, None)
     }
 
     /// The beginning of an object, or all of it if it is no longer.
-    pub(super) fn get_start(&self, key: &str, len: u64) -> Result<Option<Object>> {
+    pub(crate) fn get_start(&self, key: &str, len: u64) -> Result<Option<Object>> {
         self.get_with(key, Some(0..len), None)
     }
 
     /// A part of this version of an object; `None` if it has another one now.
-    pub(super) fn get_part(
+    pub(crate) fn get_part(
         &self,
         key: &str,
         part: Range<u64>,
@@ -126,13 +135,17 @@ impl Store {
         let got = self.retry(|store| get(store, path.clone(), options.clone()).boxed());
         match got {
             Ok(object) => Ok(Some(object)),
-            Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Condition) => Ok(None),
+            Err(failure)
+                if matches!(failure.class, FailureClass::NotFound | FailureClass::Condition) =>
+            {
+                Ok(None)
+            }
             Err(failure) => Err(failure.at("read", self.place(key))),
         }
     }
 
     /// The beginnings of many objects, asked for side by side; `None` for those that are not there.
-    pub(super) fn get_starts(&self, keys: &[String], len: u64) -> Result<Vec<Option<Object>>> {
+    pub(crate) fn get_starts(&self, keys: &[String], len: u64) -> Result<Vec<Option<Object>>> {
         let paths: Vec<Path> = keys.iter().map(|key| self.path(key)).collect::<Result<_>>()?;
         let range = Some(GetRange::Bounded(0..len));
         let options = GetOptions { range, ..GetOptions::default() };
@@ -149,7 +162,7 @@ impl Store {
     }
 
     /// Puts an object that is the same whenever it is put.
-    pub(super) fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
+    pub(crate) fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
         let path = self.path(key)?;
         let put = |store: Arc<dyn ObjectStore>| {
             let (path, bytes) = (path.clone(), bytes.clone());
@@ -158,8 +171,8 @@ impl Store {
         // It has no condition, so that a conflict is the store's own, and passes.
         let attempt = || {
             self.attempt(put).map_err(|mut failure| {
-                if failure.kind == Kind::Condition {
-                    failure.kind = Kind::Unknown;
+                if failure.class == FailureClass::Condition {
+                    failure.class = FailureClass::Unknown;
                 }
                 failure
             })
@@ -168,13 +181,13 @@ impl Store {
     }
 
     /// Puts an object once, if it stands as expected.
-    pub(super) fn put_once(
+    pub(crate) fn put_once(
         &self,
         key: &str,
         bytes: Bytes,
         mode: PutMode,
-    ) -> Result<Version, Failure> {
-        let path = self.path(key).map_err(|_| Failure::of(&not_a_key(key)))?;
+    ) -> Result<Version, RequestError> {
+        let path = self.path(key).map_err(|_| RequestError::of(&not_a_key(key)))?;
         self.attempt(|store| {
             let payload = PutPayload::from_bytes(bytes);
             async move { store.put_opts(&path, payload, mode.into()).await.map(Version::from) }
@@ -183,7 +196,7 @@ impl Store {
     }
 
     /// Deletes objects, and says of those that it could not.
-    pub(super) fn delete(&self, keys: &[String]) -> Vec<Error> {
+    pub(crate) fn delete(&self, keys: &[String]) -> Vec<Error> {
         let delete = |keys: &[String]| {
             let deleted = self.retry(|store| delete(store, self.paths(keys)));
             deleted.map_err(|failure| failure.at("delete", self.place(&keys[0])))
@@ -192,7 +205,7 @@ impl Store {
     }
 
     /// Deletes what is in nobody's way, if that works at once.
-    pub(super) fn discard(&self, keys: &[String]) {
+    pub(crate) fn delete_best_effort(&self, keys: &[String]) {
         for keys in keys.chunks(REMOVED_AT_ONCE) {
             if let Err(failure) = self.attempt(|store| delete(store, self.paths(keys))) {
                 tracing::debug!(?failure, "what is no longer needed could not be deleted");
@@ -205,7 +218,7 @@ impl Store {
     }
 
     /// All objects below these keys, asked for side by side.
-    pub(super) fn list(&self, keys: impl IntoIterator<Item = String>) -> Result<Vec<ObjectMeta>> {
+    pub(crate) fn list(&self, keys: impl IntoIterator<Item = String>) -> Result<Vec<ObjectMeta>> {
         let paths: Vec<Path> =
             keys.into_iter().map(|key| self.path(&key)).collect::<Result<_>>()?;
         let listed = self.retry(|store| {
@@ -224,41 +237,46 @@ impl Store {
         listed.map_err(|failure| failure.at("list", self.location.clone()))
     }
 
-    /// Does what may be done again, until it works or there is no more patience.
-    pub(super) fn retry<T: Send + 'static>(
+    /// Does what may be done again, until it works or there is no more budget.
+    pub(crate) fn retry<T: Send + 'static>(
         &self,
         request: impl Fn(Arc<dyn ObjectStore>) -> BoxFuture<'static, object_store::Result<T>>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, RequestError> {
         self.retrying(|| self.attempt(&request))
     }
 
     /// The same, of something that makes a request.
-    pub(super) fn retrying<T>(
+    pub(crate) fn retrying<T>(
         &self,
-        attempt: impl Fn() -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let mut pause = Pause::new(self.patience);
+        attempt: impl Fn() -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        let mut pause = self.backoff();
         loop {
             match attempt() {
-                Err(failure) if failure.is_passing() && pause.wait(failure.kind) => (),
+                Err(failure) if failure.is_passing() && pause.wait(failure.class) => (),
                 outcome => return outcome,
             }
         }
     }
 
-    pub(super) fn attempt<T: Send + 'static>(
+    /// The pauses between the attempts of one operation.
+    pub(crate) fn backoff(&self) -> Backoff {
+        Backoff::new(self.budget, self.clock.clone())
+    }
+
+    pub(crate) fn attempt<T: Send + 'static>(
         &self,
         request: impl FnOnce(Arc<dyn ObjectStore>) -> BoxFuture<'static, object_store::Result<T>>,
-    ) -> Result<T, Failure> {
-        let store = self.connection().map_err(|error| Failure::local(&as_io(error)))?;
+    ) -> Result<T, RequestError> {
+        let store = self.connection().map_err(|error| RequestError::local(&as_io(error)))?;
         match runtime::wait(request(store)) {
-            Ok(outcome) => outcome.map_err(|error| Failure::of(&error)),
-            Err(error) => Err(Failure::local(&error)),
+            Ok(outcome) => outcome.map_err(|error| RequestError::of(&error)),
+            Err(error) => Err(RequestError::local(&error)),
         }
     }
 
     /// The store, for requests that nobody waits for.
-    pub(super) fn connection(&self) -> Result<Arc<dyn ObjectStore>> {
+    pub(crate) fn connection(&self) -> Result<Arc<dyn ObjectStore>> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         if connection.0 != std::process::id() {
             *connection = (std::process::id(), (self.connect)()?.0);
@@ -267,12 +285,12 @@ impl Store {
     }
 
     /// The key of an object that was listed.
-    pub(super) fn key(&self, path: &Path) -> String {
+    pub(crate) fn key(&self, path: &Path) -> String {
         let path = path.as_ref();
         path.strip_prefix(&self.prefix).unwrap_or(path).trim_start_matches('/').to_owned()
     }
 
-    pub(super) fn path(&self, key: &str) -> Result<Path> {
+    pub(crate) fn path(&self, key: &str) -> Result<Path> {
         let path = match self.prefix.as_str() {
             "" => Path::parse(key),
             prefix => Path::parse(format!("{prefix}/{key}")),
@@ -328,38 +346,40 @@ fn not_a_key(key: &str) -> object_store::Error {
 }
 
 /// The time between one try and the next: longer each time, and never the same for two rivals.
-pub(super) struct Pause {
-    patience: Patience,
-    start: Instant,
+pub(crate) struct Backoff {
+    budget: RetryBudget,
+    clock: Arc<dyn Clock>,
+    start: Duration,
     next: Duration,
 }
 
-impl Pause {
-    pub(super) fn new(patience: Patience) -> Self {
-        Self { patience, start: Instant::now(), next: Duration::from_millis(50) }
+impl Backoff {
+    fn new(budget: RetryBudget, clock: Arc<dyn Clock>) -> Self {
+        Self { budget, start: clock.now(), clock, next: Duration::from_millis(50) }
     }
 
-    /// Waits, if there is patience left for that.
-    pub(super) fn wait(&mut self, kind: Kind) -> bool {
-        let pause = self.pause(kind, self.start.elapsed());
-        pause.map(|pause| std::thread::sleep(jittered(pause, crate::random::bytes()[0]))).is_some()
+    /// Waits, if there is budget left for that.
+    pub(crate) fn wait(&mut self, kind: FailureClass) -> bool {
+        let Some(pause) = self.pause(kind, self.clock.now() - self.start) else { return false };
+        self.clock.sleep(jittered(pause, self.clock.jitter()));
+        true
     }
 
-    /// How long to wait at most, after so long; `None` if there is no patience left.
-    fn pause(&mut self, kind: Kind, elapsed: Duration) -> Option<Duration> {
+    /// How long to wait at most, after so long; `None` if there is no budget left.
+    fn pause(&mut self, kind: FailureClass, elapsed: Duration) -> Option<Duration> {
         const LONGEST: Duration = Duration::from_secs(5);
-        let patience = match kind {
-            Kind::Unreachable | Kind::Strange => self.patience.connect,
-            _ => self.patience.retry,
+        let budget = match kind {
+            FailureClass::Unreachable | FailureClass::Strange => self.budget.connect,
+            _ => self.budget.retry,
         };
         let pause = self.next;
         self.next = (self.next * 2).min(LONGEST);
-        (elapsed + pause <= patience).then_some(pause)
+        (elapsed + pause <= budget).then_some(pause)
     }
 }
 
 /// Half of it or more.
-pub(super) fn jittered(pause: Duration, random: u8) -> Duration {
+pub(crate) fn jittered(pause: Duration, random: u8) -> Duration {
     pause.mul_f64(0.5 + f64::from(random) / 512.0)
 }
 
@@ -368,8 +388,9 @@ mod tests {
     use super::*;
 
     /// The pauses of who is refused at once, again and again.
-    fn pauses(kind: Kind, random: u8) -> Vec<u128> {
-        let (mut pause, mut elapsed) = (Pause::new(Patience::default()), Duration::ZERO);
+    fn pauses(kind: FailureClass, random: u8) -> Vec<u128> {
+        let mut pause = Backoff::new(RetryBudget::default(), Arc::new(SystemClock::new()));
+        let mut elapsed = Duration::ZERO;
         let next = || {
             let next = jittered(pause.pause(kind, elapsed)?, random);
             elapsed += next;
@@ -381,12 +402,12 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_bound_and_end_with_the_patience() {
         let half = [25, 50, 100, 200, 400, 800, 1600, 2500, 2500, 2500, 2500, 2500, 2500, 2500];
-        assert_eq!(pauses(Kind::Unknown, 0)[..14], half);
+        assert_eq!(pauses(FailureClass::Unknown, 0)[..14], half);
         for random in [0, 100, 255] {
-            let all = pauses(Kind::Unknown, random);
+            let all = pauses(FailureClass::Unknown, random);
             assert!((11..=18).contains(&all.len()), "{all:?}");
             assert!((24_000..=30_000).contains(&all.iter().sum::<u128>()), "{all:?}");
-            let short = pauses(Kind::Unreachable, random);
+            let short = pauses(FailureClass::Unreachable, random);
             assert!(short.iter().sum::<u128>() <= 5000 && all.starts_with(&short), "{short:?}");
         }
     }

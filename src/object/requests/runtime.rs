@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Handle};
 
 /// Runs a future on that thread and waits for it. A program's own runtime is not entered, so this may be
 /// called from inside one; like any blocking call, it keeps the thread that calls it.
-pub(super) fn wait<T: Send + 'static>(
+pub(crate) fn wait<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> io::Result<T> {
     let (send, receive) = mpsc::sync_channel(1);
@@ -24,7 +24,7 @@ pub(super) fn wait<T: Send + 'static>(
 }
 
 /// Where futures run. There is one thread in a process; a fork makes another process, without it.
-pub(super) fn handle() -> io::Result<Handle> {
+pub(crate) fn handle() -> io::Result<Handle> {
     static RUNTIME: Mutex<Option<(u32, Handle)>> = Mutex::new(None);
     let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     match &*runtime {

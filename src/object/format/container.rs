@@ -16,7 +16,7 @@ const VERSION: u32 = 1;
 const PRELUDE: usize = 24;
 
 /// `padded` says how long it is to be, at least as long as it has to be.
-pub(super) fn write<'a>(
+pub(crate) fn write<'a>(
     kind: &[u8; 8],
     what: &impl Serialize,
     payloads: impl IntoIterator<Item = &'a Bytes>,
@@ -39,7 +39,7 @@ pub(super) fn write<'a>(
 
 /// Why an object cannot be read.
 #[derive(Debug)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     /// What is wrong with it.
     Damaged(String),
     /// A newer Pitstop wrote it.
@@ -53,7 +53,7 @@ impl From<&str> for Unreadable {
 }
 
 /// What it says, and the payloads as far as they were read.
-pub(super) fn read<T: DeserializeOwned>(
+pub(crate) fn read<T: DeserializeOwned>(
     kind: &[u8; 8],
     bytes: &Bytes,
 ) -> Result<(T, Bytes), Unreadable> {

@@ -7,72 +7,72 @@ use super::nonce::Nonce;
 use crate::id::SessionId;
 
 /// The name of the last session.
-pub(super) const LAST: &str = "last";
+pub(crate) const LAST: &str = "last";
 
 /// What the probe writes. It says, too, that this is a repository.
-pub(super) const MARKER: &str = "pitstop";
+pub(crate) const MARKER: &str = "pitstop";
 
 /// Heads are spread over so many prefixes, so that they can be listed side by side.
-pub(super) const SHARDS: u64 = 16;
+pub(crate) const SHARDS: u64 = 16;
 
 /// All heads of a shard.
-pub(super) fn heads(shard: u64) -> String {
+pub(crate) fn heads(shard: u64) -> String {
     format!("h/{shard:x}")
 }
 
 /// A session's head.
-pub(super) fn head(id: &SessionId) -> String {
+pub(crate) fn head(id: &SessionId) -> String {
     format!("{}/{}", heads(shard(id)), encoded(id))
 }
 
 /// The signs of life in a shard.
-pub(super) fn beats(shard: u64) -> String {
+pub(crate) fn beats(shard: u64) -> String {
     format!("w/{shard:x}")
 }
 
 /// What a session's writer changes from time to time, to show that it lives.
-pub(super) fn beat(id: &SessionId) -> String {
+pub(crate) fn beat(id: &SessionId) -> String {
     format!("{}/{}", beats(shard(id)), encoded(id))
 }
 
 /// The records and packs of all sessions.
-pub(super) const RECORDS: &str = "c";
+pub(crate) const RECORDS: &str = "c";
 
 /// All records and packs of one life of a session. They stay where they are if it gets another name.
-pub(super) fn records(made: Nonce) -> String {
-    format!("{RECORDS}/{made}")
+pub(crate) fn records(incarnation: Nonce) -> String {
+    format!("{RECORDS}/{incarnation}")
 }
 
 /// All sessions in the trash.
-pub(super) const TRASH: &str = "t";
+pub(crate) const TRASH: &str = "t";
 
 /// All in the trash that had this name.
-pub(super) fn trash_of(id: &SessionId) -> String {
+pub(crate) fn trash_of(id: &SessionId) -> String {
     format!("{TRASH}/{}", encoded(id))
 }
 
 /// A session in the trash: when it went there, and a number of its own.
-pub(super) fn trashed(id: &SessionId, removed: Time, nonce: Nonce) -> String {
+pub(crate) fn trashed(id: &SessionId, removed: Time, nonce: Nonce) -> String {
     format!("{}{nonce}", trashed_start(id, removed))
 }
 
 /// How the key of that begins.
-pub(super) fn trashed_start(id: &SessionId, removed: Time) -> String {
+pub(crate) fn trashed_start(id: &SessionId, removed: Time) -> String {
     format!("{}/{removed}-", trash_of(id))
 }
 
 /// What a record or a pack is called: the revision that it came with, and a number of its own.
-pub(super) fn record(revision: u64, nonce: Nonce) -> String {
+pub(crate) fn record(revision: u64, nonce: Nonce) -> String {
     format!("{revision:020}-{nonce}")
 }
 
 /// The revision that a record or a pack came with.
-pub(super) fn record_revision(name: &str) -> Option<u64> {
+pub(crate) fn record_revision(name: &str) -> Option<u64> {
     name.get(..20)?.parse().ok()
 }
 
 /// The session whose head this is, by the last part of its key.
-pub(super) fn id(encoded: &str) -> Option<SessionId> {
+pub(crate) fn id(encoded: &str) -> Option<SessionId> {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.as_bytes();
     while let [first, tail @ ..] = rest {

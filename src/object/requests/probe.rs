@@ -3,17 +3,17 @@
 use bytes::Bytes;
 use object_store::PutMode;
 
-use super::answer::Kind;
-use super::failure::Failure;
-use super::names::MARKER;
-use super::store::{Store, Version};
+use super::client::{Store, Version};
+use super::failure::RequestError;
+use super::response::FailureClass;
 use crate::error::{Error, Result};
+use crate::object::format::keys::MARKER;
 
 const MARK: &[u8] = b"pitstop 1\n";
 
 /// Refuses a store that would overwrite what it was told not to. All that is put has the same bytes, so
 /// that it does no harm where the conditions are passed over.
-pub(super) fn probe(store: &Store) -> Result<()> {
+pub(crate) fn probe(store: &Store) -> Result<()> {
     let put = |mode: PutMode| store.put_once(MARKER, Bytes::from_static(MARK), mode);
     // The first may make it; then the second must not.
     for _ in 0..2 {
@@ -31,20 +31,20 @@ pub(super) fn probe(store: &Store) -> Result<()> {
 }
 
 /// Refuses what is no store, where nothing was listed: who answers everything with a page of its own lists nothing.
-pub(super) fn is_a_store(store: &Store) -> Result<()> {
+pub(crate) fn is_a_store(store: &Store) -> Result<()> {
     match store.get(MARKER)? {
         Some(there) if there.bytes != MARK => {
-            Err(Failure::strange().at("list", store.location().to_owned()))
+            Err(RequestError::strange().at("list", store.location().to_owned()))
         }
         _ => Ok(()),
     }
 }
 
-fn is_refused(store: &Store, put: impl Fn() -> Result<Version, Failure>) -> Result<bool> {
+fn is_refused(store: &Store, put: impl Fn() -> Result<Version, RequestError>) -> Result<bool> {
     let outcome = store.retrying(put);
     match outcome {
         Ok(_) => Ok(false),
-        Err(failure) if failure.kind == Kind::Condition => Ok(true),
+        Err(failure) if failure.class == FailureClass::Condition => Ok(true),
         Err(failure) => Err(failure.at("write", store.place(MARKER))),
     }
 }

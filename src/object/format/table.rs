@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::container::{self, Unreadable};
-use super::head::{Entry, PackRef, Table};
-use super::names;
+use super::head::{PackRef, RevisionEntry, Table};
+use super::keys;
 use super::nonce::Nonce;
 use crate::checkpoint::Retention;
 
@@ -23,24 +23,24 @@ const ENTRIES: usize = 64;
 const PACKS: usize = 64;
 
 /// A pack: what is written, under which name.
-pub(super) struct Pack {
-    pub(super) name: String,
-    pub(super) bytes: Bytes,
+pub(crate) struct Pack {
+    pub(crate) name: String,
+    pub(crate) bytes: Bytes,
 }
 
 impl Table {
     /// Makes an entry the newest.
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: RevisionEntry) {
         self.entries.insert(0, entry);
     }
 
     /// Whether some saving of this revision made it, by its nonce.
-    pub(super) fn has(&self, nonce: Nonce) -> bool {
+    pub(crate) fn has(&self, nonce: Nonce) -> bool {
         self.entries.iter().any(|entry| entry.nonce == nonce)
     }
 
     /// Drops what the rule does not keep, and returns it.
-    pub(super) fn forget(&mut self, retention: Retention, now: SystemTime) -> Table {
+    pub(crate) fn apply_retention(&mut self, retention: Retention, now: SystemTime) -> Table {
         let newest = self.entries.first().map_or(0, |entry| entry.size);
         let (mut kept, mut bytes) = (0, 0);
         let mut keep = |count: usize, size: u64, saved: SystemTime| {
@@ -68,7 +68,7 @@ impl Table {
     }
 
     /// Moves what is older than the newest into a pack, if it has become too much for a head.
-    pub(super) fn spill(&mut self) -> Option<Pack> {
+    pub(crate) fn spill(&mut self) -> Option<Pack> {
         let older = self.entries.iter().skip(1);
         let inline: u64 = older.filter(|it| it.record.is_none()).map(|it| it.size).sum();
         if inline <= OLDER_INLINE && self.entries.len() <= ENTRIES {
@@ -90,7 +90,7 @@ impl Table {
         let (first, last) = (self.entries.first()?, self.entries.last()?);
         let nested = |it: fn(&PackRef) -> u64| self.packs.iter().map(it).sum::<u64>();
         let reference = PackRef {
-            name: format!("{}.pack", names::record(with, Nonce::fresh())),
+            name: format!("{}.pack", keys::record(with, Nonce::fresh())),
             newest: first.revision,
             oldest: self.packs.last().map_or(last.revision, |it| it.oldest),
             count: self.entries.len() + self.packs.iter().map(|it| it.count).sum::<usize>(),
@@ -104,7 +104,7 @@ impl Table {
 
     /// Drops what is before this revision. Of a pack that holds both, what stays goes into another one, which
     /// comes with the revision `with`; `read` reads it, and fails if it is not there.
-    pub(super) fn give_up_before<E>(
+    pub(crate) fn discard_before<E>(
         &mut self,
         before: u64,
         with: u64,
@@ -115,7 +115,7 @@ impl Table {
         let mut made = Vec::new();
         if let Some(both) = self.packs.pop_if(|pack| pack.oldest < before) {
             let mut table = read(&both.name)?;
-            made = table.give_up_before(before, with, read)?;
+            made = table.discard_before(before, with, read)?;
             if let Some((reference, pack)) = table.into_pack(with) {
                 self.packs.push(reference);
                 made.push(pack);
@@ -125,14 +125,14 @@ impl Table {
     }
 
     /// Reads a pack.
-    pub(super) fn from_pack(bytes: &Bytes) -> Result<Self, Unreadable> {
+    pub(crate) fn from_pack(bytes: &Bytes) -> Result<Self, Unreadable> {
         let (mut table, payloads): (Self, Bytes) = container::read(PACK, bytes)?;
         table.attach(&payloads, payloads.len() as u64)?;
         Ok(table)
     }
 
     /// The objects that it names itself.
-    pub(super) fn objects(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &String> {
         let records = self.entries.iter().filter_map(|entry| entry.record.as_ref());
         records.chain(self.packs.iter().map(|pack| &pack.name))
     }

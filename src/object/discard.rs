@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 use crate::id::SessionId;
 
 /// Gives up the revisions before this one.
-pub(super) fn give_up(inner: &Arc<Inner>, id: &SessionId, before: u64) -> Result<GivenUp> {
+pub(super) fn discard(inner: &Arc<Inner>, id: &SessionId, before: u64) -> Result<GivenUp> {
     loop {
         let mut writer = ObjectWriter::for_one_save(inner, id)?;
-        match writer.give_up(before) {
+        match writer.discard(before) {
             // A save was faster, and deleted what it gave up.
             Err(Error::Corrupt { .. }) if writer.was_overtaken()? => (),
             outcome => return outcome,
@@ -21,7 +21,7 @@ pub(super) fn give_up(inner: &Arc<Inner>, id: &SessionId, before: u64) -> Result
 }
 
 /// What that would delete. Packs that hold also what stays are counted when they are made anew.
-pub(super) fn would_give_up(inner: &Inner, id: &SessionId, before: u64) -> Result<GivenUp> {
+pub(super) fn would_discard(inner: &Inner, id: &SessionId, before: u64) -> Result<GivenUp> {
     let (head, _) = inner.head(id)?;
     let garbage = inner.garbage(id, &head, before, &inner.named(id, &head, 0)?)?;
     let older = head.table.entries.iter().filter(|entry| entry.revision < before);

@@ -28,7 +28,7 @@ pub enum StoreProblem {
     /// A request was too old for the store, or from its future.
     #[error("the clock of this machine is wrong")]
     WrongClock,
-    /// The store asks for patience, longer than there was any.
+    /// The store asks for budget, longer than there was any.
     #[error("the store is overloaded")]
     Overloaded,
     /// Nothing came, for as long as a request may take.

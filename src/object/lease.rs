@@ -10,17 +10,19 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::nonce::Nonce;
-use super::store::{Store, Version};
-use super::{names, runtime, swap};
-use crate::error::Result;
+use super::format::keys;
+use super::format::nonce::Nonce;
+use super::requests::client::{Store, Version};
+use super::requests::{cas, runtime};
+use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::sys::{self, Machine};
@@ -36,7 +38,7 @@ const LOOKS: u32 = 4;
 
 /// A writer, as it is noted in the head.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct Lease {
     pub(super) token: Nonce,
     pub(super) owner: Owner,
     machine: Machine,
@@ -46,32 +48,32 @@ pub(super) struct Place {
 
 /// What can be told at once of the writer that has a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum HolderState {
     /// It is a process of this machine, and runs.
-    Lives,
+    Alive,
     /// It was a process of this machine, and is gone.
-    Gone,
+    Dead,
     /// It is elsewhere.
-    Elsewhere,
+    Unknown,
 }
 
-impl Place {
+impl Lease {
     pub(super) fn new(owner: Owner, machine: Machine, beat: Duration) -> Self {
         Self { token: Nonce::fresh(), owner, machine, beat: beat.as_millis() as u64 }
     }
 
-    pub(super) fn life(&self, here: &Machine) -> Life {
+    pub(super) fn holder_state(&self, here: &Machine) -> HolderState {
         if self.machine.is_same_system(here) {
             let lives = match self.owner.pid == std::process::id() {
                 // This process knows its writers.
                 true => held().contains(&self.token),
                 false => sys::is_running(self.owner.pid, self.owner.start_time),
             };
-            return if lives { Life::Lives } else { Life::Gone };
+            return if lives { HolderState::Alive } else { HolderState::Dead };
         }
         match self.machine.was_restarted(here) {
-            true => Life::Gone,
-            false => Life::Elsewhere,
+            true => HolderState::Dead,
+            false => HolderState::Unknown,
         }
     }
 
@@ -79,17 +81,15 @@ impl Place {
     /// Returns whether it was silent.
     pub(super) fn is_silent(&self, store: &Store, id: &SessionId, head: &Version) -> Result<bool> {
         let beat = Duration::from_millis(self.beat);
-        let version =
-            |key: &str| Ok::<_, crate::error::Error>(store.get_start(key, 1)?.map(|it| it.version));
-        let (head_key, beat_key) = (names::head(id), names::beat(id));
-        let is_head =
-            |now: &Option<Version>| now.as_ref().is_some_and(|it| swap::is_same(it, head));
+        let version = |key: &str| Ok::<_, Error>(store.get_start(key, 1)?.map(|it| it.version));
+        let (head_key, beat_key) = (keys::head(id), keys::beat(id));
+        let is_head = |now: &Option<Version>| now.as_ref().is_some_and(|it| cas::is_same(it, head));
         let first = version(&beat_key)?;
-        let start = Instant::now();
+        let start = store.clock.now();
         loop {
-            std::thread::sleep(beat / LOOKS);
+            store.clock.sleep(beat / LOOKS);
             // The time counts from the first answer to when the last look was begun.
-            let watched = start.elapsed();
+            let watched = store.clock.now() - start;
             let unchanged = version(&beat_key)? == first && is_head(&version(&head_key)?);
             if !unchanged {
                 return Ok(false);
@@ -103,13 +103,13 @@ impl Place {
 
 /// A place that this process has: it shows that it lives until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct LeaseGuard {
     token: Nonce,
     beats: Option<JoinHandle<()>>,
 }
 
-impl Held {
-    pub(super) fn new(place: &Place, store: &Arc<Store>, id: &SessionId) -> Self {
+impl LeaseGuard {
+    pub(super) fn new(place: &Lease, store: &Arc<Store>, id: &SessionId) -> Self {
         held().insert(place.token);
         let beats = beats(place.token, Duration::from_millis(place.beat), store.clone(), id);
         let beats = runtime::handle().ok().map(|runtime| runtime.spawn(beats));
@@ -117,7 +117,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
         held().remove(&self.token);
         if let Some(beats) = &self.beats {
@@ -139,15 +139,15 @@ fn beats(
     store: Arc<Store>,
     id: &SessionId,
 ) -> impl Future<Output = ()> + use<> {
-    let key = names::beat(id);
+    let key = keys::beat(id);
     async move {
         for number in 1_u64.. {
-            tokio::time::sleep(beat).await;
+            store.clock.later(beat).await;
             let (Ok(connection), Ok(path)) = (store.connection(), store.path(&key)) else { return };
             let bytes = Bytes::from(format!("{token} {number}\n"));
-            let put = connection.put(&path, bytes.into());
-            match tokio::time::timeout(beat, put).await {
-                Ok(Ok(_)) => (),
+            let put = std::pin::pin!(connection.put(&path, bytes.into()));
+            match select(put, store.clock.later(beat)).await {
+                Either::Left((Ok(_), _)) => (),
                 _ => tracing::debug!(key, "a sign of life could not be given"),
             }
         }
