@@ -15,6 +15,7 @@ mod killed;
 mod locations;
 mod model;
 mod object;
+mod other_users;
 mod plainbox;
 mod power_cut;
 mod rivals;

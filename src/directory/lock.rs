@@ -1,10 +1,13 @@
 //! The one writer of a session: a kernel lock that dies with its owner, and a record that tells
 //! people who that is.
 
+use std::time::Duration;
+
 use super::names;
 use super::open::OpenSession;
 use crate::backend::WriterState;
 use crate::error::{Error, Result};
+use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
 
@@ -13,6 +16,9 @@ use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
 pub(super) struct WriterLock {
     file: File,
     process: u32,
+    /// Whether the record of this writer is in the file. What has a second name may be somebody's own
+    /// file, and is locked, but not written.
+    has_record: bool,
 }
 
 impl WriterLock {
@@ -29,9 +35,7 @@ impl WriterLock {
                     .ok_or_else(|| session.not_found())?
             }
         };
-        if !file.try_lock().map_err(cannot_lock)? {
-            return Err(Error::Busy { id: id.clone(), owner: read_record(&file)?.map(Box::new) });
-        }
+        lock(&file, id)?;
         // The lock counts only on the file that the next one will find: not in a session that was
         // removed while we came, nor on a file that was taken out of it.
         let locked = file.metadata()?;
@@ -39,8 +43,10 @@ impl WriterLock {
         if !there || !session.is_current()? {
             return Err(session.not_found());
         }
-        let lock = Self { file, process: std::process::id() };
-        lock.leave_record(locked.size);
+        let lock = Self { file, process: std::process::id(), has_record: locked.links == 1 };
+        if lock.has_record {
+            lock.leave_record(locked.size);
+        }
         Ok(lock)
     }
 
@@ -59,13 +65,34 @@ impl Drop for WriterLock {
     fn drop(&mut self) {
         // A child that was forked off shares the open file, but not the place of the writer.
         if self.process == std::process::id() {
-            // An empty record says that its writer ended in order.
-            let _ = self.file.set_len(0);
+            if self.has_record {
+                // An empty record says that its writer ended in order.
+                let _ = self.file.set_len(0);
+            }
             // Closing the file does not end the lock while a child has it open, and every child has
             // until it runs its own program.
             let _ = self.file.unlock();
         }
     }
+}
+
+/// Takes the kernel lock, or says who has it.
+///
+/// A writer leaves its record just after it got the lock, and empties it just before it gives the lock back:
+/// a look a moment later tells who that is, or gets the lock.
+fn lock(file: &File, id: &SessionId) -> Result<()> {
+    const LOOKS: u64 = 20;
+    for look in 0.. {
+        if file.try_lock().map_err(cannot_lock)? {
+            break;
+        }
+        let owner = read_record(file)?;
+        if owner.is_some() || look == LOOKS {
+            return Err(Error::Busy { id: id.clone(), owner: owner.map(Box::new) });
+        }
+        std::thread::sleep(Duration::from_millis(look));
+    }
+    Ok(())
 }
 
 /// Who is, or last was, the writer. Takes no lock, so that looking never makes anybody busy.
