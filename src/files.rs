@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::checkpoint::Digester;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::sys::{Access, Directory, File, Kind, Metadata, found};
 
 /// A file that is being put into a directory. It gets its name when it is whole.
@@ -15,6 +15,8 @@ const INCOMING: &str = ".pitstop-incoming";
 pub(crate) const DEEPEST: usize = 100;
 /// How much of a file is in memory.
 const PIECE: u64 = 256 * 1024;
+/// So many zeros are left out of a copy, as a hole.
+const HOLE: u64 = 64 * 1024;
 
 /// Why a file is passed over where sessions have no directories.
 pub(crate) const NO_PLACE: &str = "the copy has no directory for files";
@@ -114,7 +116,7 @@ impl Files {
         to: &Self,
         more: &mut dyn FnMut(u64),
     ) -> Result<(usize, Vec<PassedOver>)> {
-        if self.directory.own_metadata()?.is_same_file(&to.directory.own_metadata()?) {
+        if self.directory.own_identity()?.is_same_file(&to.directory.own_identity()?) {
             return Ok((0, Vec::new()));
         }
         let mut receiver = to.receive();
@@ -123,7 +125,7 @@ impl Files {
             Entry::Directory => receiver.directory(path),
             Entry::Link(target) => receiver.symlink(path, &target),
             Entry::File(file) => {
-                let metadata = file.metadata()?;
+                let metadata = file.dated()?;
                 files += 1;
                 if receiver.holds(path, file, &metadata)? {
                     more(metadata.size);
@@ -143,9 +145,15 @@ impl Files {
     }
 }
 
-/// The next piece of a file of this size; empty at its end.
+/// The next piece of a file of this size; empty at its end. A hole is not read.
 pub(crate) fn piece(file: &File, at: u64, size: u64) -> Result<Vec<u8>> {
-    Ok(file.read_at(at, PIECE.min(size - at) as usize)?)
+    let most = PIECE.min(size - at);
+    let (is_data, end) = file.extent(at)?;
+    let hole = end.saturating_sub(at).min(most);
+    if !is_data && hole >= HOLE {
+        return Ok(vec![0; hole as usize]);
+    }
+    Ok(file.read_at(at, most as usize)?)
 }
 
 fn walk(
@@ -189,7 +197,7 @@ fn walk(
                     false => pass_over("it is a link that leads out of the session's directory"),
                 }
             }
-            Kind::Other(_) => pass_over("it is neither a file, a directory nor a link"),
+            _ => pass_over("it is neither a file, a directory nor a link"),
         }
     }
     Ok(())
@@ -258,7 +266,7 @@ impl Receiver {
         let mut at = 0;
         while at < size {
             let here = piece(file, at, size)?;
-            if here != piece(&there, at, size)? {
+            if here != there.read_at(at, here.len())? {
                 return Ok(false);
             }
             at += here.len() as u64;
@@ -317,10 +325,14 @@ fn fill(
         if piece.is_empty() {
             break;
         }
-        file.write_all_at(&[&piece], size)?;
+        if (piece.len() as u64) < HOLE || piece.iter().any(|byte| *byte != 0) {
+            file.write_all_at(&[&piece], size)?;
+        }
         written.add(&piece);
         size += piece.len() as u64;
     }
+    // It may end in a hole.
+    file.set_len(size)?;
     file.set_modified(modified)?;
     file.sync()?;
     let mut at = 0;
@@ -332,8 +344,8 @@ fn fill(
     match written.digest() == read.digest() {
         true => Ok(()),
         false => Err(Error::Corrupt {
-            place: file.path().to_owned(),
-            problem: "it does not read back as it was written".to_owned(),
+            path: file.path().to_owned(),
+            damage: Damage::NotAsWritten,
             newest_good: None,
         }),
     }

@@ -3,8 +3,10 @@
 
 mod archives;
 mod bad_entries;
+mod bombs;
 mod conformance;
 mod damage;
+mod forked;
 mod formats;
 mod hostile_bytes;
 mod inspect;
@@ -22,5 +24,6 @@ mod rivals;
 mod seed_faults;
 mod sessions;
 mod steps;
+mod times;
 mod traced;
 mod watchdog;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pitstop::{CreateOptions, Error, Format, Repository, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, SessionId, Step};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::watchdog;
@@ -20,6 +20,9 @@ fn runs_the_step_it_was_started_for() {
         Some("save until nothing is new") => save_for_long(),
         Some("be refused many times") => be_refused(),
         Some("remove what can be removed") => remove(),
+        Some("look around") => crate::bombs::look_around(),
+        Some("get rid of all") => crate::bombs::get_rid_of_all(),
+        Some("remove what is deep") => crate::bombs::remove_what_is_deep(),
         Some("save through another's writer") => save_through_another(),
         Some(step) => panic!("no such step: {step}"),
     }
@@ -70,7 +73,7 @@ fn save_too_much() {
     let mut writer = session.writer().unwrap();
     for _ in 0..2 {
         match writer.save(&[0; 1_000_000]).unwrap_err() {
-            Error::Storage { step: "write", source, .. } => {
+            Error::Storage { step: Step::Write, source, .. } => {
                 assert_eq!(source.kind(), std::io::ErrorKind::FileTooLarge);
             }
             other => panic!("{other:?}"),

@@ -7,10 +7,11 @@ use super::aside::move_aside;
 use super::names;
 use super::open::OpenSession;
 use super::plain::leftover;
+use super::tree::{self, Visit};
 use crate::backend::Removal;
-use crate::error::Result;
+use crate::error::{Result, Step};
 use crate::id::SessionId;
-use crate::sys::{Directory, Failure, Kind, Outcome, found};
+use crate::sys::{Directory, Failure, Outcome, found};
 
 /// Takes the session out of the listing by one rename, makes that durable, and then deletes it,
 /// holding the writer's lock all the while. What a removal killed half-way left goes with the next
@@ -86,36 +87,20 @@ pub(super) fn delete(parent: &Directory, name: impl AsRef<OsStr>, removal: &mut 
 
 fn delete_once(parent: &Directory, name: &OsStr, removal: &mut Removal) -> Outcome<()> {
     let Some(directory) = found(parent.open_directory(name))? else { return Ok(()) };
-    empty(&directory, directory.own_metadata()?.mount, removal)?;
-    found(parent.remove_directory(name)).map(drop)
-}
-
-fn empty(directory: &Directory, mount: u64, removal: &mut Removal) -> Outcome<()> {
-    for (name, kind) in directory.entries()? {
-        let outcome = match kind {
-            Kind::Directory => remove_below(directory, &name, mount, removal),
-            _ => found(directory.remove_file(&name)).map(drop),
+    tree::walk(&directory, |directory, name, visit| {
+        let outcome = match visit {
+            Visit::File => found(directory.remove_file(name)).map(drop),
+            Visit::Left => found(directory.remove_directory(name)).map(drop),
+            Visit::Mounted => Err(Failure {
+                step: Step::Remove,
+                path: directory.path().join(name),
+                source: std::io::Error::other("another file system is mounted there"),
+            }),
+            Visit::Failed(failure) => Err(failure),
         };
         note(outcome, removal);
-    }
-    Ok(())
-}
-
-fn remove_below(
-    parent: &Directory,
-    name: &OsStr,
-    mount: u64,
-    removal: &mut Removal,
-) -> Outcome<()> {
-    let directory = parent.open_directory(name)?;
-    if directory.own_metadata()?.mount != mount {
-        return Err(Failure {
-            step: "remove",
-            place: directory.path().to_owned(),
-            source: std::io::Error::other("another file system is mounted there"),
-        });
-    }
-    empty(&directory, mount, removal)?;
+        Ok(())
+    })?;
     found(parent.remove_directory(name)).map(drop)
 }
 

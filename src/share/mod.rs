@@ -14,8 +14,9 @@ use std::thread::JoinHandle;
 
 use crate::borrow::peer::{self, Secret};
 use crate::borrow::{VARIABLE, address, key, place};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Step};
 use crate::session::{Session, Writer};
+use crate::sys::Process;
 use lend::Lender;
 
 /// A [`Writer`] that other processes save through, from [`Writer::share`] until this is dropped.
@@ -33,6 +34,7 @@ pub struct SharedWriter {
     secret: Secret,
     listener: Arc<UnixListener>,
     lender: Arc<Lender>,
+    process: Process,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -47,13 +49,14 @@ impl Writer {
 }
 
 impl SharedWriter {
-    pub(crate) fn new(writer: Writer) -> Result<Self> {
+    pub(crate) fn new(mut writer: Writer) -> Result<Self> {
+        writer.inner()?;
         let session = writer.session().clone();
         let name = format!("{}{}", key(session.backend(), session.id()), peer::digits());
         let secret = Secret::new();
         let cannot = |source| Error::Storage {
-            step: "share the writer of",
-            place: place(session.backend(), session.id()),
+            step: Step::Share,
+            path: place(session.backend(), session.id()),
             source,
         };
         let listen = || UnixListener::bind_addr(&address(&name)?);
@@ -64,7 +67,8 @@ impl SharedWriter {
             .name("pitstop-share".to_owned())
             .spawn(move || lend::listen(&here, &theirs))
             .map_err(cannot)?;
-        Ok(Self { session, name, secret, listener, lender, thread: Some(thread) })
+        let process = Process::current();
+        Ok(Self { session, name, secret, listener, lender, process, thread: Some(thread) })
     }
 
     /// The session whose writer it is.
@@ -93,27 +97,31 @@ impl SharedWriter {
     }
 
     /// Shares it no longer. A save that is under way is finished first.
+    ///
+    /// In a child of the process that shares it, what this gives fails with [`Error::Inherited`].
     pub fn into_writer(mut self) -> Writer {
-        self.stop();
-        self.lender.take_back()
+        self.stop().unwrap_or_else(|| Writer::lent(self.session.clone(), self.process.clone()))
     }
 
-    fn stop(&mut self) {
+    /// Gives the writer; `None` if it was given, or is lent by another process than this.
+    fn stop(&mut self) -> Option<Writer> {
+        let thread = self.thread.take()?;
+        if !self.process.is_current() {
+            // Neither the thread nor what it holds is here, and the socket is its parent's.
+            std::mem::forget(thread);
+            return self.lender.take_copy();
+        }
         self.lender.close();
         // This ends the thread's wait for the next one.
         let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = thread.join();
+        Some(self.lender.take_back())
     }
 }
 
 impl Drop for SharedWriter {
     fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.stop();
-            drop(self.lender.take_back());
-        }
+        drop(self.stop());
     }
 }
 
@@ -216,10 +224,9 @@ mod tests {
         let (session, shared, variable) = shared();
         let socket = socket_of(&variable, session.backend(), session.id()).unwrap();
         for _ in 0..100 {
-            let mut stream = std::os::unix::net::UnixStream::connect_addr(
-                &address(&socket.name).unwrap(),
-            )
-            .unwrap();
+            let mut stream =
+                std::os::unix::net::UnixStream::connect_addr(&address(&socket.name).unwrap())
+                    .unwrap();
             let (protocol, call) = (wire::PROTOCOL, socket.secret.as_ref().unwrap().call.clone());
             let owner = sys::current_owner();
             wire::send(&mut stream, &wire::Hello { protocol, call, owner }).unwrap();

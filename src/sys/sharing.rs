@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
-use rustix::fs::{self, AtFlags, Mode, OFlags, Stat};
+use rustix::fs::{self, AtFlags, Mode, OFlags, Statx, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{getegid, geteuid, getgroups};
 
@@ -20,23 +20,34 @@ pub(super) const SHARED: Mode = Mode::SGID.union(Mode::RWXU).union(Mode::RWXG);
 /// Root shares where root owns the directory, or one above it that is the same group's: whoever runs the
 /// machine made it so. A user shares where the user, root or another member of the group owns it.
 pub(super) fn group(directory: &OwnedFd) -> io::Result<Option<u32>> {
-    let there = retry_on_intr(|| fs::fstat(directory))?;
+    let there = access_of(directory)?;
     if !is_its_groups(&there) {
         return Ok(None);
     }
     let may = match geteuid().as_raw() {
-        _ if there.st_uid == 0 => true,
+        _ if there.stx_uid == 0 => true,
         0 => {
-            let above = retry_on_intr(|| fs::statat(directory, "..", AtFlags::empty()))?;
-            above.st_uid == 0 && is_its_groups(&above) && above.st_gid == there.st_gid
+            let above = look(directory, c"..", AtFlags::empty())?;
+            above.stx_uid == 0 && is_its_groups(&above) && above.stx_gid == there.stx_gid
         }
-        user => there.st_uid == user || are_members(there.st_uid, there.st_gid)?,
+        user => there.stx_uid == user || are_members(there.stx_uid, there.stx_gid)?,
     };
-    Ok(may.then_some(there.st_gid))
+    Ok(may.then_some(there.stx_gid))
 }
 
-fn is_its_groups(directory: &Stat) -> bool {
-    let mode = Mode::from_raw_mode(directory.st_mode);
+/// Who may do what with it, and how many names it has: nothing that [`Ask`](super::Ask) does not ask for.
+pub(super) fn access_of(fd: &OwnedFd) -> io::Result<Statx> {
+    look(fd, c"", AtFlags::EMPTY_PATH)
+}
+
+fn look(fd: &OwnedFd, name: &std::ffi::CStr, flags: AtFlags) -> io::Result<Statx> {
+    let owner = StatxFlags::UID | StatxFlags::GID;
+    let mask = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::NLINK | owner;
+    Ok(retry_on_intr(|| fs::statx(fd, name, flags, mask))?)
+}
+
+fn is_its_groups(directory: &Statx) -> bool {
+    let mode = Mode::from_raw_mode(directory.stx_mode.into());
     mode.contains(Mode::SGID | Mode::RWXG) && !mode.contains(Mode::WOTH)
 }
 
@@ -74,12 +85,12 @@ pub(super) fn make_directory(
         Err(Errno::NOENT) => return Ok(()),
         fd => fd?,
     };
-    let there = retry_on_intr(|| fs::fstat(&fd))?;
-    if there.st_uid != geteuid().as_raw() {
+    let there = access_of(&fd)?;
+    if there.stx_uid != geteuid().as_raw() {
         return Err(replaced());
     }
-    let mode = if shared.is_some_and(|it| it != there.st_gid) { Mode::RWXU } else { mode };
-    if Mode::from_raw_mode(there.st_mode).contains(mode) {
+    let mode = if shared.is_some_and(|it| it != there.stx_gid) { Mode::RWXU } else { mode };
+    if Mode::from_raw_mode(there.stx_mode.into()).contains(mode) {
         return Ok(());
     }
     match readable {

@@ -8,13 +8,16 @@ use crate::backend::{History, Kept};
 use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::directory::names;
 use crate::directory::pieces::Part;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory};
 
 /// How often a reader looks again because a writer changed what it was reading.
 const PATIENCE: usize = 100;
+
+/// How many bytes of holes are read to learn whether a record was cut short.
+const MOST_HOLES: u64 = 16 << 20;
 
 /// The newest checkpoint; `None` if nothing was ever saved.
 ///
@@ -166,6 +169,13 @@ fn standing(journal: &Journal) -> impl Iterator<Item = Result<Place>> {
         if proved.contains(&journal.record(place).header.revision) {
             return Some(Ok(place));
         }
+        // A file may be long and hold nothing, at no cost to whoever made it. To a look around, what is mostly
+        // holes was cut short.
+        match journal.segments[place.0].holes(place.1) {
+            Ok(holes) if holes > MOST_HOLES => return None,
+            Ok(_) => (),
+            Err(failure) => return Some(Err(failure.into())),
+        }
         journal.payload(place).map(|payload| payload.map(|_| place)).transpose()
     })
 }
@@ -194,19 +204,19 @@ fn undisturbed<T>(
 
 fn damaged(session: &Directory, journal: &Journal, lost: u64, good: u64) -> Error {
     let cut_short = journal.segments.iter().rfind(|it| !it.is_whole());
-    let problem = match (journal.damaged.first(), cut_short) {
-        (Some((name, _)), _) => format!("{name} has lost its header"),
-        (None, Some(segment)) => format!("{} was cut short", segment.name),
-        (None, None) if journal.is_without_files() => "its segments are missing".to_owned(),
-        (None, None) => format!("revision {lost} cannot be read"),
+    let damage = match (journal.damaged.first(), cut_short) {
+        (Some((name, _)), _) => Damage::NoHeader { file: name.clone() },
+        (None, Some(segment)) => Damage::Truncated { file: segment.name.clone() },
+        (None, None) if journal.is_without_files() => Damage::NoSegments,
+        (None, None) => Damage::Revision(Revision::from_number(lost)),
     };
     let good = match good {
         0 => newest_whole(journal),
         good => Some(good),
     };
     Error::Corrupt {
-        place: session.path().join(names::JOURNAL),
-        problem,
+        path: session.path().join(names::JOURNAL),
+        damage,
         newest_good: good.map(Revision::from_number),
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
     if capacity < BLOCK {
         return Ok(Found::Damaged(capacity));
     }
+    let len = capacity;
     let head = file.read_at(0, capacity.min(HEAD) as usize)?;
     let (header, damage) = match first_block(&head[..BLOCK as usize]) {
         FirstBlock::Segment(header) => (header, None),
@@ -71,9 +72,9 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
             None => return Ok(Found::Damaged(capacity)),
         },
         FirstBlock::Newer(version) => {
-            return Err(Error::Unsupported {
-                what: "a journal of a newer format",
-                place: format!("this Pitstop: {} has {version}", file.path().display()),
+            return Err(Error::NewerFormat {
+                path: file.path().to_owned(),
+                version: version.into(),
             });
         }
     };
@@ -81,7 +82,8 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
         file,
         name,
         header,
-        capacity,
+        // What somebody appended was never a part of it.
+        capacity: if header.capacity == 0 { len } else { len.min(header.capacity) },
         records: Vec::new(),
         end: BLOCK,
         closed: None,
@@ -97,10 +99,13 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
 
 /// The header, if its copy is there and the first record is of its use: it has its salt.
 fn header_behind_first_record(file: &File, capacity: u64) -> Outcome<Option<SegmentHeader>> {
-    let second = file.read_at(BLOCK, BLOCK as usize)?;
-    let Some((at, len)) = third_copy(&second).filter(|(at, _)| *at < capacity) else {
+    if capacity < 2 * BLOCK {
         return Ok(None);
-    };
+    }
+    let second = file.read_at(BLOCK, BLOCK as usize)?;
+    let is_inside =
+        |(at, len): &(u64, usize)| at.checked_add(*len as u64).is_some_and(|end| end <= capacity);
+    let Some((at, len)) = third_copy(&second).filter(is_inside) else { return Ok(None) };
     let copy = file.read_at(at, len)?;
     let header = (copy.len() == len).then(|| SegmentHeader::decode(&copy)).flatten();
     Ok(header.filter(|it| RecordHeader::decode(&second, it.salt).is_some()))
@@ -205,6 +210,12 @@ impl Segment {
     /// The first header at or behind this place.
     fn next_header(&self, mut at: u64) -> Result<Option<(RecordHeader, u64)>> {
         while at < self.capacity {
+            let (is_data, end) = self.file.extent(at)?;
+            if !is_data {
+                // There is nothing, however long it is.
+                at = end.max(at + 1).next_multiple_of(BLOCK);
+                continue;
+            }
             let chunk = self.file.read_at(at, STRIDE.min(self.capacity - at) as usize)?;
             for (n, block) in chunk.chunks_exact(BLOCK as usize).enumerate() {
                 if let Some(header) = self.decode(block) {

@@ -252,24 +252,52 @@ impl Segment {
         let Some(full) = full else { return Ok(None) };
         let base = &self.records[full];
         let Some(whole) = self.stored(base, false)? else { return Ok(None) };
+        // A writer sees to it that deltas are no longer than the whole one before them.
+        let chain = &self.records[full + 1..=r];
+        if chain.iter().map(|record| record.len).sum::<u64>() > base.len {
+            return Ok(None);
+        }
         let mut deltas = Vec::new();
-        for record in &self.records[full + 1..=r] {
-            match self.stored(record, true)? {
-                Some(stored) => deltas.push((stored, &record.header)),
-                None => return Ok(None),
-            }
-        }
-        let mut rope = Rope::new(&whole);
         let mut revision = base.header.revision;
-        for (stored, header) in &deltas {
-            let made = usize::try_from(header.size).ok().and_then(|size| rope.apply(stored, size));
-            match made.filter(|_| header.previous == revision) {
-                Some(next) => rope = next,
+        for record in chain {
+            match self.stored(record, true)?.filter(|_| record.header.previous == revision) {
+                Some(stored) => deltas.push((stored, record.header.size)),
                 None => return Ok(None),
             }
-            revision = header.revision;
+            revision = record.header.revision;
         }
-        take(&rope)
+        let (mut whole, mut deltas) = (whole, deltas.as_slice());
+        loop {
+            let mut rope = Rope::new(&whole);
+            loop {
+                let Some(((stored, size), rest)) = deltas.split_first() else { return take(&rope) };
+                let is_first = rope.is_whole();
+                if !is_first && rope.is_scattered(stored) {
+                    break;
+                }
+                let size = usize::try_from(*size).ok();
+                let Some(next) = size.and_then(|size| rope.apply(stored, size)) else {
+                    return Ok(None);
+                };
+                (rope, deltas) = (next, rest);
+            }
+            let Some(joined) = rope.join() else { return Ok(None) };
+            whole = joined;
+        }
+    }
+
+    /// How much of the records that this one is made of is no more than holes in the file.
+    pub(super) fn holes(&self, r: usize) -> Outcome<u64> {
+        let first = self.records[..=r].iter().rposition(|it| it.header.kind == Kind::Full);
+        let (from, end) = (first.unwrap_or(r), self.records[r].at + self.records[r].len);
+        let (mut at, mut holes) = (self.records[from].at, 0);
+        while at < end {
+            let (is_data, until) = self.file.extent(at)?;
+            let until = until.clamp(at + 1, end);
+            holes += if is_data { 0 } else { until - at };
+            at = until;
+        }
+        Ok(holes)
     }
 
     /// The stored bytes of a record; `None` if they are damaged. A base need not be checked by itself:

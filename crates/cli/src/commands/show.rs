@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::io::{self, Read as _};
 use std::time::SystemTime;
 
 use clap::Args;
@@ -96,6 +97,11 @@ fn part(session: &Session, path: &str, args: &ShowArgs, context: &Context) -> Ou
     }
 }
 
+/// What the library said, or the system.
+fn of_reading(error: io::Error) -> Error {
+    error.downcast().unwrap_or_else(|source| Error::Input { source })
+}
+
 /// What is known of a checkpoint, if there is one.
 struct Known {
     checkpoint: Option<CheckpointInfo>,
@@ -126,12 +132,22 @@ impl Known {
                 return Ok(Self { checkpoint, stored, history, data: None });
             }
         }
-        let loaded = match revision {
-            Some(revision) => session.load_revision(revision),
-            None => session.load(),
+        let opened = match revision {
+            Some(revision) => session.open_revision(revision),
+            None => session.open_checkpoint(),
         };
-        let (checkpoint, data) = match loaded {
-            Ok(checkpoint) => (Some(checkpoint.info), Some(checkpoint.data)),
+        let (checkpoint, data) = match opened {
+            Ok(mut checkpoint) => {
+                let info = checkpoint.info().clone();
+                let mut data = Vec::new();
+                // One that is larger is not looked into.
+                checkpoint
+                    .by_ref()
+                    .take(inspect::LIMIT + 1)
+                    .read_to_end(&mut data)
+                    .map_err(of_reading)?;
+                (Some(info), Some(data))
+            }
             Err(Error::NoCheckpoint { .. }) => (None, None),
             Err(error) => return Err(error),
         };

@@ -85,8 +85,10 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
 }
 
 fn line(id: &SessionId, sentence: &str) -> String {
-    output::wrapped(&format!("{}: {}", printable(id.as_str()), output::with_state(&printable(sentence))), 4)
-        + "\n"
+    output::wrapped(
+        &format!("{}: {}", printable(id.as_str()), output::with_state(&printable(sentence))),
+        4,
+    ) + "\n"
 }
 
 fn as_text(noted: &[(&SessionId, Status)], count: usize) -> String {

@@ -1,7 +1,7 @@
 //! What a command prints: data on standard output, for people or as JSON.
 
 mod content;
-mod file;
+mod destination;
 mod history;
 mod human;
 mod json;
@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
 pub(crate) use content::{content, part};
-pub(crate) use file::write_file;
+pub(crate) use destination::Destination;
 pub(crate) use history::history;
 pub(crate) use human::{absolute, age, count, relative, revisions_and_files, since, size};
 pub(crate) use json::{OwnerJson, Time, WriterJson};
@@ -42,7 +42,9 @@ pub(crate) fn stdout() -> io::Result<File> {
 /// [`write`] for a listing. A reader that has seen enough of it is no error.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> Outcome {
     match write(text.as_ref()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(cannot_write(Destination::of(None), error))
+        }
         _ => Ok(Exit::Ok),
     }
 }
@@ -52,7 +54,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Outcome {
         true => serde_json::to_string_pretty(value),
         false => serde_json::to_string(value),
     }
-    .map_err(|error| cannot_write(error.into()))?;
+    .map_err(|error| cannot_write(Destination::of(None), error.into()))?;
     text.push('\n');
     print(&*printable_json(&text))
 }
@@ -71,8 +73,8 @@ pub(crate) fn print_names<'a>(ids: impl IntoIterator<Item = &'a SessionId>) -> O
     print(text)
 }
 
-pub(crate) fn cannot_write(error: io::Error) -> CommandError {
-    CommandError::io("cannot write to standard output", error)
+pub(crate) fn cannot_write(to: Destination<'_>, error: io::Error) -> CommandError {
+    CommandError::io(format!("cannot write to {to}"), error)
         .hint("only the output failed: see where it goes")
 }
 

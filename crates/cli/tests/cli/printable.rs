@@ -57,13 +57,40 @@ fn nothing_that_lies_on_a_disk_steers_a_terminal() {
     let location = evil(&it);
     let other = it.path().join(format!("there{EVIL}"));
     let lines = [
-        "status", "status job", "status --json", "list", "list --long", "list --json", "show job",
-        "show job --json", "show plain", "show bad", "history job", "history bad", "load bad",
-        "load none", "load job --revision 9", "verify", "verify job", "verify --json", "trash list",
-        "trash list --json", "trash restore none", "unlock job", "remove --dry-run job",
-        "remove none", "prune --dry-run --keep-newest 0", "last", "last none", "create job",
-        "create new/name", "convert bad --to plain", "restore bad --newest-good", "sweep",
-        "save bad", "save none",
+        "status",
+        "status job",
+        "status --json",
+        "list",
+        "list --long",
+        "list --json",
+        "show job",
+        "show job --json",
+        "show plain",
+        "show bad",
+        "history job",
+        "history bad",
+        "load bad",
+        "load none",
+        "load job --revision 9",
+        "verify",
+        "verify job",
+        "verify --json",
+        "trash list",
+        "trash list --json",
+        "trash restore none",
+        "unlock job",
+        "remove --dry-run job",
+        "remove none",
+        "prune --dry-run --keep-newest 0",
+        "last",
+        "last none",
+        "create job",
+        "create new/name",
+        "convert bad --to plain",
+        "restore bad --newest-good",
+        "sweep",
+        "save bad",
+        "save none",
     ];
     for line in lines {
         let words = line.split(' ');
@@ -71,7 +98,8 @@ fn nothing_that_lies_on_a_disk_steers_a_terminal() {
         command.args(words).env("PITSTOP_REPOSITORY", &location);
         is_printable(&it.ended(command.output().unwrap()), line);
     }
-    for words in [&["copy", "job", "--to"][..], &["copy", "bad", "--to"], &["export", "job", "-o"]] {
+    for words in [&["copy", "job", "--to"][..], &["copy", "bad", "--to"], &["export", "job", "-o"]]
+    {
         let mut command = it.command(super::environment::PITSTOP);
         command.args(words).arg(&other).env("PITSTOP_REPOSITORY", &location);
         is_printable(&it.ended(command.output().unwrap()), words[0]);

@@ -104,7 +104,7 @@ fn a_read_only_repository_can_be_read() {
     let Some(ended) = it.shell_with_mounts(
         "mount --bind sessions sessions; mount -o remount,bind,ro sessions
          \"$P\" list --ids; \"$P\" status; \"$P\" load job; echo
-         for command in 'create new' 'save job' 'last job' 'remove job'; do
+         for command in 'create new' 'save --allow-empty job' 'last job' 'remove job'; do
              \"$P\" $command </dev/null || echo \"$command: $?\"
          done",
     ) else {
@@ -112,7 +112,7 @@ fn a_read_only_repository_can_be_read() {
     };
     let ended = ended.code(0).prints(
         "job\n1 session: 0 live, 0 interrupted\none\n\
-         create new: 1\nsave job: 1\nlast job: 1\nremove job: 1\n",
+         create new: 1\nsave --allow-empty job: 1\nlast job: 1\nremove job: 1\n",
     );
     let causes = ended.err.matches("cause: Read-only file system (os error 30)").count();
     let hints = ended.err.matches("this file system is read-only: name a repository").count();
@@ -147,4 +147,38 @@ fn a_repository_of_somebody_else_is_told_as_such() {
     }
     fs::set_permissions(it.location(), fs::Permissions::from_mode(0o700)).unwrap();
     it.run(["load", "job"]).code(0).prints("one");
+}
+
+#[test]
+fn a_file_system_without_room_for_files_is_told_from_a_full_one() {
+    let it = Environment::new();
+    let line = "mkdir m; mount -t tmpfs -o nr_inodes=20 none m; export PITSTOP_REPOSITORY=$PWD/m; \
+                echo 1 | $P -q save -c job; n=0; \
+                while : > m/$n; do n=$((n + 1)); done 2>/dev/null || :; echo 2 | $P save -c other";
+    let Some(ended) = it.shell_with_mounts(line) else { return };
+    assert!(ended.err.contains("can hold no more files: run `df -i`"), "{ended}");
+}
+
+/// As another user, for root may start as many threads as it likes.
+#[test]
+fn a_long_list_needs_no_threads() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can be another user");
+        return;
+    }
+    let it = Environment::new();
+    for n in 0..1100 {
+        let session = it.location().join(format!("job-{n}.session"));
+        fs::create_dir_all(&session).unwrap();
+        fs::write(session.join("session"), "1").unwrap();
+    }
+    fs::set_permissions(it.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = it.command("sh");
+    command
+        .args(["-c", "ulimit -u 1; exec \"$P\" list --ids"])
+        .env("P", super::environment::PITSTOP);
+    let ended = it.ended(command.uid(52_001).gid(52_001).output().unwrap()).code(0).says("");
+    assert_eq!(ended.out.lines().count(), 1100);
 }

@@ -1,3 +1,10 @@
+//! What can go wrong, and what stands then.
+
+mod damage;
+mod invalid;
+mod step;
+mod unsupported;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,6 +13,10 @@ use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::printable::shown;
 use crate::revision::Revision;
+pub use damage::{Damage, FileKind};
+pub use invalid::{LocationProblem, NameProblem};
+pub use step::Step;
+pub use unsupported::{Operation, Subject};
 
 /// What an operation of Pitstop returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -53,12 +64,12 @@ pub enum Error {
     },
 
     /// PlainBox's `session.next` is there, and it cannot be proved that whoever made it has ended.
-    #[error("session '{}' is locked by {}, which PlainBox left or is writing", shown(id), shown(place.display()))]
+    #[error("session '{}' is locked: PlainBox's {} exists and may be in use", shown(id), shown(path.display()))]
     Locked {
         /// The locked session.
         id: SessionId,
         /// The file that is the lock.
-        place: PathBuf,
+        path: PathBuf,
         /// How long it has been unchanged.
         age: Duration,
     },
@@ -70,6 +81,19 @@ pub enum Error {
         id: SessionId,
         /// Who holds it, where that can be read.
         owner: Option<Box<Owner>>,
+    },
+
+    /// This writer belongs to the process that forked this one, which got a copy of it: nothing was changed.
+    /// Fork first, and become the writer then.
+    #[error(
+        "cannot use this writer of session '{}': it belongs to process {pid}, which forked this one",
+        shown(id)
+    )]
+    Inherited {
+        /// The session.
+        id: SessionId,
+        /// The process whose writer it is.
+        pid: u32,
     },
 
     /// The save named the revision that it follows, but another came between. Neither is lost. In an
@@ -87,7 +111,7 @@ pub enum Error {
 
     /// The session that something is copied to holds something else: its newest checkpoint is none of
     /// those that are copied.
-    #[error("session '{}' in {} is another one: its revision {revision} is none of those to be copied", shown(id), shown(repository.display()))]
+    #[error("session '{}' in {} has diverged: its revision {revision} is not in the source", shown(id), shown(repository.display()))]
     Diverged {
         /// The session that is there.
         id: SessionId,
@@ -98,12 +122,12 @@ pub enum Error {
     },
 
     /// What lies there is not what Pitstop or PlainBox wrote. It was left as it is.
-    #[error("{} is damaged: {}", shown(place.display()), shown(problem))]
+    #[error("{} is damaged: {}", shown(path.display()), shown(damage))]
     Corrupt {
-        /// The damaged file or link.
-        place: PathBuf,
+        /// The damaged file, link or object.
+        path: PathBuf,
         /// What is wrong with it.
-        problem: String,
+        damage: Damage,
         /// The newest revision that can still be loaded, if any.
         newest_good: Option<Revision>,
     },
@@ -111,21 +135,21 @@ pub enum Error {
     /// The outcome cannot be known: what stands now may or may not survive a power cut; or an object store
     /// gave no answer, and may have made the change or make it yet. Look to see what stands; doing it
     /// again settles it.
-    #[error("cannot tell whether the change was made and will last: to {} {} failed", shown(step), shown(place.display()))]
+    #[error("cannot {} {}: unknown whether the change was made and is durable", shown(step), shown(path.display()))]
     Indeterminate {
-        /// What was being done.
-        step: &'static str,
-        /// To what.
-        place: PathBuf,
+        /// The step that failed.
+        step: Step,
+        /// The file, directory or object.
+        path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
 
     /// This file system cannot flush to stable storage, so nothing can be promised on it.
-    #[error("{} cannot be flushed to stable storage: this file system does not support it", shown(place.display()))]
+    #[error("{} cannot be flushed to stable storage: this file system does not support it", shown(path.display()))]
     NotDurable {
-        /// What could not be flushed.
-        place: PathBuf,
+        /// The file or directory that could not be flushed.
+        path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
@@ -150,16 +174,16 @@ pub enum Error {
         /// The name, made printable.
         id: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: NameProblem,
     },
 
     /// More labels than are kept with a checkpoint.
-    #[error("the labels take {size} bytes, and at most {most} are kept with a checkpoint")]
+    #[error("the labels take {size} bytes, and at most {limit} are kept with a checkpoint")]
     LabelsTooLong {
         /// What they take, in bytes.
         size: usize,
         /// What they may take.
-        most: usize,
+        limit: usize,
     },
 
     /// A place that cannot be a repository.
@@ -168,25 +192,34 @@ pub enum Error {
         /// The place.
         location: PathBuf,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: LocationProblem,
     },
 
     /// This kind of repository or session cannot do that.
-    #[error("{} is not supported by {}", shown(what), shown(place))]
+    #[error("{} is not supported by {}", shown(operation), shown(subject))]
     Unsupported {
         /// What was asked for.
-        what: &'static str,
+        operation: Operation,
         /// What cannot do it.
-        place: String,
+        subject: Subject,
+    },
+
+    /// A newer Pitstop wrote this file or object. It was left as it is.
+    #[error("{} has format version {version}, which this Pitstop does not know", shown(path.display()))]
+    NewerFormat {
+        /// The file or object.
+        path: PathBuf,
+        /// The version of its format.
+        version: u64,
     },
 
     /// The storage refused a step. The source says why (disk full is disk full).
-    #[error("cannot {} {}", shown(step), shown(place.display()))]
+    #[error("cannot {} {}", shown(step), shown(path.display()))]
     Storage {
-        /// What was being done.
-        step: &'static str,
-        /// To what.
-        place: PathBuf,
+        /// The step that failed.
+        step: Step,
+        /// The file, directory or object.
+        path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
@@ -224,6 +257,6 @@ impl From<Error> for io::Error {
 fn held_by(owner: &Option<Box<Owner>>) -> String {
     match owner {
         Some(owner) => format!(": {owner} is its writer"),
-        None => " by a writer that left no record of itself".to_owned(),
+        None => " by an unknown process (no owner record)".to_owned(),
     }
 }
