@@ -5,7 +5,7 @@
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -125,39 +125,6 @@ fn what_root_saves_in_a_members_session_is_the_groups_if_the_repository_is_roots
         assert_eq!(mode(&entry.unwrap().path()), 0o660);
     }
     assert_eq!(by(BOB, &[TEAM], || session.load()).unwrap().data.len(), 100_000);
-}
-
-/// A member of the group puts a link in the place of each directory that root makes.
-#[test]
-fn nobody_gets_root_to_change_the_mode_of_anything_else() {
-    if !is_root() {
-        return;
-    }
-    let scratch = everybodys();
-    let target = make(scratch.path().join("roots own"), 0, 0, 0o700);
-    let place = make(scratch.path().join("sessions"), 0, TEAM, 0o2770);
-    let (repository, is_over) = (Repository::open(&place).unwrap(), AtomicBool::new(false));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            by(EVE, &[TEAM], || {
-                while !is_over.load(Ordering::Relaxed) {
-                    for entry in fs::read_dir(&place).unwrap().flatten() {
-                        let (from, aside) = (entry.path(), place.join("aside"));
-                        if fs::rename(&from, &aside).is_ok() {
-                            let _ = symlink(&target, &from);
-                        }
-                        let _ = fs::remove_dir_all(&aside);
-                    }
-                }
-            });
-        });
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(2) && mode(&target) == 0o700 {
-            let _ = repository.create(&CreateOptions::new());
-        }
-        is_over.store(true, Ordering::Relaxed);
-    });
-    assert_eq!(mode(&target), 0o700);
 }
 
 #[test]

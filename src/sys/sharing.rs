@@ -72,6 +72,15 @@ pub(super) fn make_directory(
 ) -> io::Result<()> {
     let mode = if shared.is_some() { SHARED } else { Mode::RWXU };
     fs::mkdirat(parent, name, mode)?;
+    finish_directory(parent, name, shared, mode)
+}
+
+fn finish_directory(
+    parent: &OwnedFd,
+    name: &std::ffi::OsStr,
+    shared: Option<u32>,
+    mode: Mode,
+) -> io::Result<()> {
     // From here on somebody else may have put another directory there, or a link: nothing is changed by its name.
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = |flags| retry_on_intr(|| fs::openat(parent, name, flags, Mode::empty()));
@@ -108,4 +117,42 @@ pub(super) fn make_directory(
 fn replaced() -> io::Error {
     let text = "somebody else put a directory in its place while it was made";
     io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, Permissions, create_dir, metadata, set_permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn nobody_gets_root_to_change_the_mode_of_anything_else() {
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |name: &str| scratch.path().join(name);
+        let parent = OwnedFd::from(File::open(scratch.path()).unwrap());
+        let make = |name: &str| {
+            create_dir(at(name)).unwrap();
+            set_permissions(at(name), Permissions::from_mode(0o700)).unwrap();
+        };
+        let mode = |name: &str| metadata(at(name)).unwrap().mode() & 0o7777;
+        let group = Some(metadata(scratch.path()).unwrap().gid());
+        let finish = |name: &str| finish_directory(&parent, name.as_ref(), group, SHARED);
+        make("ours");
+        finish("ours").unwrap();
+        assert_eq!(mode("ours"), 0o2770);
+        // A link is there by now, or a directory of somebody else's.
+        make("target");
+        symlink(at("target"), at("link")).unwrap();
+        finish("link").unwrap_err();
+        assert_eq!(mode("target"), 0o700);
+        if geteuid().is_root() {
+            make("other");
+            chown(at("other"), Some(52_001), None).unwrap();
+            finish("other").unwrap_err();
+            assert_eq!(mode("other"), 0o700);
+        } else {
+            eprintln!("skipped: only root can make what is another user's");
+        }
+    }
 }
