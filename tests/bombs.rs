@@ -113,6 +113,8 @@ fn bombs(sessions: &Path) {
     let hole = record(0, 1, b"", much, much, 0);
     let tail = record(1, 2, b"\x01x\0\x01", 4, 2, 0);
     journal(sessions, "long-base", HUGE, &[(BLOCK, &hole), (end, &tail)]);
+    let place = journal(sessions, "unmarked", HUGE, &[(BLOCK, &hole), (end, &tail)]);
+    fs::remove_file(place.join("session.journal")).unwrap();
     let plain = sessions.join("plain.session");
     fs::create_dir(&plain).unwrap();
     File::create(plain.join("session")).unwrap().set_len(3 << 30).unwrap();
@@ -146,9 +148,9 @@ pub(crate) fn look_around() {
     let mut names: Vec<_> = listing.sessions.iter().map(|it| it.id.to_string()).collect();
     names.extend(listing.problems.iter().map(|it| it.name.clone()));
     names.sort();
-    let all =
-        ["delta", "good", "long-base", "long-record", "long-segment", "longer-than-made", "plain"];
-    assert_eq!(names, all);
+    let long = ["long-base", "long-record", "long-segment", "longer-than-made"];
+    assert_eq!(names, [&["delta", "good"], &long[..], &["plain", "unmarked"]].concat());
+    assert!(repository.get("long-base").unwrap().load().is_err());
     for name in names {
         let session = repository.get(&name).unwrap();
         for outcome in [session.status().map(drop), session.history().map(drop)] {
@@ -156,9 +158,7 @@ pub(crate) fn look_around() {
                 |it: &Error| matches!(it, Error::Corrupt { .. } | Error::Unsupported { .. });
             assert!(outcome.as_ref().err().is_none_or(is_told), "{name}: {outcome:?}");
         }
-        if name != "long-base" {
-            session.would_remove().unwrap();
-        }
+        session.would_remove().unwrap();
     }
     let load = |name: &str| repository.get(name).unwrap().load();
     assert_eq!(load("good").unwrap().data, b"good");
@@ -179,7 +179,9 @@ pub(crate) fn get_rid_of_all() {
     for name in ["delta", "long-segment", "longer-than-made", "good", "long-record", "plain"] {
         repository.get(name).unwrap().remove().unwrap();
     }
-    repository.get("long-base").unwrap().remove().unwrap();
+    for name in ["long-base", "unmarked"] {
+        repository.get(name).unwrap().remove().unwrap();
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 
-use super::state::{Journal, Payload, Place, info};
+use super::state::{Journal, MOST_HOLES, Payload, Place, info};
 use crate::backend::{History, Kept};
 use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::directory::names;
@@ -15,9 +15,6 @@ use crate::sys::{Access, Directory};
 
 /// How often a reader looks again because a writer changed what it was reading.
 const PATIENCE: usize = 100;
-
-/// How many bytes of holes are read to learn whether a record was cut short.
-const MOST_HOLES: u64 = 16 << 20;
 
 /// The newest checkpoint; `None` if nothing was ever saved.
 ///
@@ -140,7 +137,7 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
 /// Whether the segments hold a checkpoint, with or without [`marker`](super::marker).
 pub(in crate::directory) fn is_saved(session: &Directory) -> Result<bool> {
     match Journal::open(session, Access::Read) {
-        Ok(journal) => Ok(journal.newest_good(Journal::payload)?.is_some()),
+        Ok(journal) => Ok(standing(&journal).next().transpose()?.is_some()),
         // What is no file is none of a journal's.
         Err(Error::Corrupt { .. }) => Ok(false),
         Err(error) => Err(error),

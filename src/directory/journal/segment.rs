@@ -213,7 +213,7 @@ impl Segment {
             let (is_data, end) = self.file.extent(at)?;
             if !is_data {
                 // There is nothing, however long it is.
-                at = end.max(at + 1).next_multiple_of(BLOCK);
+                at = end.clamp(at + 1, self.capacity).next_multiple_of(BLOCK);
                 continue;
             }
             let chunk = self.file.read_at(at, STRIDE.min(self.capacity - at) as usize)?;

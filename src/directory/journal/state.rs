@@ -25,6 +25,9 @@ pub(super) struct Journal {
     pub copies: Vec<String>,
 }
 
+/// How many bytes of holes are read where that may be for nothing.
+pub(super) const MOST_HOLES: u64 = 16 << 20;
+
 /// A record by its place: the segment's and its own.
 pub(super) type Place = (usize, usize);
 
@@ -251,6 +254,10 @@ impl Segment {
         let full = self.records[..r].iter().rposition(|it| it.header.kind == Kind::Full);
         let Some(full) = full else { return Ok(None) };
         let base = &self.records[full];
+        let most = self.records[r].header.size.saturating_mul(2).saturating_add(MOST_HOLES);
+        if base.len > most && self.holes(r)? > most {
+            return Ok(None);
+        }
         let Some(whole) = self.stored(base, false)? else { return Ok(None) };
         // A writer sees to it that deltas are no longer than the whole one before them.
         let chain = &self.records[full + 1..=r];
