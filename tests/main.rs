@@ -1,6 +1,7 @@
 //! Pitstop's tests, in one binary: each file is a subject.
 #![allow(clippy::unwrap_used)]
 
+mod architecture;
 mod archives;
 mod bad_entries;
 mod bombs;

@@ -9,6 +9,7 @@ use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Damage, Error, Result};
 use crate::id::{SessionId, cut_short};
+use crate::program::ProgramState;
 use crate::sys::{Ask, Dated, Directory, Kind};
 
 /// From here on it pays to look at sessions with more than one thread.
@@ -92,10 +93,10 @@ fn at_a_glance(repository: &Directory, name: &OsString, id: &SessionId) -> Resul
     if checkpoint.kind != Kind::File || writer.is_some_and(|it| it.size > 0) {
         return Ok(None);
     }
-    Ok(Some(plain(id, &checkpoint, false)))
+    Ok(Some(plain(id, &checkpoint, ProgramState::Idle)))
 }
 
-fn plain(id: &SessionId, checkpoint: &Dated, live: bool) -> Summary {
+fn plain(id: &SessionId, checkpoint: &Dated, state: ProgramState) -> Summary {
     Summary {
         id: id.clone(),
         saved: Some(checkpoint.modified),
@@ -103,13 +104,16 @@ fn plain(id: &SessionId, checkpoint: &Dated, live: bool) -> Summary {
         labels: Some(Labels::new()),
         changed: checkpoint.modified,
         format: Format::Plain,
-        live,
+        live: state == ProgramState::Running,
+        state: Some(state),
         version: None,
     }
 }
 
 /// How a session stands, from its names and their sizes alone.
 pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
+    let state = lock::program(session)?;
+    let live = state == ProgramState::Running;
     if journal::is_there(session)? {
         let newest = journal::newest(session)?;
         return Ok(Summary {
@@ -122,13 +126,13 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
                 None => session.own_dated()?.modified,
             },
             format: Format::Journal,
-            live: lock::is_live(session)?,
+            live,
+            state: Some(state),
             version: None,
         });
     }
-    let live = lock::is_live(session)?;
     match session.dated(names::CHECKPOINT)? {
-        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, live)),
+        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, state)),
         Some(there) => Err(Error::Corrupt {
             path: session.path().join(names::CHECKPOINT),
             damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
@@ -146,6 +150,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
                 changed: session.own_dated()?.modified,
                 format: Format::Plain,
                 live,
+                state: Some(state),
                 version: None,
             })
         }

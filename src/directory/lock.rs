@@ -8,7 +8,7 @@ use super::open::OpenSession;
 use crate::backend::WriterState;
 use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
-use crate::owner::Owner;
+use crate::program::{ProgramEnd, ProgramState, WriterRecord};
 use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, Process, found};
 
 /// Held by the writer of a session, and by whoever removes or unlocks it.
@@ -16,9 +16,21 @@ use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, Process,
 pub(super) struct WriterLock {
     file: File,
     process: Process,
-    /// Whether the record of this writer is in the file. What has a second name may be somebody's own
-    /// file, and is locked, but not written.
-    has_record: bool,
+    /// Whether the file has no second name. What has one may be somebody's own file: it is locked, and not
+    /// written.
+    is_alone: bool,
+    on_release: OnRelease,
+}
+
+/// What becomes of the record when the lock is released.
+#[derive(Debug)]
+enum OnRelease {
+    /// It tells what the last writer left, again: housekeeping is not its program.
+    Restore(WriterRecord),
+    /// It is emptied: its writer ended in order, and said nothing of its program.
+    Empty,
+    /// It stays as it is.
+    Keep,
 }
 
 impl WriterLock {
@@ -43,11 +55,42 @@ impl WriterLock {
         if !there || !session.is_current()? {
             return Err(session.not_found());
         }
-        let lock = Self { file, process: Process::current(), has_record: locked.links == 1 };
-        if lock.has_record {
-            lock.leave_record(locked.size);
+        let left = if locked.size > 0 { read_record(&file)? } else { None };
+        let on_release = left.map_or(OnRelease::Empty, OnRelease::Restore);
+        let (process, is_alone) = (Process::current(), locked.links == 1);
+        let lock = Self { file, process, is_alone, on_release };
+        // The record only tells people, so that a disk too full for it does not keep anyone from saving.
+        let record = WriterRecord { owner: sys::current_owner(), ended: None };
+        if let Err(failure) = lock.write_record(locked.size, &record) {
+            tracing::debug!(error = %failure.source, "the writer's record could not be written");
         }
         Ok(lock)
+    }
+
+    /// Makes the holder the session's writer, and returns the state in which it found the program.
+    pub(super) fn begin_writing(&mut self) -> ProgramState {
+        let left = self.left_by_writer();
+        self.on_release = OnRelease::Empty;
+        left
+    }
+
+    /// The state in which the last writer left the program.
+    pub(super) fn left_by_writer(&self) -> ProgramState {
+        match &self.on_release {
+            OnRelease::Restore(record) => WriterState::from(record.clone()).program(),
+            OnRelease::Empty | OnRelease::Keep => ProgramState::Idle,
+        }
+    }
+
+    fn write_record(&self, len: u64, record: &WriterRecord) -> Outcome<()> {
+        if !self.is_alone {
+            return Ok(());
+        }
+        // Cutting an empty file costs as much as any other.
+        if len > 0 {
+            self.file.set_len(0)?;
+        }
+        self.file.write_all(&serde_json::to_vec(record).unwrap_or_default())
     }
 
     /// Whether this process took it, and did not inherit it by a fork.
@@ -55,14 +98,12 @@ impl WriterLock {
         self.process.is_current()
     }
 
-    /// The record only tells people, so that a disk too full for it does not keep anyone from saving.
-    fn leave_record(&self, len: u64) {
-        let record = serde_json::to_vec(&sys::current_owner()).unwrap_or_default();
-        // Cutting an empty file costs as much as any other.
-        let emptied = if len > 0 { self.file.set_len(0) } else { Ok(()) };
-        if let Err(failure) = emptied.and_then(|()| self.file.write_all(&record)) {
-            tracing::debug!(error = %failure.source, "the writer's record could not be written");
-        }
+    /// Records how the program ended, durably.
+    pub(super) fn finish(&mut self, end: ProgramEnd) -> Outcome<()> {
+        let record = WriterRecord { owner: sys::current_owner(), ended: Some(end) };
+        self.write_record(u64::MAX, &record)?;
+        self.on_release = OnRelease::Keep;
+        self.file.sync()
     }
 }
 
@@ -70,10 +111,11 @@ impl Drop for WriterLock {
     fn drop(&mut self) {
         // A child shares the open file, and would unlock it for its parent.
         if self.is_ours() {
-            if self.has_record {
-                // An empty record says that its writer ended in order.
-                let _ = self.file.set_len(0);
-            }
+            let _ = match &self.on_release {
+                OnRelease::Restore(record) => self.write_record(u64::MAX, record),
+                OnRelease::Empty if self.is_alone => self.file.set_len(0),
+                OnRelease::Empty | OnRelease::Keep => Ok(()),
+            };
             // Closing the file does not end the lock while a child has it open, and every child has
             // until it runs its own program.
             let _ = self.file.unlock();
@@ -91,9 +133,9 @@ fn lock(file: &File, id: &SessionId) -> Result<()> {
         if file.try_lock().map_err(cannot_lock)? {
             break;
         }
-        let owner = read_record(file)?;
+        let owner = read_record(file)?.map(|it| Box::new(it.owner));
         if owner.is_some() || look == LOOKS {
-            return Err(Error::Busy { id: id.clone(), owner: owner.map(Box::new) });
+            return Err(Error::Busy { id: id.clone(), owner });
         }
         std::thread::sleep(Duration::from_millis(look));
     }
@@ -106,23 +148,39 @@ pub(super) fn holder(session: &Directory) -> Result<WriterState> {
         return Ok(WriterState::Idle);
     };
     if file.is_locked().map_err(cannot_lock)? {
-        return Ok(WriterState::Live(read_record(&file)?));
+        return Ok(WriterState::Live(read_record(&file)?.map(|it| it.owner)));
     }
-    Ok(read_record(&file)?.map_or(WriterState::Idle, WriterState::Interrupted))
+    Ok(read_record(&file)?.map_or(WriterState::Idle, WriterState::from))
 }
 
-/// Whether a writer lives. Most sessions have none, and one look at its file tells.
-pub(super) fn is_live(session: &Directory) -> Result<bool> {
+/// The state of the session's program. Most sessions have no writer, and one look at its file tells.
+pub(super) fn program(session: &Directory) -> Result<ProgramState> {
     match session.metadata(names::WRITER)? {
-        Some(there) if there.kind == Kind::File && there.size > 0 => {
-            Ok(matches!(holder(session)?, WriterState::Live(_)))
+        Some(there) if there.kind == Kind::File && there.size > 0 => Ok(holder(session)?.program()),
+        _ => Ok(ProgramState::Idle),
+    }
+}
+
+/// The record of the last writer of a session that nobody has locked.
+pub(super) fn record(session: &Directory) -> Outcome<Option<WriterRecord>> {
+    match found(session.open_file(names::WRITER, Access::Read))? {
+        Some(file) => read_record(&file),
+        None => Ok(None),
+    }
+}
+
+/// Writes that record into the file of the same session, made anew.
+pub(super) fn put_record(session: &Directory, record: Option<WriterRecord>) -> Outcome<()> {
+    match (record, found(session.open_file(names::WRITER, Access::Write))?) {
+        (Some(record), Some(file)) => {
+            file.write_all(&serde_json::to_vec(&record).unwrap_or_default())
         }
-        _ => Ok(false),
+        _ => Ok(()),
     }
 }
 
 /// A record that is half written, or none that we know, is no record.
-fn read_record(file: &File) -> Outcome<Option<Owner>> {
+fn read_record(file: &File) -> Outcome<Option<WriterRecord>> {
     const LONGEST: u64 = 64 * 1024;
     let size = file.metadata()?.size;
     if size > LONGEST {

@@ -10,7 +10,7 @@ use crate::commands::{self, Command};
 use crate::error::Exit;
 use crate::output;
 
-/// Keeps the state of a long-running program, so that it picks up where it left off after a crash
+/// Keeps the state of a long-running program, so that it resumes after a crash
 #[derive(Parser)]
 #[command(name = "pitstop", version)]
 pub(crate) struct Arguments {
@@ -25,10 +25,10 @@ const WIDEST: usize = 100;
 
 const EXAMPLES: &str = "\
 Examples:
-  echo '{\"step\": 3}' | pitstop save --create nightly   save; make it if new
-  pitstop load nightly > state.json                    get it back
-  pitstop run --create nightly -- ./import.sh          run what saves by itself
-  pitstop list                                         what is there
+  echo '{\"step\": 3}' | pitstop save --create nightly   save a checkpoint
+  pitstop load nightly > state.json                    load it
+  pitstop run --create nightly -- ./import.sh          run a program that saves
+  pitstop list                                         list the sessions
   pitstop status                                       what runs or was killed
 ";
 
@@ -58,6 +58,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("gc", &["prune"]),
     ("clean", &["prune"]),
     ("undelete", &["trash"]),
+    ("mv", &["rename"]),
+    ("move", &["rename", "copy"]),
     ("backup", &["copy", "export"]),
 ];
 
@@ -96,7 +98,7 @@ pub(crate) fn command() -> clap::Command {
     for (exit, meaning) in Exit::TABLE {
         let _ = writeln!(long, "  {}  {meaning}", exit.code());
     }
-    long += "Of `pitstop run` it is that of the program; 128 and more if a signal killed it.\n";
+    long += "`pitstop run` ends with the exit code of the program, or 128 + the signal that killed it.\n";
     let [short, long] = [EXAMPLES, &long].map(|it| narrow(it, width));
     command.help_template(template).after_help(short).after_long_help(long)
 }

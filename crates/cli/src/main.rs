@@ -13,6 +13,7 @@ mod input;
 mod output;
 #[cfg(test)]
 mod reference;
+mod report;
 mod values;
 mod wait;
 mod warnings;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let context = context::Context::new(&args.global, args.command.name());
     warnings::show();
     let exit = args.command.run(&context, command_line::command).unwrap_or_else(|error| {
-        context.report(&error);
+        hints::report(&error, &context);
         error.exit
     });
     exit.into()

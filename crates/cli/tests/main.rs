@@ -11,6 +11,7 @@ mod cli {
     mod history;
     mod inspect;
     mod json;
+    mod json_docs;
     mod large;
     mod moving;
     mod object;

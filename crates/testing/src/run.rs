@@ -16,9 +16,9 @@ use super::step::{Harm, Id, Step};
 use super::world::World;
 use pitstop::seam::{Disk, open_on};
 use pitstop::{
-    CheckpointInfo, Copied, CopyOptions, CreateOptions, Digest, Error, Format, NameProblem,
-    PruneOptions, Repository, Retention, Revision, SaveOptions, Session, SessionId, Trashed,
-    Writer,
+    CheckpointInfo, Copied, CopyOptions, CreateOptions, Digest, Error, Format, InvalidId,
+    NameProblem, PruneOptions, Repository, Retention, Revision, SaveOptions, Session, SessionId,
+    Trashed, Writer,
 };
 
 /// Puts something between the library and the disk.
@@ -110,7 +110,7 @@ impl Run {
     fn trashed(&self, id: Id) -> Result<Trashed, Error> {
         let found = self.repository.trash()?.into_iter().find(|it| it.id.as_str() == id);
         let not_found = |id| Error::NotFound { id, repository: self.location.clone() };
-        SessionId::new(id).and_then(|id| found.ok_or(not_found(id)))
+        found.ok_or(not_found(SessionId::new(id)?))
     }
 
     fn save(
@@ -337,7 +337,7 @@ impl Run {
             }
             Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
                 Err(Error::Locked { .. }) => Ok(()),
-                Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: NameProblem::Empty }),
+                Ok(()) => Err(InvalidId::new(id, NameProblem::Empty).into()),
                 Err(error) => Err(error),
             },
             Step::Contend(id, number) => match self.perform(Step::Follow(id, number)) {

@@ -5,66 +5,49 @@ use std::io::Cursor;
 
 use super::state::{Journal, MOST_HOLES, Payload, Place, info};
 use crate::backend::{History, Kept};
-use crate::checkpoint::{Checkpoint, CheckpointInfo};
+use crate::checkpoint::CheckpointInfo;
 use crate::directory::names;
 use crate::directory::pieces::Part;
 use crate::error::{Damage, Error, Result};
-use crate::revision::Revision;
+use crate::revision::{At, Revision};
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory};
 
 /// How often a reader looks again because a writer changed what it was reading.
 const PATIENCE: usize = 100;
 
-/// The newest checkpoint; `None` if nothing was ever saved.
+/// Loads a checkpoint into the caller's memory; `None` if it is not kept.
 ///
 /// Fails with [`Error::Corrupt`], which names the newest good revision, if a newer one was
 /// acknowledged and is damaged.
-pub(in crate::directory) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
-    Ok(newest_of(session, Journal::checkpoint)?.map(checkpoint))
-}
-
-/// A revision that is kept.
-pub(in crate::directory) fn load_revision(
-    session: &Directory,
-    revision: Revision,
-) -> Result<Option<Checkpoint>> {
-    Ok(revision_of(session, revision, Journal::checkpoint)?.map(checkpoint))
-}
-
-/// The newest checkpoint, or a revision that is kept, into memory of the caller's.
 pub(in crate::directory) fn load_into(
     session: &Directory,
-    revision: Option<Revision>,
+    at: At,
     buffer: &mut dyn Buffer,
 ) -> Result<Option<CheckpointInfo>> {
     let take = |journal: &Journal, place| journal.load_into(place, buffer);
-    let loaded = match revision {
-        Some(revision) => revision_of(session, revision, take)?,
-        None => newest_of(session, take)?,
-    };
+    let loaded = look_up(session, at, take)?;
     Ok(loaded.map(|(journal, place, ())| info(&journal.record(place).header)))
 }
 
-/// The newest checkpoint, to be read in pieces. Fails as [`load`] does.
-pub(in crate::directory) fn open(session: &Directory) -> Result<Option<CheckpointReader>> {
-    Ok(newest_of(session, Journal::payload)?.map(reader))
+/// Opens a checkpoint to be read in pieces. Fails as [`load_into`] does.
+pub(in crate::directory) fn open(session: &Directory, at: At) -> Result<Option<CheckpointReader>> {
+    Ok(look_up(session, at, Journal::payload)?.map(reader))
 }
 
-/// A revision that is kept, to be read in pieces.
-pub(in crate::directory) fn open_revision(
+fn look_up<T>(
     session: &Directory,
-    revision: Revision,
-) -> Result<Option<CheckpointReader>> {
-    Ok(revision_of(session, revision, Journal::payload)?.map(reader))
+    at: At,
+    take: impl FnMut(&Journal, Place) -> Result<Option<T>>,
+) -> Result<Option<Found<T>>> {
+    match at {
+        At::Newest => newest_of(session, take),
+        At::Revision(revision) => revision_of(session, revision, take),
+    }
 }
 
 /// What was looked for, where, and what was taken of it.
 type Found<T> = (Journal, Place, T);
-
-fn checkpoint((journal, place, data): Found<Vec<u8>>) -> Checkpoint {
-    Checkpoint { info: info(&journal.record(place).header), data }
-}
 
 fn reader((mut journal, place, payload): Found<Payload>) -> CheckpointReader {
     let record = journal.record(place).clone();
@@ -121,7 +104,7 @@ fn revision_of<T>(
     Ok(found.map(|(place, taken)| (journal, place, taken)))
 }
 
-/// The newest revision; `None` if nothing was ever saved. Fails as [`load`] does if a newer one is lost.
+/// The newest revision; `None` if nothing was ever saved. Fails as [`load_into`] does if a newer one is lost.
 pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> {
     let look = |journal: &Journal| {
         let place = standing(journal).next().transpose()?;

@@ -7,24 +7,13 @@ use twox_hash::XxHash3_64;
 
 use super::names;
 use super::pieces::{self, Part};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels};
+use crate::checkpoint::{CheckpointInfo, Digest, Labels};
 use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Dated, Directory, found};
 pub(super) use save::PlainWriter;
-
-/// The checkpoint, if there is one.
-pub(super) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
-    let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
-        return Ok(None);
-    };
-    let there = file.dated()?;
-    let data = file.read(there.size)?;
-    let info = info(Digest::of(&data), &there);
-    Ok(Some(Checkpoint { info, data }))
-}
 
 /// The checkpoint, if there is one, into memory of the caller's.
 pub(super) fn load_into(

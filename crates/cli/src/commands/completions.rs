@@ -4,7 +4,7 @@ use clap_complete::Shell;
 use crate::error::Outcome;
 use crate::output;
 
-/// Print a script that completes commands and options in a shell
+/// Print a completion script for a shell
 #[derive(Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
