@@ -55,6 +55,7 @@ from ._pitstop import (
     Session,
     Writer,
     __version__,
+    printable,
 )
 from ._reader import CheckpointReader
 from ._results import (
@@ -125,4 +126,5 @@ __all__ = [
     "Writer",
     "WriterState",
     "__version__",
+    "printable",
 ]
