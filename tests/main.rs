@@ -14,6 +14,7 @@ mod inspect;
 mod interleaved;
 #[cfg(target_arch = "x86_64")]
 mod interrupted;
+mod journal_files;
 mod killed;
 mod locations;
 mod model;

@@ -146,7 +146,7 @@ impl Backend for DirectoryBackend {
 
     fn history(&self, id: &SessionId) -> Result<History> {
         let session = self.root.session(id)?;
-        let history = open::retry_if_converted(&session.dir, |format| match format {
+        let history = session.with_stable_format(|format| match format {
             Format::Journal => {
                 let tells = |it: &History| {
                     !it.revisions.is_empty() || !it.damaged.is_empty() || it.may_lack_newer

@@ -5,22 +5,30 @@
 //! that lead out of a repository, and [`mutants`] takes out one precaution after the other and sees
 //! that one of these fails.
 
+mod chains;
 mod containment;
 mod crash;
 mod disk;
 mod faults;
 mod hook;
+mod interrupt;
+mod longer;
 mod mutants;
 mod observe;
 mod parallel;
 mod payload;
 mod random;
+mod readers;
+mod replay;
 mod run;
 mod scenario;
 mod step;
+mod subject;
 mod world;
 
+pub use chains::{ChainVerdict, chains};
 pub use crash::{Budget, Verdict, crashes};
 pub use disk::SimulatedDisk;
-pub use faults::{FaultVerdict, Place, faults};
+pub use faults::{FaultVerdict, FiredFault, Place, faults, known_faults};
 pub use mutants::{Mutant, mutants, traps};
+pub use readers::{ReaderVerdict, readers};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::crash::plain;
 use super::disk::SimulatedDisk;
 use super::hook::{Action, HookedDisk};
+use super::interrupt::{Interrupt, Interrupter};
 use super::payload::{NOISE, STATE, payload};
 use super::scenario::{COPIED, Meanwhile, NEAR, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, Scenario};
 use super::step::{Harm, Id, Step};
@@ -312,6 +313,15 @@ impl Run {
                 };
                 self.disk.put_file(self.place(id).join(name), b"half of a checkp");
                 Ok(())
+            }
+            Step::CutShort(id, number) => {
+                let interrupter = Interrupter::default();
+                let backend = open_on(interrupter.around(&self.disk), &self.location)?;
+                let mut writer = Repository::with_backend(backend).get(id)?.writer()?;
+                // Behind the first sector of what follows the record's header.
+                interrupter.arm(Some(Interrupt::KillInWrite { at: 0, written: 4096 + 512 }));
+                drop(writer.save(&payload(number)));
+                self.restart()
             }
             Step::HalfConverted(id) => {
                 self.disk.put_file(self.place(id).join("session.journal"), b"half of a checkp");

@@ -1,6 +1,8 @@
 //! The suites that break the library on purpose, in one binary: each file is a suite.
 #![allow(clippy::unwrap_used)]
 
+mod chains;
 mod crashes;
 mod faults;
 mod mutants;
+mod readers;

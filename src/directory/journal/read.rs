@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 
-use super::state::{Journal, MOST_HOLES, Payload, Place, info};
+use super::state::{Journal, Payload, Place, info};
 use crate::backend::{History, Kept};
 use crate::checkpoint::CheckpointInfo;
 use crate::directory::names;
@@ -49,14 +49,14 @@ fn look_up<T>(
 /// What was looked for, where, and what was taken of it.
 type Found<T> = (Journal, Place, T);
 
-fn reader((mut journal, place, payload): Found<Payload>) -> CheckpointReader {
-    let record = journal.record(place).clone();
+fn reader((journal, place, payload): Found<Payload>) -> CheckpointReader {
+    let record = journal.record(place);
     let info = info(&record.header);
     match payload {
         Payload::InMemory(data) => CheckpointReader::new(info, Cursor::new(data)),
-        Payload::InPlace => {
+        Payload::InPlace(file) => {
             let at = record.at + record.header.stored_at();
-            let (file, end) = (journal.segments.swap_remove(place.0).file, at + info.size);
+            let end = at + info.size;
             CheckpointReader::new(info, Part { file, at, end })
         }
     }
@@ -85,16 +85,17 @@ fn revision_of<T>(
 ) -> Result<Option<Found<T>>> {
     let (journal, found) = undisturbed(session, |journal| {
         let number = revision.number().unwrap_or(0);
-        let place = journal.places().find(|&it| journal.record(it).header.revision == number);
-        let Some(place) = place else {
+        let is_it = |it: &Place| journal.record(*it).header.revision == number;
+        let kept = kept_until(journal, number)?;
+        let Some(place) = journal.places(kept).find(is_it) else {
             // One that a later record names, but that is not there: its header is lost.
-            return if journal.lost().contains(&number) {
+            return if journal.lost(kept).contains(&number) {
                 Err(damaged(session, journal, number, 0))
             } else {
                 Ok(None)
             };
         };
-        match take(journal, place)? {
+        match journal.take(place, &mut take)? {
             Some(taken) => Ok(Some((place, taken))),
             // Being written at this moment, or cut short when its writer was killed.
             None if !journal.is_proved(number) => Ok(None),
@@ -102,6 +103,18 @@ fn revision_of<T>(
         }
     })?;
     Ok(found.map(|(place, taken)| (journal, place, taken)))
+}
+
+/// The oldest revision that is kept, as far as it matters for this one: the newest record is read only if what it
+/// says decides, for it may not be whole.
+fn kept_until(journal: &Journal, number: u64) -> Result<u64> {
+    let surely = journal.surely_given_up();
+    let may_be_given_up = journal.places(surely).any(|it| journal.record(it).header.kept > number);
+    if number < surely || !may_be_given_up {
+        return Ok(surely);
+    }
+    let newest = standing(journal).next().transpose()?;
+    Ok(journal.oldest_kept(newest))
 }
 
 /// The newest revision; `None` if nothing was ever saved. Fails as [`load_into`] does if a newer one is lost.
@@ -131,54 +144,69 @@ pub(in crate::directory) fn is_saved(session: &Directory) -> Result<bool> {
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
     let look = |journal: &Journal| {
         let places = standing(journal).collect::<Result<Vec<Place>>>()?;
-        let damaged = journal.lost().into_iter().map(Revision::from_number).collect();
+        let newest = places.first().copied();
+        let kept = journal.oldest_kept(newest);
+        let is_kept = |it: &&Place| journal.record(**it).header.revision >= kept;
+        let lost = journal.lost(kept);
+        let may_lack_newer = journal.may_have_lost_newer(newest);
+        if may_lack_newer || !lost.is_empty() {
+            journal.is_doubtful.set(true);
+        }
         Ok(History {
-            revisions: places.iter().map(|&place| journal.kept(place)).collect(),
-            damaged,
-            may_lack_newer: journal.may_have_lost_newer(places.first().copied()),
+            revisions: places.iter().filter(is_kept).map(|&place| journal.kept(place)).collect(),
+            damaged: lost.into_iter().map(Revision::from_number).collect(),
+            may_lack_newer,
         })
     };
     Ok(undisturbed(session, look)?.1)
 }
 
-/// The revisions that are kept, the newest first, by their headers alone. Only what is not proved to
+/// The revisions that are not surely given up, the newest first, by their headers alone. Only what is not proved to
 /// have been acknowledged is read, for it may be a part of one.
 fn standing(journal: &Journal) -> impl Iterator<Item = Result<Place>> {
     let proved: HashSet<u64> = journal.proved().collect();
-    journal.places().filter_map(move |place| {
+    journal.places(journal.surely_given_up()).filter_map(move |place| {
         if proved.contains(&journal.record(place).header.revision) {
             return Some(Ok(place));
         }
-        // A file may be long and hold nothing, at no cost to whoever made it. To a look around, what is mostly
-        // holes was cut short.
-        match journal.segments[place.0].holes(place.1) {
-            Ok(holes) if holes > MOST_HOLES => return None,
-            Ok(_) => (),
-            Err(failure) => return Some(Err(failure.into())),
-        }
-        journal.payload(place).map(|payload| payload.map(|_| place)).transpose()
+        let stands = journal.take(place, Journal::stands);
+        stands.map(|stands| stands.map(|()| place)).transpose()
     })
 }
 
-/// Looks again as long as a writer was at work while something seemed to be damaged: segments are read
-/// one after the other, and what was true of one may be over with the next.
+/// Looks again as long as a writer was at work while something seemed not to be whole: segments are read
+/// one after the other, and what was true of one may be over with the next. That no writer was is seen behind
+/// the look.
 fn undisturbed<T>(
     session: &Directory,
     mut look: impl FnMut(&Journal) -> Result<T>,
 ) -> Result<(Journal, T)> {
-    let mut before = None;
+    let mut journal = Journal::open(session, Access::Read)?;
     let mut patience = PATIENCE;
     loop {
-        let journal = Journal::open(session, Access::Read)?;
         let outcome = look(&journal);
-        let suspicious = matches!(outcome, Err(Error::Corrupt { .. }))
-            || !journal.lost().is_empty()
-            || journal.may_have_lost_newer(journal.places().next());
-        if !suspicious || before == Some(journal.fingerprint()) || patience == 0 {
+        let is_clear = match &outcome {
+            Ok(_) => !journal.is_doubtful.get(),
+            Err(error) => !may_be_disturbed(error),
+        };
+        if is_clear || patience == 0 {
             return outcome.map(|found| (journal, found));
         }
-        before = Some(journal.fingerprint());
+        let now = Journal::open(session, Access::Read)?;
+        if now.is_as(&journal) {
+            return outcome.map(|found| (journal, found));
+        }
+        journal = now;
         patience -= 1;
+    }
+}
+
+/// Whether this is what a reader finds whose files are written or replaced meanwhile.
+fn may_be_disturbed(error: &Error) -> bool {
+    match error {
+        Error::Corrupt { .. } => true,
+        Error::Storage { source, .. } => source.kind() == std::io::ErrorKind::UnexpectedEof,
+        _ => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A whole journal: its segments, and which revisions stand.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 
 use super::delta::Rope;
@@ -11,11 +12,15 @@ use crate::directory::{names, pieces};
 use crate::error::Result;
 use crate::revision::Revision;
 use crate::stream::{Buffer, IN_MEMORY};
-use crate::sys::{Access, Directory, Outcome, found};
+use crate::sys::{Access, Directory, File, Outcome, found};
+
+/// How often the names are listed again because a writer deleted one of them meanwhile.
+const PATIENCE: usize = 100;
 
 /// The segments of a journal, the oldest first.
 #[derive(Debug)]
 pub(super) struct Journal {
+    session: Directory,
     pub segments: Vec<Segment>,
     /// Whether a new segment was being made.
     pub is_unfinished: bool,
@@ -23,10 +28,12 @@ pub(super) struct Journal {
     pub damaged: Vec<(String, u64)>,
     /// Files that somebody copied from a segment: the same use of one, with nothing newer in it.
     pub copies: Vec<String>,
+    /// Whether something in it was found not to be whole: cut short, damaged, or written over meanwhile.
+    pub is_doubtful: Cell<bool>,
 }
 
 /// How many bytes of holes are read where that may be for nothing.
-pub(super) const MOST_HOLES: u64 = 16 << 20;
+const MOST_HOLES: u64 = 16 << 20;
 
 /// A record by its place: the segment's and its own.
 pub(super) type Place = (usize, usize);
@@ -35,30 +42,65 @@ pub(super) type Place = (usize, usize);
 #[derive(Debug)]
 pub(super) enum Payload {
     InMemory(Vec<u8>),
-    /// Behind the record's header.
-    InPlace,
+    /// Behind the record's header in this file.
+    InPlace(File),
 }
 
 impl Journal {
     /// Reads the headers of all segments and records.
+    ///
+    /// Beside a writer these are of different moments, but the newest record is no older than what was the
+    /// newest when the names were listed: docs/format.md says why.
     pub(super) fn open(session: &Directory, access: Access) -> Result<Self> {
-        let (segments, damaged, copies) = Default::default();
-        let mut journal = Self { segments, is_unfinished: false, damaged, copies };
+        let mut patience = PATIENCE;
+        loop {
+            let (mut journal, is_complete) = Self::open_listed(session, access)?;
+            if is_complete || patience == 0 {
+                journal.turn_out_foreign_segments();
+                journal.turn_out_copies();
+                return Ok(journal);
+            }
+            patience -= 1;
+        }
+    }
+
+    /// Also says whether each file was there that was listed.
+    fn open_listed(session: &Directory, access: Access) -> Result<(Self, bool)> {
+        let mut journal = Self {
+            session: session.clone(),
+            segments: Vec::new(),
+            is_unfinished: false,
+            damaged: Vec::new(),
+            copies: Vec::new(),
+            is_doubtful: Cell::new(false),
+        };
+        let (mut is_complete, mut newest) = (true, 0);
         for (name, _) in session.entries()? {
             journal.is_unfinished |= name == names::NEW_SEGMENT;
             let Some(name) = name.to_str().filter(|it| names::segment_number(it).is_some()) else {
                 continue;
             };
-            // The writer may take one away while we look.
-            let Some(file) = found(session.open_file(name, access))? else { continue };
-            match segment::open(file, name.to_owned())? {
-                Found::Segment(segment) => journal.segments.push(segment),
+            let Some(file) = found(session.open_file(name, access))? else {
+                is_complete = false;
+                continue;
+            };
+            match segment::read(file, name.to_owned())? {
                 Found::Damaged(capacity) => journal.damaged.push((name.to_owned(), capacity)),
+                Found::Segment(segment) => {
+                    let segments = &mut journal.segments;
+                    segments.push(segment);
+                    let last = segments.len() - 1;
+                    let is_newer =
+                        segments[last].header.sequence >= segments[newest].header.sequence;
+                    let (older, newer) = if is_newer { (newest, last) } else { (last, newest) };
+                    if older != newer {
+                        segments[older].open = None;
+                    }
+                    newest = newer;
+                }
             }
         }
-        journal.turn_out_foreign_segments();
-        journal.turn_out_copies();
-        Ok(journal)
+        Ok((journal, is_complete))
     }
 
     /// The first file says which journal this is.
@@ -86,21 +128,33 @@ impl Journal {
         self.copies = copies;
     }
 
-    /// Every record that is kept and whose header is good, the newest first.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+    /// Every record from this revision on whose header is good, the newest first.
+    pub(super) fn places(&self, kept: u64) -> impl Iterator<Item = Place> {
         let in_segment = |(s, segment): (usize, &Segment)| {
             (0..segment.records.len()).rev().map(move |r| (s, r)).collect::<Vec<_>>()
         };
-        let kept = self.oldest_kept();
         let places = self.segments.iter().enumerate().rev().flat_map(in_segment);
         places.filter(move |place| self.record(*place).header.revision >= kept)
     }
 
-    /// The oldest revision that is kept. What is left of older ones may be half written over.
-    pub(super) fn oldest_kept(&self) -> u64 {
+    /// The oldest revision that is kept, where this is the newest record that is whole. What is left of older ones
+    /// may be half written over.
+    ///
+    /// What a record says that was cut short does not count: its save did not happen, and nothing was given up
+    /// by it.
+    pub(super) fn oldest_kept(&self, newest: Option<Place>) -> u64 {
+        let newest = newest.map_or(0, |place| self.record(place).header.kept);
+        newest.max(self.surely_given_up())
+    }
+
+    /// The revisions before this one were given up by what is known to have happened: what was proved, and
+    /// what segments' headers say.
+    pub(super) fn surely_given_up(&self) -> u64 {
+        let proved: HashSet<u64> = self.proved().collect();
         let records = self.segments.iter().flat_map(|segment| &segment.records);
+        let proved = records.filter(|it| proved.contains(&it.header.revision));
         let by_headers = self.segments.iter().map(|segment| segment.header.kept);
-        records.map(|record| record.header.kept).chain(by_headers).max().unwrap_or(0)
+        proved.map(|record| record.header.kept).chain(by_headers).max().unwrap_or(0)
     }
 
     pub(super) fn record(&self, (s, r): Place) -> &Record {
@@ -126,13 +180,12 @@ impl Journal {
         })
     }
 
-    /// The revisions that were acknowledged, and of which nothing is there; the newest first.
-    pub(super) fn lost(&self) -> Vec<u64> {
+    /// The revisions from this one on that were acknowledged, and of which nothing is there; the newest first.
+    pub(super) fn lost(&self, kept: u64) -> Vec<u64> {
         let there: HashSet<u64> =
-            self.places().map(|place| self.record(place).header.revision).collect();
-        let oldest = self.oldest_kept().max(1);
+            self.places(kept).map(|place| self.record(place).header.revision).collect();
         let lost: BTreeSet<u64> =
-            self.proved().filter(|it| *it >= oldest && !there.contains(it)).collect();
+            self.proved().filter(|it| *it >= kept.max(1) && !there.contains(it)).collect();
         lost.into_iter().rev().collect()
     }
 
@@ -153,9 +206,14 @@ impl Journal {
         self.damaged.iter().any(|(name, _)| !is_outlived(name))
     }
 
-    /// What a change of which shows that a writer was at work while this was read.
-    pub(super) fn fingerprint(&self) -> Vec<(u64, u64)> {
-        self.segments.iter().map(|it| (it.header.sequence, it.end)).collect()
+    /// Whether this is what was read the other time, so that no writer was at work in between.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        let segments = |it: &Self| -> Vec<_> {
+            let it = it.segments.iter();
+            it.map(|it| (it.header, it.records.len(), it.end, it.newest_revision(), it.closed))
+                .collect()
+        };
+        self.damaged == other.damaged && segments(self) == segments(other)
     }
 
     /// The newest checkpoint that is whole, as [`checkpoint`](Self::checkpoint), [`payload`](Self::payload)
@@ -164,12 +222,23 @@ impl Journal {
         &self,
         mut take: impl FnMut(&Self, Place) -> Result<Option<T>>,
     ) -> Result<Option<(Place, T)>> {
-        for place in self.places() {
-            if let Some(taken) = take(self, place)? {
+        for place in self.places(self.surely_given_up()) {
+            if let Some(taken) = self.take(place, &mut take)? {
                 return Ok(Some((place, taken)));
             }
         }
         Ok(None)
+    }
+
+    /// Takes a record, and notes if it is not whole.
+    pub(super) fn take<T>(
+        &self,
+        place: Place,
+        take: impl FnOnce(&Self, Place) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let taken = take(self, place)?;
+        self.is_doubtful.set(self.is_doubtful.get() || taken.is_none());
+        Ok(taken)
     }
 
     /// The checkpoint of a record, but what is stored whole and is large is left where it is. `None` if
@@ -177,17 +246,32 @@ impl Journal {
     pub(super) fn payload(&self, (s, r): Place) -> Result<Option<Payload>> {
         let (segment, record) = (&self.segments[s], &self.segments[s].records[r]);
         if record.header.kind == Kind::Full && record.header.stored > IN_MEMORY as u64 {
-            return Ok(segment.is_sound_in_place(record)?.then_some(Payload::InPlace));
+            let Some(file) = found(segment.reopen(&self.session, Access::Read))? else {
+                return Ok(None);
+            };
+            return Ok(is_sound_in_place(&file, record)?.then_some(Payload::InPlace(file)));
         }
         Ok(self.checkpoint((s, r))?.map(Payload::InMemory))
+    }
+
+    /// Whether a record is whole, to a look around: `None` if it is damaged. A file may be long and hold
+    /// nothing, at no cost to whoever made it, so that what is mostly holes is taken for cut short.
+    pub(super) fn stands(&self, place: Place) -> Result<Option<()>> {
+        let segment = &self.segments[place.0];
+        let Some(file) = found(segment.file(&self.session, Access::Read))? else { return Ok(None) };
+        if segment.holes(&file, place.1)? > MOST_HOLES {
+            return Ok(None);
+        }
+        Ok(self.payload(place)?.map(drop))
     }
 
     /// The checkpoint of a record; `None` if it, or what it is made of, is damaged.
     pub(super) fn checkpoint(&self, (s, r): Place) -> Result<Option<Vec<u8>>> {
         let (segment, record) = (&self.segments[s], &self.segments[s].records[r]);
+        let Some(file) = found(segment.file(&self.session, Access::Read))? else { return Ok(None) };
         match record.header.kind {
-            Kind::Full => segment.stored(record, true),
-            _ => segment.replay(r, |rope| {
+            Kind::Full => segment.stored(&file, record, true),
+            _ => segment.replay(&file, r, |rope| {
                 Ok(rope.join().filter(|data| Digest::of(data) == record.header.digest))
             }),
         }
@@ -196,19 +280,20 @@ impl Journal {
     /// [`checkpoint`](Self::checkpoint), into memory of the caller's.
     pub(super) fn load_into(&self, (s, r): Place, buffer: &mut dyn Buffer) -> Result<Option<()>> {
         let (segment, record) = (&self.segments[s], &self.segments[s].records[r]);
+        let Some(file) = found(segment.file(&self.session, Access::Read))? else { return Ok(None) };
         let header = &record.header;
         let mut is_sound = false;
         match header.kind {
             Kind::Full => {
                 let Ok(len) = usize::try_from(header.stored) else { return Ok(None) };
                 buffer.make(len, &mut |room| {
-                    segment.file.fill_at(room, record.at + header.stored_at())?;
+                    file.fill_at(room, record.at + header.stored_at())?;
                     is_sound = Digest::of(room) == header.digest;
                     Ok(())
                 })?;
             }
             _ => {
-                segment.replay(r, |rope| {
+                segment.replay(&file, r, |rope| {
                     buffer.make(rope.len(), &mut |room| {
                         rope.copy_to(room);
                         is_sound = Digest::of(room) == header.digest;
@@ -237,17 +322,18 @@ pub(super) fn info(header: &RecordHeader) -> CheckpointInfo {
     }
 }
 
-impl Segment {
-    fn is_sound_in_place(&self, record: &Record) -> Outcome<bool> {
-        let header = &record.header;
-        let digest = pieces::digest(&self.file, record.at + header.stored_at(), header.stored)?;
-        Ok(digest == header.digest)
-    }
+fn is_sound_in_place(file: &File, record: &Record) -> Outcome<bool> {
+    let header = &record.header;
+    let digest = pieces::digest(file, record.at + header.stored_at(), header.stored)?;
+    Ok(digest == header.digest)
+}
 
+impl Segment {
     /// What the record makes of the whole one before it and the deltas between; `None` if one of them is
     /// damaged, or if `take` finds what they make to be so.
     fn replay<T>(
         &self,
+        file: &File,
         r: usize,
         take: impl FnOnce(&Rope<'_>) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
@@ -255,10 +341,10 @@ impl Segment {
         let Some(full) = full else { return Ok(None) };
         let base = &self.records[full];
         let most = self.records[r].header.size.saturating_mul(2).saturating_add(MOST_HOLES);
-        if base.len > most && self.holes(r)? > most {
+        if base.len > most && self.holes(file, r)? > most {
             return Ok(None);
         }
-        let Some(whole) = self.stored(base, false)? else { return Ok(None) };
+        let Some(mut whole) = self.stored(file, base, false)? else { return Ok(None) };
         // A writer sees to it that deltas are no longer than the whole one before them.
         let chain = &self.records[full + 1..=r];
         if chain.iter().map(|record| record.len).sum::<u64>() > base.len {
@@ -267,19 +353,18 @@ impl Segment {
         let mut deltas = Vec::new();
         let mut revision = base.header.revision;
         for record in chain {
-            match self.stored(record, true)?.filter(|_| record.header.previous == revision) {
+            match self.stored(file, record, true)?.filter(|_| record.header.previous == revision) {
                 Some(stored) => deltas.push((stored, record.header.size)),
                 None => return Ok(None),
             }
             revision = record.header.revision;
         }
-        let (mut whole, mut deltas) = (whole, deltas.as_slice());
+        let mut deltas = deltas.as_slice();
         loop {
             let mut rope = Rope::new(&whole);
             loop {
                 let Some(((stored, size), rest)) = deltas.split_first() else { return take(&rope) };
-                let is_first = rope.is_whole();
-                if !is_first && rope.is_scattered(stored) {
+                if !rope.is_whole() && rope.is_scattered(stored) {
                     break;
                 }
                 let size = usize::try_from(*size).ok();
@@ -294,12 +379,12 @@ impl Segment {
     }
 
     /// How much of the records that this one is made of is no more than holes in the file.
-    pub(super) fn holes(&self, r: usize) -> Outcome<u64> {
+    fn holes(&self, file: &File, r: usize) -> Outcome<u64> {
         let first = self.records[..=r].iter().rposition(|it| it.header.kind == Kind::Full);
         let (from, end) = (first.unwrap_or(r), self.records[r].at + self.records[r].len);
         let (mut at, mut holes) = (self.records[from].at, 0);
         while at < end {
-            let (is_data, until) = self.file.extent(at)?;
+            let (is_data, until) = file.extent(at)?;
             let until = until.clamp(at + 1, end);
             holes += if is_data { 0 } else { until - at };
             at = until;
@@ -309,10 +394,10 @@ impl Segment {
 
     /// The stored bytes of a record; `None` if they are damaged. A base need not be checked by itself:
     /// the digest of what is made of it tells.
-    fn stored(&self, record: &Record, check: bool) -> Result<Option<Vec<u8>>> {
+    fn stored(&self, file: &File, record: &Record, check: bool) -> Result<Option<Vec<u8>>> {
         let header = &record.header;
         let Ok(len) = usize::try_from(header.stored) else { return Ok(None) };
-        let data = self.file.read_at(record.at + header.stored_at(), len)?;
+        let data = file.read_at(record.at + header.stored_at(), len)?;
         let sound = !check
             || match header.kind {
                 Kind::Full => Digest::of(&data) == header.digest,
