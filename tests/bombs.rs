@@ -146,7 +146,8 @@ pub(crate) fn look_around() {
     let repository = Repository::open("sessions").unwrap();
     let listing = repository.list().unwrap();
     let mut names: Vec<_> = listing.sessions.iter().map(|it| it.id.to_string()).collect();
-    names.extend(listing.problems.iter().map(|it| it.name.clone()));
+    let problems = listing.problems.iter().map(|it| it.name.trim_end_matches(".session"));
+    names.extend(problems.map(str::to_owned));
     names.sort();
     let long = ["long-base", "long-record", "long-segment", "longer-than-made"];
     assert_eq!(names, [&["delta", "good"], &long[..], &["plain", "unmarked"]].concat());
