@@ -210,7 +210,7 @@ fn of_storage(path: &Path, source: &io::Error, saving: bool) -> Vec<String> {
             "remove some files, and try again: run `df -i`, this file system can hold no more files"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space, and try again"
+            "free some space or inodes, and try again"
         }
         io::ErrorKind::ReadOnlyFilesystem => {
             "name a repository elsewhere with --repository: this file system is read-only"

@@ -160,7 +160,8 @@ fn a_file_system_without_room_for_files_is_told_from_a_full_one() {
     let it = Environment::new();
     let line = "mkdir m; mount -t tmpfs -o nr_inodes=20 none m; export PITSTOP_REPOSITORY=$PWD/m; \
                 echo 1 | $P -q save -c job; n=0; \
-                while : > m/$n; do n=$((n + 1)); done 2>/dev/null || :; echo 2 | $P save -c other";
+                while touch m/$n 2>/dev/null; do n=$((n + 1)); done; \
+                echo 2 | $P save -c other || :";
     let Some(ended) = it.shell_with_mounts(line) else { return };
     assert!(ended.err.contains("run `df -i`, this file system can hold no more files"), "{ended}");
 }
