@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::args::GlobalArgs;
 use crate::commands::{self, Command};
+use crate::completion;
 use crate::error::Exit;
 use crate::output;
 
@@ -79,6 +80,8 @@ fn with_better_tip(mut error: clap::Error) -> clap::Error {
 pub(crate) fn command() -> clap::Command {
     let width = output::width().map_or(WIDEST, |width| width.min(WIDEST));
     let command = with_narrow_examples(Arguments::command(), width);
+    let command = completion::with_completers(command);
+    let command = with_narrow_usages(command, "pitstop", width);
     let style = clap::builder::Styles::default();
     let (header, literal) = (*style.get_header(), *style.get_literal());
     let mut template = "{about}\n\n{usage-heading} {usage}\n".to_owned();
@@ -109,6 +112,23 @@ fn with_narrow_examples(command: clap::Command, width: usize) -> clap::Command {
         let examples = it.get_after_help().map(|it| narrow(&it.to_string(), width));
         let it = with_narrow_examples(it, width);
         examples.iter().fold(it, |it, examples| it.after_help(examples))
+    })
+}
+
+/// Those of every command below this one, whose words come first on their command lines.
+fn with_narrow_usages(command: clap::Command, words: &str, width: usize) -> clap::Command {
+    const HEADING: &str = "Usage: ";
+    command.mut_subcommands(|it| {
+        let words = format!("{words} {}", it.get_name());
+        let usage = it.clone().bin_name(&words).render_usage().to_string();
+        let it = match usage.strip_prefix(HEADING).filter(|_| usage.len() > width) {
+            Some(_) => {
+                let usage = output::wrap(&usage, width, HEADING.len() + 4);
+                it.override_usage(usage[HEADING.len()..].to_owned())
+            }
+            None => it,
+        };
+        with_narrow_usages(it, &words, width)
     })
 }
 

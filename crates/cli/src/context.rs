@@ -50,7 +50,7 @@ impl Context {
     }
 
     /// Tells the person something that is no data.
-    pub(crate) fn talk(&self, message: impl Display) {
+    pub(crate) fn print_status(&self, message: impl Display) {
         if !self.quiet {
             say(format_args!("{}", printable(&message.to_string())));
         }

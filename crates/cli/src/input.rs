@@ -158,7 +158,7 @@ fn cannot_read(name: &str, error: io::Error) -> CommandError {
 fn standard_input(context: &Context) -> io::Result<File> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        context.talk("reading from the terminal: end with Ctrl-D at the start of a line");
+        context.print_status("reading from the terminal: end with Ctrl-D at the start of a line");
     }
     let stdin = File::from(stdin.as_fd().try_clone_to_owned()?);
     // In place of a closed one, Rust's runtime opens the null device for reading and writing. It is

@@ -6,6 +6,7 @@ mod args;
 mod child;
 mod command_line;
 mod commands;
+mod completion;
 mod context;
 mod error;
 mod hints;
@@ -21,6 +22,7 @@ mod warnings;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    completion::complete_if_asked();
     let args = command_line::parse();
     let context = context::Context::new(&args.global, args.command.name());
     warnings::show();

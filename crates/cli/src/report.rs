@@ -89,19 +89,23 @@ pub(crate) fn print_copied(copied: &Copied, destination: &Repository, context: &
     let what = output::revisions_and_files(copied.revisions, copied.files);
     let is_saved = || copied.session.status().is_ok_and(|it| it.summary.saved.is_some());
     match copied.revisions {
-        0 if is_saved() => context.talk(format_args!("{id} was in {to} already")),
-        0 => context.talk(format_args!("{id} has no checkpoint; the session is in {to}")),
+        0 if is_saved() => context.print_status(format_args!("{id} was in {to} already")),
+        0 => context.print_status(format_args!("{id} has no checkpoint; the session is in {to}")),
         _ if context.command == "import" => {
-            context.talk(format_args!("imported {what} of {id} into {to}"));
+            context.print_status(format_args!("imported {what} of {id} into {to}"));
         }
-        _ => context.talk(format_args!("copied {what} of {id} to {to}")),
+        _ => context.print_status(format_args!("copied {what} of {id} to {to}")),
     }
     if copied.without_history > 0 {
         let stayed = output::count(copied.without_history, "older revision");
-        context.talk(format_args!("{stayed} of {id} stayed behind: the copy keeps no history"));
+        context.print_status(format_args!(
+            "{stayed} of {id} stayed behind: the copy keeps no history"
+        ));
     }
     if !copied.without_labels.is_empty() {
-        context.talk(format_args!("the labels of {id} stayed behind: the copy keeps no labels"));
+        context.print_status(format_args!(
+            "the labels of {id} stayed behind: the copy keeps no labels"
+        ));
     }
     for it in &copied.passed_over {
         warning(&format!("{} was not copied: {}", it.place.display(), it.reason));

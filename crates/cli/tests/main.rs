@@ -5,9 +5,11 @@
 mod cli {
     mod bad_input;
     mod clean_up;
+    mod completion;
     mod destinations;
     mod environment;
     mod errors;
+    mod five_stories;
     mod history;
     mod inspect;
     mod json;
@@ -21,6 +23,7 @@ mod cli {
     mod run;
     mod s3;
     mod secrets;
+    mod states;
     mod storage;
     mod store_errors;
     mod story;

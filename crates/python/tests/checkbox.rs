@@ -62,12 +62,22 @@ impl Place {
         session
     }
 
-    /// Resumes it in a new process, which has to finish.
-    fn resume(&self, session: &Path) {
+    /// Resumes it in a new process, which has to finish. Returns what that said.
+    fn resume(&self, session: &Path) -> String {
         let id = session.file_stem().unwrap().to_str().unwrap();
-        run(&mut self.checkbox(&["--resume", id])).unwrap_or_else(|failure| panic!("{failure}"));
+        let output = self.checkbox(&["--resume", id]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
         let ran = fs::read_to_string(session.join("session-share/ran")).unwrap();
         assert_eq!(ran, "first\nsecond\nthird\n");
+        said
+    }
+
+    /// A session with this checkpoint.
+    fn broken(&self, name: &str, checkpoint: &[u8]) {
+        let session = self.scratch.path().join("base/sessions").join(format!("{name}.session"));
+        fs::create_dir(&session).unwrap();
+        fs::write(session.join("session"), checkpoint).unwrap();
     }
 }
 
@@ -96,4 +106,41 @@ fn a_run_is_resumed_with_what_a_killed_plainbox_left_and_beside_a_damaged_sessio
     assert_eq!(fs::read(session.join("session.aside-1")).unwrap(), b"half of a checkpoi");
     assert!(!session.join("session.next").exists());
     assert!(damaged.join("session").exists());
+}
+
+/// Fourteen sessions that can be resumed, three that are broken in different ways, and one that was never saved.
+#[test]
+fn of_many_sessions_those_that_cannot_be_resumed_are_named_with_their_reasons() {
+    let Some(place) = Place::new() else { return };
+    let first = place.kill_in_the_second_job();
+    let mut good = vec![first.clone()];
+    for number in 1..14 {
+        let copy = first.with_file_name(format!("copy-{number}.session"));
+        run(Command::new("cp").arg("-a").arg(&first).arg(&copy)).unwrap();
+        good.push(copy);
+    }
+    let whole = fs::read(first.join("session")).unwrap();
+    place.broken("cut", &whole[..whole.len() / 2]);
+    place.broken("not-json", &gzip(b"{half"));
+    place.broken("newer", &gzip(br#"{"session": {}, "version": 99}"#));
+    fs::create_dir(first.with_file_name("never-saved.session")).unwrap();
+    for session in &good {
+        let said = place.resume(session);
+        for (name, reason) in [
+            ("cut", "Compressed file ended before the end-of-stream marker was reached"),
+            ("not-json", "Cannot interpret session JSON"),
+            ("newer", "99"),
+            ("never-saved", "never saved"),
+        ] {
+            let named =
+                |line: &&str| line.contains(&format!("{name}.session")) && line.contains(reason);
+            assert!(said.lines().any(|line| named(&line)), "{name} is not named in {said}");
+        }
+    }
+}
+
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut python = Command::new("python3");
+    let program = "import gzip, sys; sys.stdout.buffer.write(gzip.compress(sys.argv[1].encode()))";
+    python.args(["-c", program, std::str::from_utf8(data).unwrap()]).output().unwrap().stdout
 }

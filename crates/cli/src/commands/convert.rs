@@ -63,8 +63,8 @@ pub(super) fn run(args: &ConvertArgs, context: &Context) -> Outcome {
     })?;
     let id = session.id();
     match was == to {
-        true => context.talk(format_args!("{id} is {to} already")),
-        false => context.talk(format_args!("{id} was {was}, and is {to} now")),
+        true => context.print_status(format_args!("{id} is {to} already")),
+        false => context.print_status(format_args!("{id} was {was}, and is {to} now")),
     }
     match args.json.json {
         true => output::print_json(&ConvertReport { id, format: to, was }),

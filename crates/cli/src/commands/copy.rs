@@ -63,7 +63,7 @@ pub(super) fn run(args: &CopyArgs, context: &Context) -> Outcome {
         end = end.or(report::print_copied(one, &destination, context));
     }
     if args.all && copied.is_empty() && exit == Exit::Ok {
-        context.talk(format_args!("no sessions in {}", source.location().display()));
+        context.print_status(format_args!("no sessions in {}", source.location().display()));
     }
     if args.json.json {
         let repository = report::location(&destination);

@@ -64,7 +64,7 @@ pub(super) fn run(args: &ExportArgs, context: &Context) -> Outcome {
     let exported = destination
         .write(|to| export(&session, to, context))
         .map_err(|why| why.explain(destination, &session, context))?;
-    let exit = tell(&session, &exported, destination, context);
+    let exit = print_summary(&session, &exported, destination, context);
     if args.json.json {
         output::print_json(&ExportReport { id: session.id(), exported: &exported })?;
     }
@@ -100,12 +100,17 @@ fn export(session: &Session, to: File, context: &Context) -> Result<Exported, Fa
 }
 
 /// Says what is in it, and what is not.
-fn tell(session: &Session, exported: &Exported, to: Destination<'_>, context: &Context) -> Exit {
+fn print_summary(
+    session: &Session,
+    exported: &Exported,
+    to: Destination<'_>,
+    context: &Context,
+) -> Exit {
     let id = session.id();
     let what = output::revisions_and_files(exported.revisions, exported.files);
     match to.is_standard_output() {
-        true => context.talk(format_args!("wrote {what} of {id}")),
-        false => context.talk(format_args!("wrote {what} of {id} to {to}")),
+        true => context.print_status(format_args!("wrote {what} of {id}")),
+        false => context.print_status(format_args!("wrote {what} of {id} to {to}")),
     }
     for it in &exported.passed_over {
         warning(&format!("{} was not exported: {}", it.place.display(), it.reason));

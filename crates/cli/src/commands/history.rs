@@ -60,9 +60,9 @@ pub(super) fn run(args: &HistoryArgs, context: &Context) -> Outcome {
         output::print(output::history(&revisions, &history))?;
     }
     if nothing && !history.revisions.is_empty() {
-        context.talk(format_args!("no revision of '{}' has such a label", session.id()));
+        context.print_status(format_args!("no revision of '{}' has such a label", session.id()));
     } else if nothing && !is_lost {
-        context.talk(format_args!("nothing was saved in '{}' yet", session.id()));
+        context.print_status(format_args!("nothing was saved in '{}' yet", session.id()));
     }
     Ok(warn_of(&session, &history, context))
 }

@@ -22,7 +22,7 @@ pub(super) fn run(args: &LastArgs, context: &Context) -> Outcome {
         Some(name) => {
             let session = repository.get(input::session_id(name)?)?;
             session.make_last()?;
-            context.talk(format_args!("{} is the last session now", session.id()));
+            context.print_status(format_args!("{} is the last session now", session.id()));
             session
         }
         None => input::last(&repository, context)?,

@@ -165,11 +165,11 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
         print_table(&found, &problems, &total)?;
     }
     if is_empty && args.label.is_empty() {
-        context.talk(format_args!("no sessions in {}", report::location(&repository)));
+        context.print_status(format_args!("no sessions in {}", report::location(&repository)));
         let line = context.command_line(&["create", "SESSION"]);
         context.hint(format_args!("run `{line}` to create one"));
     } else if found.is_empty() && problems.is_empty() {
-        context.talk("no session matches");
+        context.print_status("no session matches");
     } else if !args.ids && !found.iter().all(|it| it.summary.is_in_full()) {
         let line = context.command_line(&["list", "--details"]);
         context.hint(format_args!("run `{line}` for sizes, labels and states"));

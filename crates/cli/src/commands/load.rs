@@ -73,7 +73,7 @@ pub(super) fn run(args: &LoadArgs, context: &Context) -> Outcome {
         Ok(()) => {
             if !destination.is_standard_output() {
                 let size = output::size(checkpoint.info().size);
-                context.talk(format_args!("wrote {size} to {destination}"));
+                context.print_status(format_args!("wrote {size} to {destination}"));
             }
             if args.json.json {
                 let (id, info) = (session.id(), checkpoint.info());

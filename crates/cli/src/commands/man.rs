@@ -31,7 +31,7 @@ pub(super) fn run(args: &ManArgs, whole: clap::Command, context: &Context) -> Ou
             CommandError::io(format!("cannot write to {}", directory.display()), error)
                 .hint("name a directory that you may write to with --output")
         })?;
-        context.talk(format_args!("wrote the manual pages to {}", directory.display()));
+        context.print_status(format_args!("wrote the manual pages to {}", directory.display()));
         return Ok(Exit::Ok);
     }
     for name in &args.command {

@@ -120,7 +120,7 @@ impl Command {
             Self::Prune(args) => prune::run(args, context),
             Self::Verify(args) => verify::run(args, context),
             Self::Trash(args) => trash::run(args, context),
-            Self::Completions(args) => completions::run(args, whole()),
+            Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args, whole(), context),
         }
     }

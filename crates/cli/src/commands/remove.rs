@@ -96,11 +96,11 @@ fn remove(
     }
     if args.permanently {
         let removal = args.wait.until_free(&session, || session.remove())?;
-        context.talk(format_args!("removed {id}"));
+        context.print_status(format_args!("removed {id}"));
         removal.remains.iter().for_each(|error| context.warn(error));
         return Ok(of(false, None, removal.remains));
     }
     let trashed = args.wait.until_free(&session, || session.trash())?;
-    context.talk(format_args!("removed {id}: it is in the trash"));
+    context.print_status(format_args!("removed {id}: it is in the trash"));
     Ok(of(true, Some(trashed.usage), Vec::new()))
 }

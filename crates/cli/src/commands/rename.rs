@@ -63,7 +63,7 @@ pub(super) fn run(args: &RenameArgs, context: &Context) -> Outcome {
     if is_last {
         renamed.make_last()?;
     }
-    context.talk(format_args!("{old} is called {new} now"));
+    context.print_status(format_args!("{old} is called {new} now"));
     match args.json.json {
         true => output::print_json(&RenameReport { id: &new, was: &old }),
         false => Ok(Exit::Ok),

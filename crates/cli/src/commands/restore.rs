@@ -58,7 +58,7 @@ pub(super) fn run(args: &RestoreArgs, context: &Context) -> Outcome {
     };
     let info = session.restore(revision).map_err(hinted)?;
     let (id, size, new) = (session.id(), output::size(info.size), info.revision);
-    context.talk(format_args!(
+    context.print_status(format_args!(
         "revision {revision} of {id} ({size}) is the newest now, as revision {new}"
     ));
     match args.json.json {

@@ -151,7 +151,7 @@ fn start_anew(
 ) -> Result<(), CommandError> {
     let format = session.status()?.summary.format;
     session.trash()?;
-    context.talk(format_args!("{} was done: that session is in the trash", session.id()));
+    context.print_status(format_args!("{} was done: that session is in the trash", session.id()));
     if args.format.is_none() {
         repository.clone().with_format(format).get_or_create(session.id())?;
     } else {
@@ -166,9 +166,11 @@ fn say_done(session: &Session, args: &RunArgs, context: &Context) {
     match saved {
         Some(saved) => {
             let when = output::relative(saved, SystemTime::now());
-            context.talk(format_args!("{id} is done, and was last saved {when}: nothing to run"));
+            context.print_status(format_args!(
+                "{id} is done, and was last saved {when}: nothing to run"
+            ));
         }
-        None => context.talk(format_args!("{id} is done: nothing to run")),
+        None => context.print_status(format_args!("{id} is done: nothing to run")),
     }
     let line = context.command_line(&["run", "--again", id.as_str()]);
     context.hint(format_args!("run `{line} -- {}` to run it anew", name_of(&args.command)));

@@ -87,7 +87,7 @@ pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
     let damage = damage_of_newest(&session, found);
     let info = input.save(&session, &options, &args.wait, context)?;
     let (id, size, revision) = (session.id(), output::size(info.size), info.revision);
-    context.talk(format_args!("saved {size} in {id} as revision {revision}"));
+    context.print_status(format_args!("saved {size} in {id} as revision {revision}"));
     if let Some(damage) = damage {
         context.warn(&damage);
         context::warning(&format!("revision {revision} was saved over this damage"));

@@ -119,11 +119,11 @@ fn list(repository: &Repository, args: &ListArgs, context: &Context) -> Outcome 
         return output::print_json(&TrashReport { repository, sessions: &trash });
     }
     if trash.is_empty() {
-        context.talk("the trash is empty");
+        context.print_status("the trash is empty");
         return Ok(Exit::Ok);
     }
     output::print(output::trash(&trash))?;
-    context.talk(total(&trash.iter().map(|it| it.usage).sum(), trash.len()));
+    context.print_status(total(&trash.iter().map(|it| it.usage).sum(), trash.len()));
     Ok(Exit::Ok)
 }
 
@@ -142,7 +142,7 @@ fn restore(repository: &Repository, args: &RestoreArgs, context: &Context) -> Ou
     for wanted in &args.sessions {
         match restore_one(repository, &trash, wanted, args, context) {
             Ok((id, was)) => {
-                context.talk(format_args!("restored {id}"));
+                context.print_status(format_args!("restored {id}"));
                 back.push(RestoredReport { id, was });
             }
             Err(error) => {
@@ -222,6 +222,6 @@ fn empty(repository: &Repository, args: &EmptyArgs, context: &Context) -> Outcom
         output::print(output::trash(&trash))?;
     }
     let verb = if args.removal.dry_run { "would delete" } else { "deleted" };
-    context.talk(format_args!("{verb} {}", total(&usage, count)));
+    context.print_status(format_args!("{verb} {}", total(&usage, count)));
     Ok(exit)
 }

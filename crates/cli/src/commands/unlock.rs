@@ -41,12 +41,12 @@ pub(super) fn run(args: &UnlockArgs, context: &Context) -> Outcome {
     let unlocked = args.wait.until_free(&session, || session.unlock())?;
     match &unlocked {
         Unlocked::MovedAside(place) => {
-            context.talk(format_args!("unlocked: the lock is kept as {}", place.display()));
+            context.print_status(format_args!("unlocked: the lock is kept as {}", place.display()));
         }
         Unlocked::Displaced(owner) => {
-            context.talk(format_args!("unlocked: the lease of {owner} was revoked"));
+            context.print_status(format_args!("unlocked: the lease of {owner} was revoked"));
         }
-        _ => context.talk(format_args!("'{}' was not locked", session.id())),
+        _ => context.print_status(format_args!("'{}' was not locked", session.id())),
     }
     match args.json.json {
         true => output::print_json(&UnlockReport { id: session.id(), unlocked: &unlocked }),

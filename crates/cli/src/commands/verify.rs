@@ -81,7 +81,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
     if args.sessions.is_empty() {
         if args.repair && matches!(repository.last(), Err(Error::Corrupt { .. })) {
             repository.repair_last()?;
-            context.talk("moved aside what was in the place of the last session");
+            context.print_status("moved aside what was in the place of the last session");
         }
         found = repository.verify()?;
     }
@@ -105,7 +105,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
     let damaged: Vec<_> = found.sessions.iter().filter(|it| it.is_damaged()).collect();
     if found.sessions.len() > 1 && !damaged.is_empty() {
         let count = output::count(found.sessions.len(), "session");
-        context.talk(format_args!("{count}: {} damaged", damaged.len()));
+        context.print_status(format_args!("{count}: {} damaged", damaged.len()));
     }
     for session in &damaged {
         explain(session, args, context);
@@ -138,10 +138,10 @@ fn repair(
 fn print_repair(repair: &RepairReport, context: &Context) {
     let id = &repair.id;
     for path in &repair.moved_aside {
-        context.talk(format_args!("{id}: moved aside: {path}"));
+        context.print_status(format_args!("{id}: moved aside: {path}"));
     }
     if let Some((was, is)) = repair.recovered {
-        context.talk(format_args!(
+        context.print_status(format_args!(
             "{id}: revision {was} was saved again, as revision {is}: the newest"
         ));
     }

@@ -33,7 +33,7 @@ pub(super) fn pad(text: &mut String, cell: &str, width: usize) {
 }
 
 /// `phase=import step=7`. What would read as several words is in quotes.
-pub(super) fn labels(labels: &Labels) -> String {
+pub(crate) fn labels(labels: &Labels) -> String {
     let mut text = String::new();
     for (name, value) in labels {
         let separator = if text.is_empty() { "" } else { " " };

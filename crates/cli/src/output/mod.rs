@@ -19,6 +19,7 @@ use pitstop::{SessionId, printable, printable_json};
 use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
+pub(crate) use cells::labels;
 pub(crate) use content::{content, part};
 pub(crate) use destination::Destination;
 pub(crate) use history::history;

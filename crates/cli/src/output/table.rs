@@ -14,6 +14,8 @@ const SIZE: usize = 8;
 const FORMAT: usize = 7;
 /// Below this a name, or what a session is about, is of no use, and the terminal may as well wrap the line.
 const NARROWEST: usize = 12;
+/// In a narrower terminal a state is its name alone.
+const NARROW: usize = 60;
 /// On a terminal no name is wider where something stands to the right of it.
 const NAME_BESIDE_ABOUT: usize = 32;
 
@@ -31,6 +33,7 @@ impl Row<'_> {
     fn state(&self) -> Option<String> {
         match self.session.state {
             Some(ProgramState::Idle) => None,
+            Some(state) if width().is_some_and(|it| it < NARROW) => Some(state.name().to_owned()),
             Some(state) => Some(state.to_string()),
             None => self.session.live.then(|| "running".to_owned()),
         }
@@ -62,7 +65,7 @@ impl Layout {
     /// The layout with the most columns that fits.
     fn of(rows: &[Row<'_>], problems: &[&Problem]) -> Self {
         let names = rows.iter().map(|it| it.session.id.as_str());
-        let names = names.chain(problems.iter().map(|it| it.name.as_str()));
+        let names = names.chain(problems.iter().map(|it| name_of(it)));
         let widest = names.map(|it| columns(&printable(it))).max().unwrap_or(0);
         let states = rows.iter().filter_map(Row::state).map(|it| it.len());
         let states = states.chain(problems.first().map(|_| "damaged".len()));
@@ -133,7 +136,7 @@ pub(crate) fn table(rows: &[Row<'_>], problems: &[&Problem]) -> String {
     }
     for problem in problems {
         let cells = Cells {
-            name: &printable(&problem.name),
+            name: &printable(name_of(problem)),
             saved: "?",
             size: "?",
             stored: "?",
@@ -144,6 +147,11 @@ pub(crate) fn table(rows: &[Row<'_>], problems: &[&Problem]) -> String {
         cells.write(&mut text, &layout, style_of("damaged"));
     }
     text
+}
+
+/// The name of the session, where it can be one.
+fn name_of(problem: &Problem) -> &str {
+    problem.id.as_ref().map_or(problem.name.as_str(), |it| it.as_str())
 }
 
 struct Cells<'a> {

@@ -326,8 +326,8 @@ fn of_struct(attributes: &[Attribute], fields: &Fields) -> Shape {
     let field = |it: &syn::Field| Field {
         name: option(&it.attrs, "rename").unwrap_or_else(|| it.ident.as_ref().unwrap().to_string()),
         value: match option(&it.attrs, "serialize_with").as_deref() {
-            Some("json::id") => Content::Named("SessionId".to_owned()),
-            Some("seconds") => Content::Named("SystemTime".to_owned()),
+            Some("as_id") => Content::Named("SessionId".to_owned()),
+            Some("json::seconds") => Content::Named("SystemTime".to_owned()),
             _ => value_of(&it.ty),
         },
         doc: doc(&it.attrs),
@@ -382,7 +382,7 @@ fn doc(attributes: &[Attribute]) -> String {
         rest =
             after.strip_prefix('(').and_then(|it| it.split_once(')')).map_or(after, |(_, it)| it);
     }
-    (plain + rest).replace('|', "\\|")
+    (plain + rest).replace('|', "\\|").replace("`None`", "null")
 }
 
 fn value_of(ty: &Type) -> Content {

@@ -74,12 +74,17 @@ fn quiet_says_only_what_went_wrong() {
 
 /// Runs a line of shell on a terminal of 60 columns; `None`, and the reason, where there is none.
 fn on_terminal(it: &Environment, line: &str) -> Option<Ended> {
+    on_terminal_of(it, 60, line)
+}
+
+/// Runs a line of shell in a terminal of so many columns, if one can be made.
+pub(super) fn on_terminal_of(it: &Environment, columns: usize, line: &str) -> Option<Ended> {
     let script = it.command("script").arg("--version").output();
     if !script.is_ok_and(|it| it.status.success()) {
         eprintln!("skipped: there is no script(1) to make a terminal with");
         return None;
     }
-    let line = format!("export TERM=xterm; stty cols 60 rows 20; {line}");
+    let line = format!("export TERM=xterm; stty cols {columns} rows 20; {line}");
     let mut command = it.command("script");
     command.args(["-qec", &line, "/dev/null"]).env("P", PITSTOP).env("SHELL", "/bin/sh");
     Some(it.ended(command.output().unwrap()))

@@ -182,10 +182,8 @@ fn a_long_list_needs_no_threads() {
         fs::write(session.join("session"), "1").unwrap();
     }
     fs::set_permissions(it.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = it.command("sh");
-    command
-        .args(["-c", "ulimit -u 1; exec \"$P\" list --ids"])
-        .env("P", super::environment::PITSTOP);
+    let mut command = it.command("prlimit");
+    command.args(["--nproc=1", super::environment::PITSTOP, "list", "--ids"]);
     let ended = it.ended(command.uid(52_001).gid(52_001).output().unwrap()).code(0).says("");
     assert_eq!(ended.out.lines().count(), 1100);
 }

@@ -235,7 +235,9 @@ def start(directory: Path, number: int) -> int:
 
 def test_many_processes_start_at_once_on_one_store(tmp_path: Path) -> None:
     count = int(os.environ.get("PITSTOP_PROCESSES", "16"))
-    with get_context("forkserver").Pool(count) as pool:
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with context.Pool(count) as pool:
         told = pool.starmap(start, [(tmp_path, number) for number in range(count)], chunksize=1)
     with PitstopSaver(tmp_path) as saver:
         assert len(list(saver.list(None))) == count - sum(told)

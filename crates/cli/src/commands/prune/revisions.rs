@@ -42,7 +42,7 @@ pub(super) fn run(args: &PruneArgs, options: &PruneOptions, context: &Context) -
         match session.prune(options) {
             Ok(one) => pruned.push((session.id().clone(), one)),
             Err(Error::Busy { .. } | Error::Locked { .. }) if args.all => {
-                context.talk(format_args!("{} stays as it is: it is in use", session.id()));
+                context.print_status(format_args!("{} stays as it is: it is in use", session.id()));
                 in_use.push(session.id().clone());
             }
             // It was removed while we looked.
@@ -60,7 +60,7 @@ pub(super) fn run(args: &PruneArgs, options: &PruneOptions, context: &Context) -
     let usage: Usage = pruned.iter().map(|(_, one)| one.usage).sum();
     let count = pruned.iter().map(|(_, one)| one.gone.len()).sum();
     if args.all || pruned.len() > 1 {
-        context.talk(sentence(args, &output::count(count, "revision"), usage));
+        context.print_status(sentence(args, &output::count(count, "revision"), usage));
     }
     if count > 0 && usage.bytes == 0 {
         context.hint(
@@ -103,7 +103,7 @@ fn print_summary(id: &SessionId, pruned: &PrunedRevisions, args: &PruneArgs, con
         [newest, .., oldest] => format!(" ({} to {})", oldest.info.revision, newest.info.revision),
     };
     let what = format!("{} of {id}{numbers}", output::count(pruned.gone.len(), "revision"));
-    context.talk(sentence(args, &what, pruned.usage));
+    context.print_status(sentence(args, &what, pruned.usage));
 }
 
 fn sentence(args: &PruneArgs, what: &str, usage: Usage) -> String {

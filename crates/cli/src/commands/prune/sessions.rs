@@ -63,7 +63,7 @@ fn print_summary(args: &PruneArgs, pruned: &Pruned, context: &Context) {
             Spared::Last => "it is the last session",
             _ => "it was saved meanwhile",
         };
-        context.talk(format_args!("{id} stays: {why}"));
+        context.print_status(format_args!("{id} stays: {why}"));
     }
     let (sessions, leftovers) = (pruned.gone.len(), pruned.sweep.leftovers.len());
     let bytes = output::size(pruned.usage().bytes);
@@ -72,7 +72,8 @@ fn print_summary(args: &PruneArgs, pruned: &Pruned, context: &Context) {
         0 => String::new(),
         many => format!(" and {many} left by killed processes"),
     };
-    context.talk(format_args!("{verb} {}{left}, {bytes}", output::count(sessions, "session")));
+    context
+        .print_status(format_args!("{verb} {}{left}, {bytes}", output::count(sessions, "session")));
     if sessions > 0 && !args.removal.dry_run && !args.permanently {
         let line = context.command_line(&["trash", "empty"]);
         context.hint(format_args!("run `{line}` to free their space"));

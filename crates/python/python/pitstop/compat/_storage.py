@@ -10,6 +10,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import pitstop
 
@@ -86,6 +87,9 @@ class Storage:
         if problem := _problem_of(data):
             logger.warning("The checkpoint %r is damaged: %s", self.session_file, problem)
             return b""
+        if reason := _refusal_of(data):
+            # The client goes past it without a word.
+            logger.warning("The checkpoint %r cannot be resumed: %s", self.session_file, reason)
         return data
 
     def break_lock(self) -> None:
@@ -124,6 +128,7 @@ class ForgivingStorage(Storage):
         except FileNotFoundError:
             if not os.path.isdir(self.location):
                 raise
+            logger.warning("The session %r cannot be resumed: it was never saved", self.location)
             return b""
 
     def remove(self) -> None:
@@ -171,4 +176,17 @@ def _problem_of(data: bytes) -> Exception | None:
                 pass
     except (OSError, EOFError, zlib.error) as problem:
         return problem
+    return None
+
+
+def _refusal_of(data: bytes) -> Exception | None:
+    """Why the client that is installed refuses a checkpoint, by its own test."""
+    try:
+        from plainbox.impl.session.resume import SessionPeekHelper, SessionResumeError
+    except ImportError:
+        return None
+    try:
+        SessionPeekHelper().peek(data)
+    except SessionResumeError as refusal:
+        return cast("Exception", refusal)
     return None
