@@ -118,7 +118,12 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             data.set_item("problem", problem.to_string())?;
             ("InvalidLocation", None, None)
         }
-        Error::Unsupported { .. } | Error::NewerFormat { .. } => ("Unsupported", None, None),
+        Error::Unsupported { .. } => ("Unsupported", None, None),
+        Error::NewerFormat { path, version } => {
+            data.set_item("path", path)?;
+            data.set_item("version", version)?;
+            ("NewerFormat", None, None)
+        }
         Error::Storage { step, path, source } => {
             data.set_item("step", step.to_string())?;
             ("StorageError", source.raw_os_error(), Some(path.as_path()))

@@ -135,6 +135,10 @@ fn begin(
         } else if args.when_done == WhenDone::Trash {
             // The run before this one was killed before it came to that.
             session.trash()?;
+            context.print_status(format_args!("{id} was done: it is in the trash"));
+            if !args.create {
+                return Ok(None);
+            }
         } else {
             say_done(&session, args, context);
             return Ok(None);

@@ -73,6 +73,19 @@ fn a_loss_that_is_over_needs_no_repair() {
 }
 
 #[test]
+fn a_session_that_lacks_only_its_marker_is_mended() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "-qc", "job"]).code(0);
+    fs::remove_file(segment(&it, "job").with_file_name("session.journal")).unwrap();
+    let hint = "run `pitstop verify --repair job` to make";
+    assert!(it.run(["load", "job"]).code(6).err.contains(hint));
+    let ended = it.run(["verify"]).code(6);
+    assert!(ended.err.contains(hint) && !ended.err.contains("can be loaded"), "{ended}");
+    it.run(["verify", "--repair", "job"]).code(0).prints("job: ok: 1 revision\n");
+    it.run(["load", "job"]).code(0).prints("1");
+}
+
+#[test]
 fn a_damage_is_told_once_and_each_total_loss_is() {
     let it = Environment::new();
     for id in ["one", "two"] {

@@ -92,6 +92,10 @@ fn a_session_may_go_when_its_program_is_done() {
     run(&it, &[], "echo 3 | $P -q save").code(0);
     run(&it, &words, "$P load --default none").code(0).prints("none");
     assert_eq!(it.run(["trash", "list", "--json"]).json()["sessions"].as_array().unwrap().len(), 3);
+    // Without --create there is nothing to run in its place.
+    run(&it, &[], "exit 0").code(0);
+    let ended = it.run(["run", "--when-done", "trash", "job", "--", "echo", "run"]).code(0);
+    ended.prints("").says("job was done: it is in the trash");
 }
 
 #[test]

@@ -130,6 +130,13 @@ class Unsupported(Error, NotImplementedError):
     """This kind of repository or session does not support the operation."""
 
 
+class NewerFormat(Unsupported):
+    """A newer Pitstop wrote this file or object. It was left unchanged: upgrade Pitstop."""
+
+    path: Path
+    version: int
+
+
 class StorageError(Error, OSError):
     """A step failed in the storage. `errno` says why (disk full is ENOSPC), `filename` where."""
 

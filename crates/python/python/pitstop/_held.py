@@ -46,20 +46,27 @@ class Held(Generic[T]):
         self._writing = threading.RLock()
         self._writer: pitstop.Writer | None = None
         self._used = 0.0
-        self._known = (pitstop.Revision.NONE, empty)
+        self._known = self._seen = (pitstop.Revision.NONE, empty)
 
     def read(self) -> tuple[pitstop.Revision, T]:
         """Returns the newest revision and its value; `Revision.NONE` and the empty one without a checkpoint."""
         # While this process is the writer nobody else saves.
-        return self._known if self._writer is not None else self._load()
+        if self._writer is not None:
+            return self._known
+        self._seen = self._load()
+        return self._seen
 
     def _load(self) -> tuple[pitstop.Revision, T]:
-        known = self._known
+        # Other threads may replace them.
+        decoded = (self._known, self._seen)
         try:
             loaded = self.session.load()
         except (pitstop.NotFound, pitstop.NoCheckpoint):
             return pitstop.Revision.NONE, self._empty
-        return known if loaded.info.revision == known[0] else (loaded.info.revision, self._decode(loaded))
+        for known in decoded:
+            if loaded.info.revision == known[0]:
+                return known
+        return loaded.info.revision, self._decode(loaded)
 
     def change(self, step: Callable[[pitstop.Revision, T], None]) -> None:
         """Calls `step` with the newest value, as the writer, and again where its `save` came too late."""
@@ -107,7 +114,7 @@ class Held(Generic[T]):
                 try:
                     with suppress(pitstop.NotFound):
                         self.session.remove()
-                    self._known = (pitstop.Revision.NONE, self._empty)
+                    self._known = self._seen = (pitstop.Revision.NONE, self._empty)
                     return
                 except pitstop.Busy:
                     if time.monotonic() >= end:

@@ -1,7 +1,7 @@
 """Compares pitstop.langgraph.PitstopSaver with LangGraph's AsyncSqliteSaver, in one run on one disk.
 
     pip install pitstop[langgraph] langgraph-checkpoint-sqlite
-    python benches/langgraph.py [--steps 1000] [--directory DIRECTORY]
+    python benches/checkpointers.py [--steps 1000] [--directory DIRECTORY]
 
 Each step is one `aput` of a state that has grown by a message, and one `aput_writes` of that message. Both savers are
 durable: SQLite runs with `synchronous=FULL`, with which every commit is flushed.
@@ -26,7 +26,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from pitstop.langgraph import PitstopSaver
 
 SIZE = 500_000
-"""The size of the state after the last step, in bytes."""
+"""The size of the state of each thread after its last step, in bytes."""
 
 Open = Callable[[str], AbstractAsyncContextManager[Any]]
 
@@ -79,7 +79,7 @@ async def milliseconds(call: Callable[[], Awaitable[Any]], times: int) -> float:
 async def compare(name: str, open_saver: Open, directory: str, threads: int, steps: int) -> None:
     made = random.Random(7)
     letters = "abcdefghijklmnopqrstuvwxyz      "
-    texts = ["".join(made.choices(letters, k=SIZE // steps)) for _ in range(steps)]
+    texts = ["".join(made.choices(letters, k=SIZE * threads // steps)) for _ in range(steps)]
     with tempfile.TemporaryDirectory(dir=directory) as place:
         async with open_saver(place) as saver:
             start = time.perf_counter()
