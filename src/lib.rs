@@ -100,7 +100,7 @@ pub use backend::{
 pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Retention, SaveOptions};
 pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
 pub use directory::DirectoryBackend;
-pub use error::{Damage, Error, FileKind, LocationProblem, Operation, Result, Step, Subject};
+pub use error::{Damage, Error, FileKind, LocationProblem, Loss, Operation, Result, Step, Subject};
 pub use files::{Files, PassedOver};
 pub use id::{InvalidId, NameProblem, SessionId};
 pub use listing::ListOptions;

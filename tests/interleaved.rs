@@ -32,11 +32,18 @@ fn create(repository: &Repository, id: &str, replace: bool) -> Result<pitstop::S
     repository.create(&if replace { options.replace_last() } else { options })
 }
 
+fn create_as(repository: &Repository, format: Format) -> Result<String> {
+    let options = CreateOptions::new().id(SessionId::new("job").unwrap()).format(format);
+    repository.create(&options).map(|_| String::new())
+}
+
 /// Does it and tells what came of it: a few words, or all of an error that should not be.
 fn act(repository: &Repository, what: &str) -> String {
     let job = || repository.get("job");
     let outcome = match what {
         "create" => create(repository, "job", false).map(|_| String::new()),
+        "create plain" => create_as(repository, Format::Plain),
+        "create journal" => create_as(repository, Format::Journal),
         "save" => job().and_then(|it| it.save(b"saved")).map(|_| String::new()),
         "save after old" => job().and_then(|it| {
             let found = it.load()?;
@@ -134,6 +141,34 @@ fn whole(repository: &Repository, when: &str) {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let known = ["last-session", "new.session", "other.session"].contains(&name.as_str());
         assert!(known, "{when}: {name} is left");
+    }
+}
+
+/// Of two that make the same session in different formats one succeeds, and it is as that one asked.
+#[test]
+fn a_creation_and_another_of_another_format() {
+    let formats = [(Format::Plain, "create plain"), (Format::Journal, "create journal")];
+    for ((format, one), (other_format, other)) in
+        [(formats[0], formats[1]), (formats[1], formats[0])]
+    {
+        for at in 0.. {
+            let scratch = tempfile::tempdir().unwrap();
+            let repository = open(scratch.path());
+            let mut meanwhile = String::new();
+            let command = traced::command("interleaved::child", one, scratch.path());
+            if !traced::pause(command, at, || meanwhile = act(&repository, other)) {
+                assert!(at > 10);
+                break;
+            }
+            let told = fs::read_to_string(scratch.path().join("told")).unwrap();
+            let expected = match (told.as_str(), meanwhile.as_str()) {
+                ("Ok", "AlreadyExists") => format,
+                ("AlreadyExists", "Ok") => other_format,
+                both => panic!("{one}, call {at}: {both:?}"),
+            };
+            let job = repository.get("job").unwrap();
+            assert_eq!(job.status().unwrap().summary.format, expected, "{one}, call {at}");
+        }
     }
 }
 

@@ -106,9 +106,23 @@ fn goes_on(repository: &Repository, id: &str) {
 
 #[test]
 fn create_killed_anywhere() {
-    for task in ["create plain", "create journal"] {
-        kill_everywhere(task, |_| (), |repository| goes_on(repository, "job"));
+    type After = fn(&Repository);
+    let after: [(&str, After); 2] = [
+        ("create plain", |repository| is_free_or_as_asked(repository, Format::Plain)),
+        ("create journal", |repository| is_free_or_as_asked(repository, Format::Journal)),
+    ];
+    for (task, after) in after {
+        kill_everywhere(task, |_| (), after);
     }
+}
+
+fn is_free_or_as_asked(repository: &Repository, format: Format) {
+    match repository.get("job") {
+        Ok(job) => assert_eq!(job.status().unwrap().summary.format, format),
+        Err(Error::NotFound { .. }) => drop(create(repository, "job", format, false)),
+        Err(error) => panic!("{error:?}"),
+    }
+    goes_on(repository, "job");
 }
 
 #[test]

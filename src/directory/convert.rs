@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::aside::move_aside;
 use super::journal::JournalWriter;
-use super::open::{OpenSession, require_marker};
+use super::lock::Purpose;
+use super::open::OpenSession;
 use super::plain::{self, leftover};
 use super::{journal, names, pieces};
 use crate::backend::{Format, History};
@@ -20,11 +21,8 @@ use crate::stream::{CheckpointReader, Input, of_input};
 use crate::sys::{Access, Dated, Directory, Disk, Failure, Metadata, Outcome, found};
 
 pub(super) fn convert(session: &OpenSession, to: Format, lose_history: bool) -> Result<()> {
-    let _lock = session.lock()?;
+    let _lock = session.lock(Purpose::Maintain)?;
     let marker = session.marker()?;
-    if marker.is_none() {
-        require_marker(&session.dir)?;
-    }
     let conversion = Conversion {
         session: session.dir.clone(),
         id: session.id.clone(),
@@ -52,23 +50,13 @@ pub(super) fn finish(session: &Directory, marker: &Metadata) -> Outcome<()> {
     if marker.size == 0 {
         return Ok(());
     }
-    give_back(session, marker)?;
+    leftover::give_back(session, names::JOURNAL)?;
     // Without this file nobody could tell that the lock was ours.
     session.sync()?;
     // Somebody may still be reading it as the checkpoint: it is replaced, not emptied.
     found(session.remove_file(names::NEW_SEGMENT))?;
     session.open_file(names::NEW_SEGMENT, Access::CreateNew)?;
     session.rename(names::NEW_SEGMENT, names::JOURNAL)
-}
-
-/// Gives PlainBox's lock back, if it is a second name of this file.
-fn give_back(session: &Directory, file: &Metadata) -> Outcome<()> {
-    match session.metadata(names::PLAINBOX_LOCK)? {
-        Some(lock) if lock.is_same_file(file) => {
-            found(session.remove_file(names::PLAINBOX_LOCK)).map(drop)
-        }
-        _ => Ok(()),
-    }
 }
 
 struct Conversion {
@@ -151,14 +139,17 @@ impl Conversion {
                 pieces::copy(&mut checkpoint, &file, 0).map_err(of_input)?;
                 file.set_modified(saved)?;
                 file.sync()?;
-                let file = self.put_in_place(names::JOURNAL, names::CHECKPOINT, |_| Ok(()))?;
-                if let Err(failure) = give_back(session, &file) {
+                self.put_in_place(names::JOURNAL, names::CHECKPOINT, |_| Ok(()))?;
+                if let Err(failure) = leftover::give_back(session, names::CHECKPOINT) {
                     tracing::debug!(error = %failure.source, "the next writer will clear up");
                 }
             }
             None => {
                 session.remove_file(names::JOURNAL)?;
                 session.sync().map_err(Failure::indeterminate)?;
+                // Without a checkpoint, a segment would say that it is a journal without its marker.
+                self.clear_segments()?;
+                return session.sync().map_err(Failure::indeterminate);
             }
         }
         if let Err(failure) = self.clear_segments() {
@@ -204,7 +195,7 @@ impl Conversion {
             .and_then(check)
             .and_then(|()| Ok(session.rename(from, to)?));
         if let Err(error) = renamed {
-            let _ = give_back(session, &file);
+            let _ = leftover::give_back(session, from);
             return Err(error);
         }
         session.sync().map_err(Failure::indeterminate)?;

@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::open::is_current;
 use super::root::Root;
 use super::{journal, names};
 use crate::backend::{Format, NewSession};
@@ -13,8 +12,8 @@ use crate::sys::{Access, Directory, Failure, Outcome, found};
 
 /// Makes an empty session. When this returns it is durable, and so is the way to it.
 ///
-/// It is made under another name, and only the whole of it gets its own: else somebody who finds it
-/// half-made would take it for a plain session.
+/// It is made under another name, and only the whole of it gets its own, in one step: else somebody who finds it
+/// half-made, or finds its name kept, would take it for a plain session.
 pub(super) fn create(root: &Root, id: &SessionId, new: &NewSession) -> Result<()> {
     if new.format == Some(Format::Memory) {
         return Err(Error::Unsupported {
@@ -31,21 +30,11 @@ pub(super) fn create(root: &Root, id: &SessionId, new: &NewSession) -> Result<()
     }
     let staged = names::staged(id);
     repository.make_directory(&staged)?;
-    let outcome = fill(&repository, &staged, new).and_then(|()| {
-        match repository.make_directory(&name) {
-            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => return Err(exists()),
-            outcome => outcome?,
-        }
-        publish(&repository, &staged, id).inspect_err(|_| {
-            // Nobody was told of this session: take it back, so that the same call works next time.
-            let _ = repository.remove_directory(&name);
-            let _ = repository.sync();
-        })
-    });
-    if outcome.is_err() {
+    let made = fill(&repository, &staged, new).and_then(|()| publish(&repository, &staged, id));
+    if !matches!(made, Ok(true)) {
         take_back(&repository, &staged);
     }
-    outcome
+    if made? { Ok(()) } else { Err(exists()) }
 }
 
 /// Makes what is in a new session, durable but for its name.
@@ -60,28 +49,33 @@ fn fill(repository: &Directory, staged: &str, new: &NewSession) -> Result<()> {
     Ok(session.sync()?)
 }
 
-/// Puts the session in the place of the empty directory that keeps its name.
-fn publish(repository: &Directory, staged: &str, id: &SessionId) -> Result<()> {
-    let session = repository.open_directory(staged)?;
-    match repository.rename(staged, names::session(id)) {
-        Err(failure) if failure.kind() == ErrorKind::DirectoryNotEmpty => {
-            // Somebody has begun to use the empty one: then that is the session.
-            take_back(repository, staged);
-            return Ok(());
-        }
+/// Gives the session its name, in one step, and makes that durable. `false` if another has the name.
+fn publish(repository: &Directory, staged: &str, id: &SessionId) -> Result<bool> {
+    let (session, name) = (repository.open_directory(staged)?, names::session(id));
+    match repository.rename_new(staged, &name) {
+        Err(failure) if is_taken(&failure) => return Ok(false),
         outcome => outcome?,
     }
     let durable = repository.sync().and_then(|()| mark_durable(&session));
+    match repository.identity(&name)? {
+        // Removed already.
+        None => return Ok(true),
+        Some(there) if there.is_same_file(&session.own_identity()?) => (),
+        // A file system that cannot look and rename in one step let another take the place of ours, which was
+        // empty: as it is no more, nobody can from here on.
+        Some(_) => return Ok(false),
+    }
     if let Err(failure) = durable {
-        if !is_current(repository, &session, id)? {
-            // Removed already, and what has the name now is somebody else's.
-            return Ok(());
-        }
-        // Under its other name it can be cleared away.
-        let _ = repository.rename(names::session(id), staged);
+        // Nobody was told of this session: take it back, so that the same call works next time.
+        let _ = repository.rename_new(&name, staged);
+        let _ = repository.sync();
         return Err(failure.into());
     }
-    Ok(())
+    Ok(true)
+}
+
+fn is_taken(failure: &Failure) -> bool {
+    matches!(failure.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty)
 }
 
 /// Removes a session that was not finished.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::thread::ScopedJoinHandle;
 use std::time::SystemTime;
 
-use super::open::{is_current, open_directory, retry_if_converted};
+use super::open::{is_current, is_marked, open_directory, retry_if_converted};
 use super::{journal, lock, names};
 use crate::backend::{Format, Kept, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
@@ -76,7 +76,9 @@ fn summary(repository: &Directory, name: &OsString, guess: Format) -> Result<Opt
     }
     let Some(session) = open_directory(repository, &names::session(&id))? else { return Ok(None) };
     match summarize(&session, &id) {
-        Ok(summary) if summary.saved.is_some() => Ok(Some(summary)),
+        Ok(summary) if summary.saved.is_some() && is_marked(&session, summary.format)? => {
+            Ok(Some(summary))
+        }
         // It is empty or, as it seems, damaged; or its files go one after the other.
         outcome => match is_current(repository, &session, &id)? {
             true => outcome.map(Some),

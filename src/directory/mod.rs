@@ -3,6 +3,7 @@
 mod aside;
 mod convert;
 mod create;
+mod fence;
 mod journal;
 mod last;
 mod list;
@@ -11,9 +12,11 @@ mod names;
 mod open;
 mod pieces;
 mod plain;
+mod record;
 mod remove;
 mod root;
 mod sweep;
+mod touch;
 mod trash;
 mod tree;
 mod usage;
@@ -35,6 +38,7 @@ use crate::revision::{At, Revision};
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Directory, Disk, Os};
 use journal::JournalWriter;
+use lock::Purpose;
 use plain::{PlainWriter, leftover};
 use root::Root;
 use writer::{DirectoryWriter, FormatWriter};
@@ -108,11 +112,12 @@ impl Backend for DirectoryBackend {
     fn status(&self, id: &SessionId) -> Result<Status> {
         let session = self.root.session(id)?;
         let summary = list::summarize(&session.dir, id);
-        if !matches!(&summary, Ok(summary) if summary.saved.is_some()) {
-            session.require_current()?;
+        match &summary {
+            Ok(it) if it.saved.is_some() && open::is_marked(&session.dir, it.format)? => (),
+            _ => session.require_current()?,
         }
         let mut summary = summary?;
-        let writer = match lock::holder(&session.dir)? {
+        let writer = match lock::holder(&session.dir, Some(session.disk()))? {
             WriterState::Live(owner) => WriterState::Live(owner),
             _ if leftover::is_foreign(&session.dir)? => {
                 leftover::state(&session.dir, session.disk())?
@@ -160,20 +165,24 @@ impl Backend for DirectoryBackend {
 
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
         let session = self.root.session(id)?;
-        let lock = session.lock()?;
+        let lock = session.lock(Purpose::Save)?;
         let (dir, disk) = (session.dir.clone(), self.root.disk().clone());
-        let writer = match session.marker()? {
+        let marker = session.marker()?;
+        let oldest = match &marker {
+            Some(marker) => Some(marker.modified),
+            None => dir.dated(names::CHECKPOINT)?.map(|it| it.changed),
+        };
+        let writer = match marker {
             Some(marker) => {
                 convert::finish(&dir, &marker)?;
                 FormatWriter::Journal(JournalWriter::open(dir, id.clone(), disk)?)
             }
             None => {
-                open::require_marker(&dir)?;
                 leftover::clear(&dir, id, &*disk)?;
                 FormatWriter::Plain(PlainWriter::new(dir, id.clone(), disk))
             }
         };
-        Ok(Box::new(DirectoryWriter::new(session.dir, lock, writer)?))
+        Ok(Box::new(DirectoryWriter::new(&session, lock, writer, oldest)?))
     }
 
     fn remove(&self, id: &SessionId) -> Result<Removal> {
@@ -211,7 +220,7 @@ impl Backend for DirectoryBackend {
 impl Maintenance for DirectoryBackend {
     fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
         let session = self.root.session(id)?;
-        let _lock = session.lock()?;
+        let _lock = session.lock(Purpose::Maintain)?;
         leftover::clear_by_hand(&session.dir, id, session.disk())
     }
 
@@ -270,7 +279,7 @@ impl Maintenance for DirectoryBackend {
         if dry_run && open::format(&session.dir)? == Format::Journal {
             return journal::would_give_up(&session.dir, before);
         }
-        let _lock = session.lock()?;
+        let _lock = session.lock(Purpose::Maintain)?;
         match session.marker()? {
             Some(marker) => {
                 convert::finish(&session.dir, &marker)?;

@@ -21,6 +21,8 @@ pub(super) const PLAINBOX_LOCK: &str = "session.next";
 pub(super) const NEW_CHECKPOINT: &str = "session.new";
 /// Holds the kernel lock of the writer, and its record.
 pub(super) const WRITER: &str = "session.writer";
+/// The file that is about to become [`WRITER`]. Only the holder of that touches it.
+pub(super) const NEW_WRITER: &str = "session.writer.new";
 /// A link to the session that this one replaces with its first checkpoint.
 pub(super) const REPLACES: &str = "session.replaces";
 /// What was found where [`PLAINBOX_LOCK`] belongs, with a number.

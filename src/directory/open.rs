@@ -1,12 +1,12 @@
 //! A session that was opened by its name.
 
-use super::lock::WriterLock;
+use super::lock::{Purpose, WriterLock};
 use super::root::Root;
 use super::{journal, names};
 use crate::backend::Format;
 use crate::error::{Damage, Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Dated, Directory, Disk, Kind, Outcome, found};
+use crate::sys::{Access, Dated, Directory, Disk, Kind, Outcome, found};
 
 /// The open directory of a session, the repository it was found in, and its name.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ impl OpenSession<'_> {
     }
 
     /// Becomes the one writer, or says who is.
-    pub(super) fn lock(&self) -> Result<WriterLock> {
-        WriterLock::acquire(self)
+    pub(super) fn lock(&self, purpose: Purpose) -> Result<WriterLock> {
+        WriterLock::acquire(self, purpose)
     }
 
     /// Whether the name still means this directory.
@@ -41,18 +41,33 @@ impl OpenSession<'_> {
         if self.is_current()? { Ok(()) } else { Err(self.not_found()) }
     }
 
-    /// The file whose name says that the session keeps a journal.
+    /// The file whose name says that the session keeps a journal, made anew where it was lost. The caller has the
+    /// lock.
     pub(super) fn marker(&self) -> Result<Option<Dated>> {
-        journal::marker(&self.dir)
+        let dir = &self.dir;
+        let marker = journal::marker(dir)?;
+        if marker.is_some() || format_by(dir, None)? == Format::Plain {
+            return Ok(marker);
+        }
+        // Not flushed: where it gets lost again, the segments still say it.
+        dir.open_file(names::JOURNAL, Access::CreateNew)?;
+        journal::marker(dir)
     }
 
     /// Reads by `look` in the session's format, again if the session was converted meanwhile. A session that
     /// seems empty or damaged because it is being removed is not found.
     pub(super) fn with_stable_format<T>(
         &self,
-        look: impl FnMut(Format) -> Result<Option<T>>,
+        mut look: impl FnMut(Format) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        let found = retry_if_converted(&self.dir, look);
+        let mut seen = Format::Plain;
+        let found = retry_if_converted(&self.dir, |format| {
+            seen = format;
+            look(format)
+        });
+        if !is_marked(&self.dir, seen)? {
+            self.require_current()?;
+        }
         if matches!(found, Ok(None) | Err(Error::Corrupt { .. } | Error::Unsupported { .. })) {
             self.require_current()?;
         }
@@ -84,7 +99,22 @@ pub(super) fn open_directory(repository: &Directory, name: &str) -> Result<Optio
 
 /// The format in which a session keeps its checkpoints.
 pub(super) fn format(dir: &Directory) -> Result<Format> {
-    Ok(if journal::is_there(dir)? { Format::Journal } else { Format::Plain })
+    format_by(dir, journal::marker(dir)?.as_ref())
+}
+
+/// Without a marker a session is plain: but where it has no plain checkpoint, and segments of a journal, it is a
+/// journal that lost its marker. That is empty and never written, so that clean-up tools take it first. Of a
+/// session that is converted either format is right until that is done.
+fn format_by(dir: &Directory, marker: Option<&Dated>) -> Result<Format> {
+    let is_journal =
+        marker.is_some() || (dir.metadata(names::CHECKPOINT)?.is_none() && journal::is_begun(dir)?);
+    Ok(if is_journal { Format::Journal } else { Format::Plain })
+}
+
+/// Whether this format is what the marker says. Of a journal without one, files may just be going because the session
+/// is removed, the newest before older ones.
+pub(super) fn is_marked(dir: &Directory, format: Format) -> Result<bool> {
+    Ok(format != Format::Journal || journal::is_there(dir)?)
 }
 
 /// Looks again if the session was converted meanwhile. Of a journal that becomes plain, older segments may be
@@ -95,38 +125,21 @@ pub(super) fn retry_if_converted<T>(
 ) -> Result<Option<T>> {
     let mut marker = journal::marker(dir)?;
     loop {
-        let format = if marker.is_some() { Format::Journal } else { Format::Plain };
+        let format = format_by(dir, marker.as_ref())?;
         let outcome = look(format);
         if format == Format::Plain && matches!(outcome, Ok(Some(_))) {
             return outcome;
         }
-        if format == Format::Plain && matches!(outcome, Ok(None)) {
-            require_marker(dir)?;
-        }
         let now = journal::marker(dir)?;
         let is_same = match (&marker, &now) {
             (Some(before), Some(now)) => before.is_same_file(now) && before.changed == now.changed,
-            (before, now) => before.is_none() && now.is_none(),
+            // Nor did the other format come and go.
+            (None, None) => format_by(dir, None)? == format,
+            _ => false,
         };
         if is_same {
             return outcome;
         }
         marker = now;
-    }
-}
-
-/// Fails if what looks like a plain session without a checkpoint is a journal without its marker.
-/// The marker is empty, and clean-up tools delete empty files.
-pub(super) fn require_marker(dir: &Directory) -> Result<()> {
-    let is_lost = dir.metadata(names::CHECKPOINT)?.is_none()
-        && journal::is_saved(dir)?
-        && !journal::is_there(dir)?;
-    match is_lost {
-        true => Err(Error::Corrupt {
-            path: dir.path().join(names::JOURNAL),
-            damage: Damage::NoMarker,
-            newest_good: None,
-        }),
-        false => Ok(()),
     }
 }

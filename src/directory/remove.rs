@@ -1,9 +1,13 @@
 //! Removing a session.
 
+mod in_place;
+
 use std::ffi::OsStr;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use super::aside::move_aside;
+use super::lock::Purpose;
 use super::names;
 use super::open::OpenSession;
 use super::plain::leftover;
@@ -11,14 +15,14 @@ use super::tree::{self, Visit};
 use crate::backend::Removal;
 use crate::error::{Result, Step};
 use crate::id::SessionId;
-use crate::sys::{Directory, Failure, Outcome, found};
+use crate::sys::{Directory, Failure, Kind, Outcome, found};
 
 /// Takes the session out of the listing by one rename, makes that durable, and then deletes it,
 /// holding the writer's lock all the while. What a removal killed half-way left goes with the next
-/// one of the same name.
+/// one of the same name. Where it can get no other name, it is deleted where it is.
 pub(super) fn remove(session: &OpenSession) -> Result<Removal> {
     let (name, id) = (names::session(&session.id), &session.id);
-    let _lock = session.lock()?;
+    let _lock = session.lock(Purpose::Maintain)?;
     leftover::check(&session.dir, id, session.disk())?;
     let removal = discard(&session.repository, &name, id, Some(&session.dir))?;
     removal.ok_or_else(|| session.not_found())
@@ -41,8 +45,13 @@ pub(super) fn discard(
             move_aside(repository, &removed, &removed)?;
         }
     }
-    if found(repository.rename(name, &removed))?.is_none() {
-        return Ok(None);
+    match found(repository.rename(name, &removed)) {
+        Err(failure) if failure.is_immovable() || failure.is_full() => {
+            in_place::delete(repository, name, &mut removal)?;
+            return Ok(Some(removal));
+        }
+        Ok(None) => return Ok(None),
+        outcome => drop(outcome?),
     }
     if let Err(failure) = repository.sync() {
         // Not one file may go before that lasts. Whole it was, and whole it stays.
@@ -87,21 +96,57 @@ pub(super) fn delete(parent: &Directory, name: impl AsRef<OsStr>, removal: &mut 
 
 fn delete_once(parent: &Directory, name: &OsStr, removal: &mut Removal) -> Outcome<()> {
     let Some(directory) = found(parent.open_directory(name))? else { return Ok(()) };
+    empty(&directory, directory.own_metadata()?.mount, removal)?;
+    found(parent.remove_directory(name)).map(drop)
+}
+
+fn empty(directory: &Directory, mount: u64, removal: &mut Removal) -> Outcome<()> {
+    for (name, kind) in directory.entries()? {
+        let outcome = delete_entry(directory, &name, kind, mount, removal);
+        note(outcome, removal);
+    }
+    Ok(())
+}
+
+fn delete_entry(
+    directory: &Directory,
+    name: &OsStr,
+    kind: Kind,
+    mount: u64,
+    removal: &mut Removal,
+) -> Outcome<()> {
+    match kind {
+        Kind::Directory => remove_below(directory, name, mount, removal),
+        _ => found(directory.remove_file(name)).map(drop),
+    }
+}
+
+fn remove_below(
+    parent: &Directory,
+    name: &OsStr,
+    mount: u64,
+    removal: &mut Removal,
+) -> Outcome<()> {
+    let directory = parent.open_directory(name)?;
+    if directory.own_metadata()?.mount != mount {
+        return Err(mounted(directory.path()));
+    }
     tree::walk(&directory, |directory, name, visit| {
         let outcome = match visit {
             Visit::File => found(directory.remove_file(name)).map(drop),
             Visit::Left => found(directory.remove_directory(name)).map(drop),
-            Visit::Mounted => Err(Failure {
-                step: Step::Remove,
-                path: directory.path().join(name),
-                source: std::io::Error::other("another file system is mounted there"),
-            }),
+            Visit::Mounted => Err(mounted(&directory.path().join(name))),
             Visit::Failed(failure) => Err(failure),
         };
         note(outcome, removal);
         Ok(())
     })?;
     found(parent.remove_directory(name)).map(drop)
+}
+
+fn mounted(path: &Path) -> Failure {
+    let source = std::io::Error::other("another file system is mounted there");
+    Failure { step: Step::Remove, path: path.to_owned(), source }
 }
 
 fn note(outcome: Outcome<()>, removal: &mut Removal) {

@@ -3,13 +3,14 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use super::lock::{self, Purpose};
 use super::names::{self, Hidden};
 use super::open::OpenSession;
 use super::plain::leftover;
 use super::usage::usage;
-use super::{create, list, lock, remove};
+use super::{create, list, remove};
 use crate::backend::{Removal, Summary, Trashed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::sys::{Directory, Kind, found};
 
@@ -18,7 +19,7 @@ pub(super) fn trash(session: &OpenSession) -> Result<Trashed> {
     let OpenSession { dir, id, .. } = session;
     // Before the lock, whose record takes a block itself.
     let usage = usage(dir)?;
-    let lock = session.lock()?;
+    let lock = session.lock(Purpose::Maintain)?;
     leftover::check(dir, id, session.disk())?;
     let removed = names::to_stamp(session.disk().now());
     let state = Some(lock.left_by_writer());
@@ -34,6 +35,12 @@ fn move_in(repository: &Directory, session: &Directory, mut trashed: Trashed) ->
         match repository.rename_new(&name, &hidden) {
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
                 trashed.removed += Duration::from_micros(1);
+            }
+            Err(failure) if failure.is_immovable() => {
+                return Err(Error::Unsupported {
+                    operation: Operation::Rename,
+                    subject: Subject::FileSystem(session.path().to_owned()),
+                });
             }
             Err(failure) => return Err(failure.into()),
             Ok(()) => {
@@ -80,7 +87,7 @@ pub(super) fn restore(repository: &Directory, trashed: &Trashed, id: &SessionId)
     if repository.metadata(&name)?.is_some() {
         return Err(already_exists(repository, id));
     }
-    let record = lock::record(&session)?;
+    let left = lock::left(&session)?;
     found(session.remove_file(names::WRITER))?;
     match repository.rename_new(&hidden, &name) {
         Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
@@ -97,7 +104,11 @@ pub(super) fn restore(repository: &Directory, trashed: &Trashed, id: &SessionId)
         failure.indeterminate()
     })?;
     // Without it the next writer flushes the way once more, and that is all.
-    let _ = create::mark_durable(&session).and_then(|()| lock::put_record(&session, record));
+    if create::mark_durable(&session).is_ok()
+        && let Some(left) = left
+    {
+        lock::leave(&session, &left);
+    }
     Ok(())
 }
 

@@ -4,12 +4,13 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 
 use super::aside::move_aside;
+use super::lock::Purpose;
 use super::names::{self, Hidden};
-use super::open::{self, OpenSession};
+use super::open::OpenSession;
 use super::{journal, last};
 use crate::backend::{Backend, Finding, Format, Severity, Verification, verify_by_loading};
 use crate::error::{Error, Result};
-use crate::sys::{Access, Directory, Kind, found};
+use crate::sys::{Directory, Kind, found};
 
 /// Loads every revision, and says where in which file those are that cannot be loaded.
 pub(super) fn verify(backend: &dyn Backend, session: &OpenSession) -> Result<Verification> {
@@ -25,6 +26,11 @@ fn verify_in(format: Format, backend: &dyn Backend, session: &OpenSession) -> Re
     verified.findings = entries(dir)?;
     match format {
         Format::Journal => {
+            if journal::marker(dir)?.is_none() {
+                let place = dir.path().join(names::JOURNAL);
+                let what = "the journal marker is missing; the next writer makes it anew";
+                verified.findings.push(Finding::new(Severity::Leftover, place, what));
+            }
             let lost = verified.revisions.iter().filter(|it| it.error.is_some());
             let lost: Vec<u64> = lost.filter_map(|it| it.revision.number()).collect();
             verified.findings.extend(journal::locate(dir, &lost)?);
@@ -137,28 +143,12 @@ pub(super) fn move_misplaced(session: &OpenSession) -> Result<()> {
             None => names::LOCK_ASIDE,
         };
         if name != names::WRITER && lock.is_none() {
-            lock = Some(session.lock()?);
+            lock = Some(session.lock(Purpose::Maintain)?);
         }
         found(move_aside(dir, name, aside))?;
     }
-    let is_made = match open::require_marker(dir) {
-        Err(Error::Corrupt { .. }) => {
-            if lock.is_none() {
-                lock = Some(session.lock()?);
-            }
-            dir.open_file(names::JOURNAL, Access::CreateNew)?;
-            true
-        }
-        outcome => outcome.map(|()| false)?,
-    };
     // They may have been moved by a repair that was killed.
-    let flushed = dir.sync();
-    if flushed.is_err() && is_made {
-        // A later flush may not make up for it: the next one is of a file made anew.
-        let _ = dir.remove_file(names::JOURNAL);
-    }
-    drop(lock);
-    Ok(flushed?)
+    Ok(dir.sync()?)
 }
 
 /// What lies where the link to the last session belongs.

@@ -2,17 +2,21 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::journal::JournalWriter;
 use super::lock::WriterLock;
 use super::names;
+use super::open::OpenSession;
 use super::plain::PlainWriter;
+use super::touch::Touched;
 use crate::backend::BackendWriter;
 use crate::checkpoint::{CheckpointInfo, SaveOptions};
 use crate::error::Result;
 use crate::id::SessionId;
 use crate::program::{ProgramEnd, ProgramState};
-use crate::sys::{Directory, found};
+use crate::sys::{Directory, Disk, found};
 
 /// The writer of a session in a directory. The lock is given back last.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(super) struct DirectoryWriter {
     format: FormatWriter,
     session: Directory,
     replaces: Option<SessionId>,
+    disk: Arc<dyn Disk>,
+    touched: Touched,
     /// The state in which it found the program.
     found: ProgramState,
     lock: WriterLock,
@@ -32,24 +38,40 @@ pub(super) enum FormatWriter {
 }
 
 impl DirectoryWriter {
+    /// `oldest` is when the file that no save changes was touched last.
     pub(super) fn new(
-        session: Directory,
+        session: &OpenSession,
         mut lock: WriterLock,
         format: FormatWriter,
+        oldest: Option<SystemTime>,
     ) -> Result<Self> {
+        let (session, disk) = (session.dir.clone(), session.root.disk().clone());
         let link = found(session.read_link(names::REPLACES))?;
         let replaces = link.and_then(|link| names::id(Path::new(&link).file_name()?).ok());
+        let touched = Touched::since(&session, &*disk, oldest);
         let found = lock.begin_writing();
-        Ok(Self { format, session, replaces, found, lock })
+        Ok(Self { format, session, replaces, disk, touched, found, lock })
+    }
+
+    /// Saves, and is told of it only if this still was the writer when it was flushed.
+    fn fenced(
+        &mut self,
+        save: impl FnOnce(&mut FormatWriter) -> Result<CheckpointInfo>,
+    ) -> Result<CheckpointInfo> {
+        self.lock.fence().before()?;
+        let info = save(&mut self.format)?;
+        self.touched.once_a_day(&self.session, &*self.disk);
+        self.lock.fence().behind()?;
+        Ok(info)
     }
 }
 
 impl BackendWriter for DirectoryWriter {
     fn save(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        match &mut self.format {
+        self.fenced(|format| match format {
             FormatWriter::Plain(writer) => writer.save(data, options),
             FormatWriter::Journal(writer) => writer.save(data, options),
-        }
+        })
     }
 
     fn save_from(
@@ -57,10 +79,10 @@ impl BackendWriter for DirectoryWriter {
         source: &mut dyn Read,
         options: &SaveOptions,
     ) -> Result<CheckpointInfo> {
-        match &mut self.format {
+        self.fenced(|format| match format {
             FormatWriter::Plain(writer) => writer.save_from(source, options),
             FormatWriter::Journal(writer) => writer.save_from(source, options),
-        }
+        })
     }
 
     fn replaces(&self) -> Option<&SessionId> {
@@ -79,14 +101,17 @@ impl BackendWriter for DirectoryWriter {
     }
 
     fn finish(&mut self, end: ProgramEnd) -> Result<()> {
-        Ok(self.lock.finish(end)?)
+        self.lock.fence().before()?;
+        self.lock.finish(end)?;
+        self.lock.fence().behind()
     }
 }
 
 impl Drop for DirectoryWriter {
     fn drop(&mut self) {
-        // What a child inherited is not at the end that it was at when it was forked.
+        // What a child inherited, or another took over, has another end by now than this writer knows.
         if self.lock.is_ours()
+            && self.lock.fence().before().is_ok()
             && let FormatWriter::Journal(writer) = &mut self.format
         {
             writer.close();

@@ -14,9 +14,6 @@ pub enum Damage {
         /// What belongs there.
         expected: FileKind,
     },
-    /// The marker `session.journal` is missing, but segments with a checkpoint exist.
-    #[error("the journal marker is missing, but segments with a checkpoint exist")]
-    NoMarker,
     /// The file of a journal has lost its header.
     #[error("{file} has lost its header")]
     NoHeader {

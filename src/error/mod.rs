@@ -2,6 +2,7 @@
 
 mod damage;
 mod location;
+mod loss;
 mod step;
 mod unsupported;
 
@@ -17,6 +18,7 @@ use crate::printable::shown;
 use crate::revision::Revision;
 pub use damage::{Damage, FileKind};
 pub use location::LocationProblem;
+pub use loss::Loss;
 pub use step::Step;
 pub use unsupported::{Operation, Subject};
 
@@ -109,6 +111,18 @@ pub enum Error {
         expected: Revision,
         /// The revision that stands.
         found: Revision,
+    },
+
+    /// The session was taken from its writer: its directory or its lock file was removed, renamed or replaced
+    /// while it was written. Nothing was changed, and this writer will save no more: become the writer anew.
+    #[error("cannot save in session '{id}': {}: {loss}", path.display())]
+    Displaced {
+        /// The session.
+        id: SessionId,
+        /// The directory or the lock file.
+        path: PathBuf,
+        /// What became of it.
+        loss: Loss,
     },
 
     /// The session that something is copied to holds something else: its newest checkpoint is none of

@@ -43,6 +43,9 @@ pub enum Step {
     /// Giving a kernel lock back.
     #[error("unlock")]
     Unlock,
+    /// Seeing, behind the flush, that what was saved has the session's name.
+    #[error("confirm the save in")]
+    Confirm,
     /// Sharing a writer with other processes.
     #[error("share the writer of")]
     Share,

@@ -58,6 +58,9 @@ pub enum Operation {
     /// Deleting what killed processes left.
     #[error("sweeping what killed processes left")]
     Sweep,
+    /// Renaming a session's directory, which the trash takes.
+    #[error("moving a session to the trash")]
+    Rename,
     /// Taking the place of a live writer.
     #[error("claiming the place of a writer")]
     Claim,

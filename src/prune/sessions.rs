@@ -152,7 +152,12 @@ impl Repository {
         sweep: &mut Sweep,
     ) -> Result<std::result::Result<Gone, Spared>> {
         let maintenance = self.maintenance(Operation::Trash)?;
-        let trashed = maintenance.trash(&summary.id)?;
+        let trashed = match maintenance.trash(&summary.id) {
+            Err(error) if options.permanently && is_immovable(&error) => {
+                return self.let_go_in_place(summary, sweep);
+            }
+            outcome => outcome?,
+        };
         if trashed.summary.as_ref().is_none_or(|now| summary.was_changed(now)) {
             match maintenance.restore_trashed(&trashed, &trashed.id) {
                 // One was made under its name meanwhile: it is kept in the trash.
@@ -170,6 +175,30 @@ impl Repository {
             return Ok(Ok(Gone { summary, usage, trashed: None }));
         }
         Ok(Ok(Gone { summary, usage, trashed: Some(trashed) }))
+    }
+
+    /// Where the trash cannot be used: a save that comes at this very moment goes with the session.
+    fn let_go_in_place(
+        &self,
+        summary: &Summary,
+        sweep: &mut Sweep,
+    ) -> Result<std::result::Result<Gone, Spared>> {
+        let usage = self.maintenance(Operation::Usage)?.usage(&summary.id)?;
+        if summary.was_changed(&self.backend.status(&summary.id)?.summary) {
+            return Ok(Err(Spared::Changed));
+        }
+        sweep.remains.extend(self.backend.remove(&summary.id)?.remains);
+        Ok(Ok(Gone { summary: summary.clone(), usage, trashed: None }))
+    }
+}
+
+/// Whether a session cannot get another name: it is of a lower layer of an overlay, or the disk is full.
+fn is_immovable(error: &Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    match error {
+        Error::Unsupported { operation: Operation::Rename, .. } => true,
+        Error::Storage { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded),
+        _ => false,
     }
 }
 

@@ -27,6 +27,16 @@ impl Failure {
             .is_some_and(|code| NONE.iter().any(|errno| errno.raw_os_error() == code))
     }
 
+    /// Whether there is no room on the disk, or not for this user.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
+    /// Whether a directory cannot get another name here: one of a lower layer of an overlay.
+    pub(crate) fn is_immovable(&self) -> bool {
+        self.kind() == io::ErrorKind::CrossesDevices
+    }
+
     /// The error of a step whose effect is visible, but may not last.
     pub(crate) fn indeterminate(self) -> Error {
         let Self { step, path, source } = self;

@@ -75,6 +75,23 @@ pub(super) fn boot_time() -> io::Result<SystemTime> {
     SystemTime::now().checked_sub(up).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
+/// Whether it is another process of this run of the kernel, and can be seen to live. Of one in another container
+/// the number means another one here, if any, which started at another moment.
+pub(super) fn sees(owner: &Owner) -> bool {
+    let here = current_owner();
+    let is_here = !owner.boot_id.is_empty() && owner.boot_id == here.boot_id;
+    if !is_here || owner.start_time == 0 || owner.pid == here.pid {
+        return false;
+    }
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", owner.pid));
+    stat.is_ok_and(|stat| !is_zombie(&stat) && start_time(&stat) == Some(owner.start_time))
+}
+
+/// Whether it has ended, and only its parent was not told yet.
+pub(super) fn is_zombie(stat: &str) -> bool {
+    stat.rsplit_once(')').is_some_and(|(_, after)| after.trim_start().starts_with(['Z', 'X']))
+}
+
 /// Looks through the open files of every process. Of those that may not be looked into, only the
 /// ones of the file's owner and of root could have it open, since the directory is its owner's.
 ///

@@ -7,7 +7,7 @@ use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::host::{current_owner, start_time};
+use super::host::{current_owner, is_zombie, start_time};
 
 /// What tells one system from another, so that a process of this one can be told from one elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +66,6 @@ pub(crate) fn is_running(pid: u32, started: u64) -> bool {
         Ok(stat) => !is_zombie(&stat) && start_time(&stat).is_none_or(|time| time == started),
         Err(_) => true,
     }
-}
-
-/// Whether it has ended, and only its parent was not told yet.
-fn is_zombie(stat: &str) -> bool {
-    stat.rsplit_once(')').is_some_and(|(_, after)| after.trim_start().starts_with(['Z', 'X']))
 }
 
 #[cfg(test)]

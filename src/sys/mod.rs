@@ -10,6 +10,7 @@ mod directory;
 mod failure;
 mod file;
 mod host;
+mod lock;
 #[cfg(feature = "object-store")]
 mod machine;
 mod os;

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::FcntlArg;
 use nix::libc;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
@@ -21,11 +21,13 @@ use rustix::fs::{
     Timespec, Timestamps,
 };
 use rustix::io::{Errno, retry_on_intr};
-use rustix::process::geteuid;
+use rustix::process::Uid;
+
+use crate::owner::Owner;
 
 use super::{
-    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, host, not_a_file,
-    sharing,
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, host, lock,
+    not_a_file, sharing,
 };
 
 const DIRECTORY: OFlags =
@@ -52,6 +54,10 @@ impl Disk for Os {
         host::boot_time()
     }
 
+    fn sees(&self, owner: &Owner) -> bool {
+        host::sees(owner)
+    }
+
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool> {
         host::is_open_anywhere(file)
     }
@@ -62,6 +68,33 @@ impl Disk for Os {
 struct OsDirectory(OwnedFd, Mutex<()>);
 
 impl OsDirectory {
+    /// Opens a file, or makes it if it is not there: so that a file is known to be made here, or not to be.
+    fn open_or_make(&self, name: &OsStr) -> io::Result<Box<dyn RawFile>> {
+        loop {
+            match self.open_file(name, Access::Write) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+                outcome => return outcome,
+            }
+            match self.open_file(name, Access::CreateNew) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// What root makes in another's directory is that one's, who could neither read nor replace it else. Where
+    /// root may not give files away it stays root's.
+    fn give_to_owner(&self, made: &OwnedFd) -> io::Result<()> {
+        let owner = self.own_metadata(Ask::Metadata)?.owner;
+        if owner != 0 {
+            match retry_on_intr(|| fs::fchown(made, Some(Uid::from_raw(owner)), None)) {
+                Err(Errno::PERM | Errno::NOTSUP | Errno::NOSYS | Errno::INVAL) => (),
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
     fn list(&self) -> io::Result<Vec<(OsString, Kind)>> {
         // Reading moves the place in the open directory. To open it anew for that takes three calls.
         let _alone = self.1.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,16 +135,16 @@ impl RawDirectory for OsDirectory {
     }
 
     fn open_file(&self, name: &OsStr, access: Access) -> io::Result<Box<dyn RawFile>> {
+        if access == Access::Create {
+            return self.open_or_make(name);
+        }
+        let creates = matches!(access, Access::CreateNew | Access::CreateNewExecutable);
         let flags = FILE
             | match access {
                 Access::Read => OFlags::RDONLY,
-                Access::Write => OFlags::RDWR,
-                Access::Create => OFlags::RDWR | OFlags::CREATE,
-                Access::CreateNew | Access::CreateNewExecutable => {
-                    OFlags::RDWR | OFlags::CREATE | OFlags::EXCL
-                }
+                _ if creates => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+                _ => OFlags::RDWR,
             };
-        let creates = !matches!(access, Access::Read | Access::Write);
         let group = if creates { sharing::group(&self.0)? } else { None };
         let mut mode = Mode::RUSR | Mode::WUSR;
         if access == Access::CreateNewExecutable {
@@ -135,12 +168,14 @@ impl RawDirectory for OsDirectory {
             Kind::File => (),
             other => return Err(not_a_file(other)),
         }
-        // One that was there already may be another name of somebody's file.
-        if creates && there.stx_uid == geteuid().as_raw() && there.stx_nlink == 1 {
+        if creates {
             if group.is_some_and(|it| it != there.stx_gid) {
                 mode -= Mode::RWXG;
             }
             set_mode(&fd, there.stx_mode.into(), mode)?;
+            if there.stx_uid == 0 {
+                self.give_to_owner(&fd)?;
+            }
         }
         Ok(Box::new(OsFile(fd)))
     }
@@ -283,7 +318,7 @@ impl RawFile for OsFile {
     fn set_modified(&self, time: SystemTime) -> io::Result<()> {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let modified = Timespec::try_from(since).map_err(|_| Errno::OVERFLOW)?;
-        let accessed = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
+        let accessed = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_NOW };
         let times = Timestamps { last_access: accessed, last_modification: modified };
         Ok(retry_on_intr(|| fs::futimens(&self.0, &times))?)
     }
@@ -301,7 +336,7 @@ impl RawFile for OsFile {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match set_lock(&self.0, libc::F_WRLCK) {
+        match lock::set(&self.0, libc::F_WRLCK) {
             Ok(()) => Ok(true),
             Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
             Err(errno) => Err(errno.into()),
@@ -309,48 +344,11 @@ impl RawFile for OsFile {
     }
 
     fn unlock(&self) -> io::Result<()> {
-        Ok(set_lock(&self.0, libc::F_UNLCK)?)
+        Ok(lock::set(&self.0, libc::F_UNLCK)?)
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        Ok(meets_lock(&self.0, |lock| FcntlArg::F_OFD_GETLK(lock))?)
-    }
-}
-
-/// An open-file-description lock: it belongs to the open file, not to the process, so that threads
-/// exclude each other too, and the kernel tells who holds it without anybody having to take it.
-pub(super) fn whole_file(kind: i32) -> libc::flock {
-    libc::flock {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    }
-}
-
-fn set_lock(fd: &OwnedFd, kind: i32) -> nix::Result<()> {
-    again(|| fcntl(fd, FcntlArg::F_OFD_SETLK(&whole_file(kind)))).map(drop)
-}
-
-/// Whether a lock of somebody else would stand in the way, in the eyes of this call.
-pub(super) fn meets_lock(
-    fd: &OwnedFd,
-    ask: impl Fn(&mut libc::flock) -> FcntlArg<'_>,
-) -> nix::Result<bool> {
-    again(|| {
-        let mut lock = whole_file(libc::F_WRLCK);
-        fcntl(fd, ask(&mut lock)).map(|_| i32::from(lock.l_type) != libc::F_UNLCK)
-    })
-}
-
-/// On a file system that other machines share, a signal may come before the answer.
-fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
-    loop {
-        match call() {
-            Err(nix::Error::EINTR) => (),
-            outcome => return outcome,
-        }
+        Ok(lock::meets(&self.0, |lock| FcntlArg::F_OFD_GETLK(lock))?)
     }
 }
 

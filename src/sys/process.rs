@@ -8,7 +8,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::os;
+use super::lock;
 
 /// The process that made something.
 ///
@@ -50,14 +50,14 @@ impl Process {
 /// An empty file that only this process has locked. Others get it by a fork alone.
 fn mark() -> Option<OwnedFd> {
     let file = memfd_create("pitstop-process", MemfdFlags::CLOEXEC).ok()?;
-    fcntl(&file, FcntlArg::F_SETLK(&os::whole_file(libc::F_WRLCK))).ok()?;
+    fcntl(&file, FcntlArg::F_SETLK(&lock::whole_file(libc::F_WRLCK))).ok()?;
     Some(file)
 }
 
 /// A process does not meet its own lock; an open file meets that of every process.
 fn is_locked_by_us(file: &OwnedFd) -> bool {
-    os::meets_lock(file, |lock| FcntlArg::F_OFD_GETLK(lock)) == Ok(true)
-        && os::meets_lock(file, |lock| FcntlArg::F_GETLK(lock)) == Ok(false)
+    lock::meets(file, |it| FcntlArg::F_OFD_GETLK(it)) == Ok(true)
+        && lock::meets(file, |it| FcntlArg::F_GETLK(it)) == Ok(false)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use crate::error::Damage;
 pub use crate::error::FileKind as Kind;
+use crate::owner::Owner;
 
 /// Where directories are found, and what is known of the machine they are on.
 pub trait Disk: Debug + Send + Sync {
@@ -20,6 +21,8 @@ pub trait Disk: Debug + Send + Sync {
     fn now(&self) -> SystemTime;
     /// When this machine started.
     fn boot_time(&self) -> io::Result<SystemTime>;
+    /// Whether the process of this record can be seen to live, on this machine; it is another than this one.
+    fn sees(&self, owner: &Owner) -> bool;
     /// Whether a process has this file open; `None` if that cannot be told.
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool>;
 }
@@ -68,7 +71,7 @@ pub trait RawFile: Debug + Send + Sync {
     fn extent(&self, _offset: u64) -> io::Result<(bool, u64)> {
         Ok((true, u64::MAX))
     }
-    /// Sets the time of its last change.
+    /// Sets the time of its last change, and that it was read now.
     fn set_modified(&self, time: SystemTime) -> io::Result<()>;
     fn metadata(&self, ask: Ask) -> io::Result<Dated>;
     fn sync(&self) -> io::Result<()>;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pitstop::{Error, Format, Repository, SaveOptions, Session};
+use pitstop::{Error, Format, PruneOptions, Repository, SaveOptions, Session};
 
 use super::{journal, large};
 
@@ -21,26 +21,47 @@ fn the_loss_of_all_files_is_seen() {
     assert!(!journal.session.verify().unwrap().is_damaged());
 }
 
-/// The file that says that a session keeps a journal is empty, and may be cleared away as such.
+/// The marker is empty and never written, so that clean-up tools take it first. The segments say what they are.
 #[test]
-fn a_journal_without_its_mark_is_no_empty_session() {
-    let journal = journal();
-    let mark = journal.segment.with_file_name("session.journal");
-    fs::remove_file(&mark).unwrap();
-    let is_corrupt = |outcome: Option<Error>| matches!(outcome, Some(Error::Corrupt { .. }));
-    let session = &journal.session;
-    assert!(is_corrupt(session.load().err()));
-    assert!(is_corrupt(session.status().err()));
-    assert!(is_corrupt(session.writer().err()));
-    for format in [Format::Plain, Format::Journal] {
-        assert!(is_corrupt(session.convert(format, true).err()));
+fn a_journal_without_its_marker_goes_on() {
+    for go_on in [
+        (|it| drop(it.save(b"goes on").unwrap())) as fn(&Session),
+        |it| drop(it.writer().unwrap()),
+        |it| it.convert(Format::Journal, false).unwrap(),
+        |it| drop(it.prune(&PruneOptions::new().keep(2)).unwrap()),
+    ] {
+        let journal = journal();
+        let marker = journal.segment.with_file_name("session.journal");
+        fs::remove_file(&marker).unwrap();
+        let session = &journal.session;
+        assert_eq!(session.load().unwrap().data, journal.payloads[2]);
+        assert_eq!(session.history().unwrap().revisions.len(), 3);
+        assert_eq!(session.status().unwrap().summary.format, Format::Journal);
+        let listing = session.repository().list().unwrap();
+        assert_eq!((listing.sessions.len(), listing.problems.len()), (1, 0));
+        let verified = session.verify().unwrap();
+        assert!(!verified.is_damaged());
+        assert!(verified.findings.iter().any(|it| it.place == marker), "{:?}", verified.findings);
+        go_on(session);
+        assert!(marker.exists());
+        assert!(session.verify().unwrap().findings.is_empty());
     }
-    assert!(session.verify().unwrap().is_damaged());
-    let listing = session.repository().list().unwrap();
-    assert_eq!((listing.sessions.len(), listing.problems.len()), (0, 1));
-    assert!(!session.repair().unwrap().now.is_damaged());
-    assert_eq!(session.load().unwrap().data, journal.payloads[2]);
-    assert_eq!(session.history().unwrap().revisions.len(), 3);
+}
+
+/// Also one in which nothing was saved, and that labels can be saved in.
+#[test]
+fn an_empty_journal_without_its_marker_is_one() {
+    let scratch = tempfile::tempdir().unwrap();
+    let session = Repository::open(scratch.path()).unwrap().get_or_create("job").unwrap();
+    fs::remove_file(session.location().unwrap().join("session.journal")).unwrap();
+    assert!(matches!(session.load(), Err(Error::NoCheckpoint { .. })));
+    session.save_with(b"one", &SaveOptions::new().label("a", "b")).unwrap();
+    assert_eq!(session.load().unwrap().info.revision.number(), Some(1));
+    session.convert(Format::Plain, true).unwrap();
+    // A plain checkpoint is what counts where there is one, whatever else lies there.
+    fs::write(session.location().unwrap().join("session.journal-0"), b"anything").unwrap();
+    assert_eq!(session.status().unwrap().summary.format, Format::Plain);
+    assert_eq!(session.load().unwrap().data, b"one");
 }
 
 /// A first checkpoint that does not fit into the first segment is no reason to be without one.

@@ -68,6 +68,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
                 format!("or run {} to save over it", line(&["save", "--follows", &found, id.as_str()])),
             ]
         }
+        Error::Displaced { id, .. } => {
+            vec![format!("run {} to see what stands, and who writes it", line(&["status", id.as_str()]))]
+        }
         Error::Diverged { .. } => {
             vec!["nothing was changed; add `--as NAME` to give the copy another name".to_owned()]
         }
@@ -149,10 +152,6 @@ fn hints_of_session(error: &Error, session: &Session, context: &Context) -> Opti
     let id = session.id().as_str();
     let line = |words: &[&str]| context.command_line(words);
     let hint = match error {
-        Error::Corrupt { damage: Damage::NoMarker, .. } => {
-            let line = line(&["verify", "--repair", id]);
-            format!("no checkpoint is lost; run `{line}` to make the marker again")
-        }
         Error::Corrupt { newest_good: Some(revision), .. }
             if matches!(context.command, "copy" | "export") =>
         {
@@ -238,7 +237,7 @@ mod tests {
     use std::time::Duration;
 
     use pitstop::{
-        Damage, InvalidId, LocationProblem, NameProblem, Operation, Revision, SessionId, Step,
+        Damage, InvalidId, LocationProblem, Loss, NameProblem, Operation, Revision, SessionId, Step,
     };
 
     use super::*;
@@ -256,8 +255,9 @@ mod tests {
             Error::Locked { id: id(), path: place(), age: Duration::ZERO },
             Error::Busy { id: id(), owner: None },
             Error::Conflict { id: id(), expected: Revision::NONE, found: Revision::NONE },
+            Error::Displaced { id: id(), path: place(), loss: Loss::Removed },
             Error::Diverged { id: id(), repository: place(), revision: Revision::NONE },
-            Error::Corrupt { path: place(), damage: Damage::NoMarker, newest_good: None },
+            Error::Corrupt { path: place(), damage: Damage::NoSegments, newest_good: None },
             Error::Indeterminate { step: Step::Flush, path: place(), source: source() },
             Error::NotDurable { path: place(), source: source() },
             Error::Input { source: source() },

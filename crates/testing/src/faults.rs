@@ -347,7 +347,9 @@ fn attempt(
                 }
                 let (now, mut later) = match error {
                     // It goes on where it ended.
-                    _ if matches!(step, Step::Copy(_)) => before.interrupted(*step),
+                    _ if matches!(step, Step::Copy(_) | Step::RemoveInPlace(_)) => {
+                        before.interrupted(*step)
+                    }
                     Error::Indeterminate { .. } => before.indeterminate(*step),
                     _ if matches!(step, Step::Convert(..)) => {
                         before.not_converted(*step, scenario.format)

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use pitstop::Owner;
 use pitstop::seam::{Access, Ask, Dated, Disk, Kind, Metadata, RawDirectory, RawFile, site};
 
 /// A call that is about to be made.
@@ -178,6 +179,10 @@ impl Disk for HookedDisk {
 
     fn boot_time(&self) -> io::Result<SystemTime> {
         self.hook.value(Operation::BootTime, None, || self.inner.boot_time())
+    }
+
+    fn sees(&self, owner: &Owner) -> bool {
+        self.inner.sees(owner)
     }
 
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool> {

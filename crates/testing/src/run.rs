@@ -257,6 +257,12 @@ impl Run {
             }
             Step::MakeLast(id) => self.session(id)?.make_last(),
             Step::Remove(id) => self.session(id)?.remove().map(drop),
+            Step::RemoveInPlace(id) => {
+                self.disk.set_directories_move(false);
+                let removed = self.session(id).and_then(|session| session.remove());
+                self.disk.set_directories_move(true);
+                removed?.remains.into_iter().next().map_or(Ok(()), Err)
+            }
             Step::Trash(id) => self.session(id)?.trash().map(drop),
             Step::PutBack(id) => {
                 let trashed = self.trashed(id)?;

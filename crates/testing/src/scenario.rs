@@ -259,6 +259,11 @@ fn of_plain() -> Vec<Scenario> {
             ..scenario("no-hard-links", NEAR, &saved, &[Follow("a", 2), Save("a", 7)])
         },
         Scenario {
+            traits: Traits { one_inode: false, ..Traits::ALL },
+            ..scenario("two-inodes", NEAR, &saved, &[Follow("a", 2), Save("a", 7), Follow("a", 6)])
+        },
+        scenario("aged", NEAR, &saved, &[Wait(100_000), Save("a", 2)]),
+        Scenario {
             traits: Traits { is_local: false, ..Traits::ALL },
             ..scenario("shared", NEAR, &left, &[Locked("a", 2), Unlock("a"), Save("a", 2)])
         },
@@ -298,6 +303,13 @@ pub(crate) fn for_faults_alone() -> Vec<Scenario> {
             NEAR,
             &[Create("a"), Save("a", 3), Hold("a")],
             &[Save("a", HUGE)],
+        ),
+        self::scenario(
+            Format::Journal,
+            "removal-in-place",
+            NEAR,
+            &[Create("a"), Save("a", 3)],
+            &[RemoveInPlace("a"), Create("a"), Save("a", 2)],
         ),
     ]
 }
@@ -363,8 +375,16 @@ fn of_journals() -> Vec<Scenario> {
         scenario(
             "lost-mark",
             &all([&made, &[Save("a", 2), Damage("a", Harm::Mark)]]),
-            &[Repair("a"), Save("a", 6)],
+            &[
+                Look("a"),
+                Verify("a"),
+                Save("a", 7),
+                Damage("a", Harm::Mark),
+                Repair("a"),
+                Save("a", 6),
+            ],
         ),
+        scenario("aged-journal", &held, &[Wait(100_000), Save("a", 2), Save("a", 6)]),
         scenario("large", &made, &saves(LARGE..LARGE + 2).collect::<Vec<_>>()),
         scenario(
             "outgrown",

@@ -35,6 +35,8 @@ pub(crate) enum Step {
     Release(Id),
     MakeLast(Id),
     Remove(Id),
+    /// The same, of a session that can get no other name.
+    RemoveInPlace(Id),
     Trash(Id),
     /// Takes the session out of the trash, under its name.
     PutBack(Id),

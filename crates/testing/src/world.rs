@@ -42,8 +42,6 @@ pub(crate) struct Expected {
     pub presence: Presence,
     /// Whether it is in the trash. Where both that and its presence may be, one of them is.
     pub in_trash: Presence,
-    /// Whether its creation was acknowledged. One that was cut short may have left a plain session.
-    pub is_complete: bool,
     /// Whether it may not be usable before it is repaired, or saved again.
     pub is_damaged: bool,
     /// The payloads that may be the newest; `None` is a session without a checkpoint.
@@ -105,7 +103,6 @@ impl World {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
             in_trash: Presence::Gone,
-            is_complete: false,
             is_damaged: false,
             payloads: vec![None],
             has_own_files: false,
@@ -233,7 +230,12 @@ impl World {
             Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
             Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, false)),
             // Nothing is lost by that.
-            Step::Damage(_, Harm::FirstBlock) => (),
+            Step::Damage(_, Harm::FirstBlock | Harm::Mark) => (),
+            // Where it is cut short, a part of it is left.
+            Step::RemoveInPlace(id) => {
+                let session = self.session(id);
+                (session.presence, session.is_damaged) = (Presence::Maybe, true);
+            }
             Step::Misplace(id) | Step::Damage(id, _) => self.session(id).is_damaged = true,
             Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
             Step::LastIs(id) => self.last = vec![Some(id)],
@@ -324,7 +326,6 @@ impl World {
         let session = self.session(id);
         session.own_files_come_with = None;
         (session.presence, session.has_own_files) = (Presence::Maybe, false);
-        session.is_complete = false;
         match was_present {
             true => session.payloads.push(None),
             false => {
@@ -354,7 +355,6 @@ impl World {
     fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
-        session.is_complete = true;
         (session.told, session.given) = (0, BTreeMap::new());
     }
 
@@ -434,6 +434,10 @@ impl World {
             Step::RepairLast => {
                 self.last.retain(|last| *last != Some(NO_LINK));
                 self.acknowledge_aside(None);
+            }
+            Step::RemoveInPlace(id) => {
+                let session = self.session(id);
+                (session.presence, session.is_damaged) = (Presence::Gone, false);
             }
             Step::Remove(id) | Step::Trash(id) => {
                 let session = self.session(id);

@@ -43,7 +43,7 @@ fn root() -> &'static Path {
 
 /// Every call in `src/directory` and `src/files.rs` that goes to the system, as the source text has it.
 fn calls_in_source() -> BTreeSet<Place> {
-    const CALLS: [&str; 27] = [
+    const CALLS: [&str; 31] = [
         "Directory::open",
         ".open_directory",
         ".open_file",
@@ -57,6 +57,10 @@ fn calls_in_source() -> BTreeSet<Place> {
         ".metadata",
         ".metadata_below",
         ".own_metadata",
+        ".dated",
+        ".own_dated",
+        ".identity",
+        ".own_identity",
         ".entries",
         ".sync",
         ".sync_data",

@@ -5,4 +5,5 @@ mod chains;
 mod crashes;
 mod faults;
 mod mutants;
+mod places;
 mod readers;

@@ -130,10 +130,20 @@ pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> 
     Ok(undisturbed(session, look)?.1)
 }
 
-/// Whether the segments hold a checkpoint, with or without [`marker`](super::marker).
-pub(in crate::directory) fn is_saved(session: &Directory) -> Result<bool> {
+/// The files of a journal, the one with the newest checkpoint as the last; none of those that are damaged.
+pub(in crate::directory) fn oldest_first(session: &Directory) -> Result<Vec<String>> {
     match Journal::open(session, Access::Read) {
-        Ok(journal) => Ok(standing(&journal).next().transpose()?.is_some()),
+        Ok(journal) => Ok(journal.segments.into_iter().map(|it| it.name).collect()),
+        // What is no file is none of a journal's.
+        Err(Error::Corrupt { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is a segment of a journal, with or without [`marker`](super::marker).
+pub(in crate::directory) fn is_begun(session: &Directory) -> Result<bool> {
+    match Journal::open(session, Access::Read) {
+        Ok(journal) => Ok(!journal.segments.is_empty()),
         // What is no file is none of a journal's.
         Err(Error::Corrupt { .. }) => Ok(false),
         Err(error) => Err(error),

@@ -1,6 +1,7 @@
 //! Saving: one write into blocks that were written before, and one flush.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::format::{BLOCK, Kind, RECORD_LEN, RecordHeader, encoded_labels_len, stored_check};
@@ -10,10 +11,10 @@ use super::tail::Tail;
 use super::{FIRST_SEGMENT, SEVERAL, close_record};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::directory::{names, pieces};
-use crate::error::{Error, Operation, Result, Subject};
+use crate::error::{Error, Loss, Operation, Result, Step, Subject};
 use crate::id::SessionId;
 use crate::revision::{HIGHEST, Revision};
-use crate::sys::{Access, Directory, Disk, Failure, File, Outcome};
+use crate::sys::{Access, Directory, Disk, Failure, File, Identity, Outcome};
 
 /// Segments up to this size are filled with zeros when they are made, so that each save costs one
 /// flush. Larger ones grow with what is saved, for there the data costs more than the flush.
@@ -34,6 +35,8 @@ pub(in crate::directory) struct JournalWriter {
     tail: Option<Tail>,
     /// Higher than any number that a save which failed may have shown to a reader.
     least: u64,
+    /// Which file the segment is that is written, and which use of it that is.
+    written: Option<(u64, Identity)>,
 }
 
 impl JournalWriter {
@@ -44,7 +47,10 @@ impl JournalWriter {
     ) -> Result<Self> {
         let mut tail = Tail::open(&session)?;
         clear_up(&mut tail, &session);
-        Ok(Self { session, id, disk, tail: Some(tail), least: 0 })
+        let mut writer = Self { session, id, disk, tail: None, least: 0, written: None };
+        writer.lost_segment(&tail)?;
+        writer.tail = Some(tail);
+        Ok(writer)
     }
 
     /// Makes `data` the newest checkpoint.
@@ -85,11 +91,32 @@ impl JournalWriter {
             self.tail = Some(tail);
             return Err(Error::Conflict { id: self.id.clone(), expected, found });
         }
+        if let Some(path) = self.lost_segment(&tail)? {
+            return Err(Error::Displaced { id: self.id.clone(), path, loss: Loss::Segment });
+        }
         // Where this fails, what is in memory is forgotten, and the next save looks what stands.
         let info = save(self, &mut tail)?;
+        if let Some(path) = self.lost_segment(&tail).map_err(Failure::indeterminate)? {
+            let source = io::Error::other(Loss::Segment);
+            return Err(Error::Indeterminate { step: Step::Confirm, path, source });
+        }
         clear_up(&mut tail, &self.session);
         self.tail = Some(tail);
         Ok(info)
+    }
+
+    /// The segment that is written, if another file has its name now. That of a new use is noted.
+    fn lost_segment(&mut self, tail: &Tail) -> Outcome<Option<PathBuf>> {
+        let Some(segment) = tail.segments.last() else { return Ok(None) };
+        let (used, now) = (segment.header.sequence, self.session.identity(&segment.name)?);
+        let is_lost = match (self.written, now) {
+            (Some((noted, before)), Some(now)) if noted == used => !now.is_same_file(&before),
+            (_, now) => {
+                self.written = now.map(|it| (used, it));
+                now.is_none()
+            }
+        };
+        Ok(is_lost.then(|| self.session.path().join(&segment.name)))
     }
 
     fn append(

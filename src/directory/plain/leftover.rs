@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::names;
 use crate::backend::{Unlocked, WriterState};
 use crate::directory::aside::{move_aside, rename_aside};
+use crate::directory::pieces;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Dated, Directory, Disk, Outcome, found};
+use crate::sys::{Access, Dated, Directory, Disk, Kind, Outcome, found};
 
 /// A `session.next` of PlainBox that nobody has open is left over once it is unchanged for so long.
 /// PlainBox has it open for all of a save but its last few microseconds.
@@ -28,11 +29,46 @@ fn foreign(session: &Directory) -> Outcome<Option<Dated>> {
 /// Ours is a second name of a checkpoint, or of what is about to be one or was one.
 fn is_ours(session: &Directory, next: &Dated) -> Outcome<bool> {
     for ours in [names::NEW_CHECKPOINT, names::CHECKPOINT, names::JOURNAL] {
-        if session.metadata(ours)?.is_some_and(|it| it.is_same_file(next)) {
+        if is_second_name(session, next, ours)? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Where each name of a file has an inode of its own (mergerfs, sshfs), it is known by its time and by what is
+/// in it: a file that PlainBox writes has another time than one that is complete.
+fn is_second_name(session: &Directory, next: &Dated, name: &str) -> Outcome<bool> {
+    let Some(first) = session.dated(name)? else { return Ok(false) };
+    if first.is_same_file(next) {
+        return Ok(true);
+    }
+    let about = |it: &Dated| (it.kind, it.size, it.modified);
+    if first.kind != Kind::File || first.size == 0 || about(&first) != about(next) {
+        return Ok(false);
+    }
+    let digest = |name| match found(session.open_file(name, Access::Read))? {
+        Some(file) => pieces::digest(&file, 0, first.size).map(Some),
+        None => Ok(None),
+    };
+    match (digest(name), digest(names::PLAINBOX_LOCK)) {
+        (Ok(first), Ok(next)) => Ok(first.is_some() && first == next),
+        // One of them was cut short under our eyes.
+        (Err(failure), _) | (_, Err(failure)) if failure.kind() == ErrorKind::UnexpectedEof => {
+            Ok(false)
+        }
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+    }
+}
+
+/// Gives PlainBox's lock back, if it is a second name of this file.
+pub(in crate::directory) fn give_back(session: &Directory, name: &str) -> Outcome<()> {
+    match session.dated(names::PLAINBOX_LOCK)? {
+        Some(next) if is_second_name(session, &next, name)? => {
+            found(session.remove_file(names::PLAINBOX_LOCK)).map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(in crate::directory) fn is_foreign(session: &Directory) -> Result<bool> {

@@ -141,10 +141,7 @@ impl PlainWriter {
         }
         if options.follows.is_some() {
             // PlainBox may have broken our lock and hold its own now: leave that one alone.
-            let lock = self.session.metadata(names::PLAINBOX_LOCK);
-            if matches!(lock, Ok(Some(there)) if there.is_same_file(new)) {
-                let _ = self.session.remove_file(names::PLAINBOX_LOCK);
-            }
+            let _ = leftover::give_back(&self.session, names::CHECKPOINT);
         }
         self.session.sync().map_err(Failure::indeterminate)
     }

@@ -2,8 +2,8 @@ use std::ffi::OsString;
 
 use clap::Args;
 use pitstop::{
-    Damage, Error, Finding, Problem, Repair, Repository, RepositoryVerification, Revision,
-    SessionId, Severity, Verification,
+    Error, Finding, Problem, Repair, Repository, RepositoryVerification, Revision, SessionId,
+    Severity, Verification,
 };
 use serde::Serialize;
 
@@ -152,10 +152,6 @@ fn explain(session: &Verification, args: &VerifyArgs, context: &Context) {
     let id = session.id.as_str();
     let line = |words: &[&str]| context.command_line(words);
     match session.newest_good() {
-        None if lacks_only_its_marker(session) => context.hint(format_args!(
-            "no checkpoint of '{id}' is lost; run `{}` to make its marker again",
-            line(&["verify", "--repair", id])
-        )),
         None => {
             context::warning(&format!("no revision of '{id}' can be loaded"));
             match args.repair {
@@ -184,12 +180,6 @@ fn explain(session: &Verification, args: &VerifyArgs, context: &Context) {
             ));
         }
     }
-}
-
-/// The marker is an empty file, which clean-up tools delete.
-fn lacks_only_its_marker(session: &Verification) -> bool {
-    let is_marker = |it: &Error| matches!(it, Error::Corrupt { damage: Damage::NoMarker, .. });
-    session.revisions.iter().any(|it| it.error.as_ref().is_some_and(is_marker))
 }
 
 /// Whether the newest revision is good, and nothing is in the way.

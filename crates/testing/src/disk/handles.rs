@@ -9,9 +9,13 @@ use rustix::io::Errno;
 
 use super::image::{Change, Content, Key};
 use super::{Quirk, SimulatedDisk, State, error};
+use pitstop::Owner;
 use pitstop::seam::{
     Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,
 };
+
+/// What is added to an inode where a second name has one of its own.
+const SECOND_NAME: u64 = 1 << 32;
 
 impl Disk for SimulatedDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>> {
@@ -28,9 +32,14 @@ impl Disk for SimulatedDisk {
         Ok(self.state().boot)
     }
 
+    fn sees(&self, _owner: &Owner) -> bool {
+        self.state().traits.processes_are_seen
+    }
+
     fn is_open_anywhere(&self, file: &Metadata) -> Option<bool> {
         let state = self.state();
-        let is_open = state.open.keys().any(|key| state.nodes[*key].inode == file.inode);
+        let inode = file.inode % SECOND_NAME;
+        let is_open = state.open.keys().any(|key| state.nodes[*key].inode == inode);
         state.traits.open_files_are_known.then_some(is_open)
     }
 }
@@ -234,6 +243,10 @@ impl RawDirectory for Directory {
     fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         self.0.call(|state, directory| {
             let key = state.entry(directory, from)?;
+            let is_directory = matches!(state.nodes[key].live, Content::Directory(_));
+            if is_directory && !state.traits.directories_move {
+                return Err(error(Errno::XDEV));
+            }
             match state.entry(directory, to) {
                 // As POSIX has it: nothing happens to two names of the same file.
                 Ok(there) if there == key => return Ok(()),
@@ -302,7 +315,11 @@ impl RawDirectory for Directory {
     fn metadata(&self, name: &OsStr, ask: Ask) -> io::Result<Dated> {
         self.0.call(|state, directory| {
             let key = state.look_up(directory, name)?;
-            Ok(state.metadata(key, ask))
+            let mut found = state.metadata(key, ask);
+            if name == "session.next" && !state.traits.one_inode {
+                found.metadata.identity.inode += SECOND_NAME;
+            }
+            Ok(found)
         })
     }
 
@@ -381,7 +398,10 @@ impl RawFile for File {
     }
 
     fn set_modified(&self, time: SystemTime) -> io::Result<()> {
-        self.change(|state, key| state.nodes[key].modified = time)
+        self.change(|state, key| {
+            let now = state.clock;
+            (state.nodes[key].modified, state.nodes[key].changed) = (time, now);
+        })
     }
 
     fn metadata(&self, ask: Ask) -> io::Result<Dated> {
@@ -398,15 +418,17 @@ impl RawFile for File {
 
     fn try_lock(&self) -> io::Result<bool> {
         self.handle.call(|state, key| {
-            let holder = *state.locks.entry(key).or_insert(self.handle.number);
+            let place = (self.handle.disk.mount, key);
+            let holder = *state.locks.entry(place).or_insert(self.handle.number);
             Ok(holder == self.handle.number)
         })
     }
 
     fn unlock(&self) -> io::Result<()> {
         self.handle.call(|state, key| {
-            if state.locks.get(&key) == Some(&self.handle.number) {
-                state.locks.remove(&key);
+            let place = (self.handle.disk.mount, key);
+            if state.locks.get(&place) == Some(&self.handle.number) {
+                state.locks.remove(&place);
             }
             Ok(())
         })
@@ -414,7 +436,8 @@ impl RawFile for File {
 
     fn is_locked(&self) -> io::Result<bool> {
         self.handle.call(|state, key| {
-            Ok(state.locks.get(&key).is_some_and(|holder| *holder != self.handle.number))
+            let holder = state.locks.get(&(self.handle.disk.mount, key));
+            Ok(holder.is_some_and(|holder| *holder != self.handle.number))
         })
     }
 }

@@ -31,6 +31,8 @@ const ROOT: Key = 0;
 #[derive(Clone, Debug)]
 pub struct SimulatedDisk {
     state: Arc<Mutex<State>>,
+    /// The mount by which it is used: each has a table of locks of its own.
+    mount: u8,
 }
 
 #[derive(Debug)]
@@ -43,8 +45,8 @@ struct State {
     handles: u64,
     /// How many handles have a node open.
     open: BTreeMap<Key, usize>,
-    /// The handle that holds the kernel lock of a file.
-    locks: BTreeMap<Key, u64>,
+    /// The handle that holds the kernel lock of a file, by mount.
+    locks: BTreeMap<(u8, Key), u64>,
     traits: Traits,
     quirks: Vec<Quirk>,
     history: Option<Vec<Moment>>,
@@ -64,11 +66,23 @@ pub(crate) struct Traits {
     pub is_local: bool,
     /// It can be told which files are open.
     pub open_files_are_known: bool,
+    /// Whoever left a record is seen to live.
+    pub processes_are_seen: bool,
+    /// The names of a file have one inode.
+    pub one_inode: bool,
+    /// A directory can get another name.
+    pub directories_move: bool,
 }
 
 impl Traits {
-    pub(crate) const ALL: Self =
-        Self { hard_links: true, is_local: true, open_files_are_known: true };
+    pub(crate) const ALL: Self = Self {
+        hard_links: true,
+        is_local: true,
+        open_files_are_known: true,
+        processes_are_seen: false,
+        one_inode: true,
+        directories_move: true,
+    };
 }
 
 /// What the next call does wrong.
@@ -89,7 +103,7 @@ pub(crate) struct Moment {
     nodes: Nodes,
     clock: SystemTime,
     boot: SystemTime,
-    locks: BTreeMap<Key, u64>,
+    locks: BTreeMap<(u8, Key), u64>,
     traits: Traits,
     /// What [`SimulatedDisk::mark`] was told last.
     pub mark: usize,
@@ -166,7 +180,7 @@ impl SimulatedDisk {
             reuses_inodes: true,
             touched: BTreeSet::new(),
         };
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), mount: 0 }
     }
 
     /// The repository in this directory of the disk, by an absolute path.
@@ -177,6 +191,12 @@ impl SimulatedDisk {
         let disk = Arc::new(self.clone());
         Ok(Repository::with_backend(open_on(disk, path.as_ref())?)
             .with_format(pitstop::Format::Plain))
+    }
+
+    /// The same disk by another mount, as of a shared directory on another machine: locks do not reach there.
+    #[must_use]
+    pub fn other_mount(&self) -> Self {
+        Self { state: self.state.clone(), mount: self.mount + 1 }
     }
 
     /// Makes all that is on it durable.
@@ -210,6 +230,21 @@ impl SimulatedDisk {
     /// Whether only this machine uses it.
     pub fn set_local(&self, is_local: bool) {
         self.state().traits.is_local = is_local;
+    }
+
+    /// Whether who left a record can be seen to live.
+    pub fn set_processes_are_seen(&self, seen: bool) {
+        self.state().traits.processes_are_seen = seen;
+    }
+
+    /// Whether the names of a file have one inode.
+    pub fn set_one_inode(&self, one: bool) {
+        self.state().traits.one_inode = one;
+    }
+
+    /// Whether a directory can get another name.
+    pub fn set_directories_move(&self, they_do: bool) {
+        self.state().traits.directories_move = they_do;
     }
 
     pub(crate) fn set_traits(&self, traits: Traits) {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::image::Content;
 use super::{SimulatedDisk, split};
@@ -49,6 +50,12 @@ impl SimulatedDisk {
         if let Ok(parent) = state.find(parent) {
             let _ = state.remove(parent, name, true);
         }
+    }
+
+    /// When anything about a file or a directory last changed; `None` if there is none.
+    pub fn changed(&self, path: impl AsRef<Path>) -> Option<SystemTime> {
+        let state = self.state();
+        state.find(path.as_ref()).ok().map(|key| state.nodes[key].changed)
     }
 
     /// What a symbolic link says; `None` if there is none.
