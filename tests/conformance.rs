@@ -5,7 +5,7 @@ mod shelf;
 use std::sync::Arc;
 
 use pitstop::conformance::{Capabilities, check};
-use pitstop::{Format, MemoryBackend, Repository};
+use pitstop::{DirectoryBackend, Format, MemoryBackend, Repository};
 
 #[test]
 fn memory() {
@@ -29,6 +29,18 @@ fn directory_with_plain_sessions() {
 #[test]
 fn directory_with_journals() {
     in_directories(Capabilities::new(Format::Journal));
+}
+
+#[test]
+fn directory_with_journals_of_version_2() {
+    let scratch = tempfile::tempdir().unwrap();
+    let made = std::cell::Cell::new(0);
+    check(Capabilities::new(Format::Journal), || {
+        made.set(made.get() + 1);
+        let place = scratch.path().join(format!("{}/sessions", made.get()));
+        let backend = DirectoryBackend::open(place).unwrap().with_journals_of_version_2();
+        Repository::with_backend(backend).with_format(Format::Journal)
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::aside::move_aside;
-use super::journal::JournalWriter;
+use super::journal::{Held, JournalWriter, Version};
 use super::lock::Purpose;
 use super::open::OpenSession;
 use super::plain::{self, leftover};
@@ -21,12 +21,14 @@ use crate::stream::{CheckpointReader, Input, of_input};
 use crate::sys::{Access, Dated, Directory, Disk, Failure, Metadata, Outcome, found};
 
 pub(super) fn convert(session: &OpenSession, to: Format, lose_history: bool) -> Result<()> {
-    let _lock = session.lock(Purpose::Maintain)?;
+    let lock = session.lock(Purpose::Maintain)?;
     let marker = session.marker()?;
     let conversion = Conversion {
         session: session.dir.clone(),
         id: session.id.clone(),
         disk: session.root.disk().clone(),
+        held: lock.held(),
+        version: session.root.new_journals,
     };
     match (marker, to) {
         (Some(marker), Format::Journal) => Ok(finish(&conversion.session, &marker)?),
@@ -63,6 +65,8 @@ struct Conversion {
     session: Directory,
     id: SessionId,
     disk: Arc<dyn Disk>,
+    held: Held,
+    version: Version,
 }
 
 impl Conversion {
@@ -83,7 +87,7 @@ impl Conversion {
     /// Makes the segments, and gives the file that becomes what says that they count.
     fn make_journal(&self, is_saved: bool) -> Result<&'static str> {
         let session = &self.session;
-        journal::begin(session)?;
+        journal::begin(session, self.version)?;
         if let Some(checkpoint) = plain::open(session)? {
             self.save(checkpoint)?;
         }
@@ -162,8 +166,8 @@ impl Conversion {
     fn save(&self, checkpoint: CheckpointReader) -> Result<()> {
         let saved = Some(checkpoint.info().saved);
         let options = SaveOptions { saved, ..SaveOptions::new() };
-        let mut writer =
-            JournalWriter::open(self.session.clone(), self.id.clone(), self.disk.clone())?;
+        let (session, id, disk) = (self.session.clone(), self.id.clone(), self.disk.clone());
+        let mut writer = JournalWriter::open(session, id, disk, self.held)?;
         let outcome = match Input::begin(checkpoint).map_err(of_input)? {
             Input::Small(data) => writer.save(&data, &options),
             Input::Large(mut source) => writer.save_from(&mut source, &options),
@@ -205,8 +209,9 @@ impl Conversion {
     /// Deletes the segments of a journal that is none, or not any more.
     fn clear_segments(&self) -> Outcome<()> {
         for (name, _) in self.session.entries()? {
-            let is_segment = name.to_str().is_some_and(|it| names::segment_number(it).is_some());
-            if is_segment || name == names::NEW_SEGMENT {
+            let is_segment = |name| names::segment_number(name).is_some() || names::is_staged(name);
+            let is_segment = name.to_str().is_some_and(is_segment);
+            if is_segment || name == names::NEW_SEGMENT || name == names::HINT {
                 found(self.session.remove_file(&name))?;
             }
         }

@@ -3,8 +3,9 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::journal::{self, Version};
+use super::names;
 use super::root::Root;
-use super::{journal, names};
 use crate::backend::{Format, NewSession};
 use crate::error::{Error, LocationProblem, Operation, Result, Subject};
 use crate::id::SessionId;
@@ -30,7 +31,8 @@ pub(super) fn create(root: &Root, id: &SessionId, new: &NewSession) -> Result<()
     }
     let staged = names::staged(id);
     repository.make_directory(&staged)?;
-    let made = fill(&repository, &staged, new).and_then(|()| publish(&repository, &staged, id));
+    let made = fill(&repository, &staged, new, root.new_journals)
+        .and_then(|()| publish(&repository, &staged, id));
     if !matches!(made, Ok(true)) {
         take_back(&repository, &staged);
     }
@@ -38,13 +40,13 @@ pub(super) fn create(root: &Root, id: &SessionId, new: &NewSession) -> Result<()
 }
 
 /// Makes what is in a new session, durable but for its name.
-fn fill(repository: &Directory, staged: &str, new: &NewSession) -> Result<()> {
+fn fill(repository: &Directory, staged: &str, new: &NewSession, version: Version) -> Result<()> {
     let session = repository.open_directory(staged)?;
     if let Some(old) = &new.replaces {
         session.make_symlink(format!("../{}", names::session(old)), names::REPLACES)?;
     }
     if new.format != Some(Format::Plain) {
-        journal::create(&session)?;
+        journal::create(&session, version)?;
     }
     Ok(session.sync()?)
 }

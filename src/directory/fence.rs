@@ -31,6 +31,11 @@ impl Fence {
         Ok(Self { repository, dir, id: session.id.clone(), session: named, lock })
     }
 
+    /// The lock file, as its name led to it.
+    pub(super) fn lock(&self) -> Identity {
+        self.lock
+    }
+
     /// Fails with [`Error::Displaced`] where the session was taken from its writer: to be asked before anything
     /// is changed.
     pub(super) fn before(&self) -> Result<()> {

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::fence::Fence;
+use super::journal::Held;
 use super::names;
 use super::open::OpenSession;
 use super::record::{Record, Records};
@@ -95,6 +96,10 @@ impl WriterLock {
     /// Whether this process took it, and did not inherit it by a fork.
     pub(super) fn is_ours(&self) -> bool {
         self.process.is_current()
+    }
+
+    pub(super) fn held(&self) -> Held {
+        Held { lock: self.fence.lock(), is_claim: false }
     }
 
     pub(super) fn fence(&self) -> &Fence {

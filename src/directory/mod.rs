@@ -68,6 +68,14 @@ impl DirectoryBackend {
         Ok(Self { root: Root::new(location, disk)? })
     }
 
+    /// Makes journals of version 2 from now on. It is not offered: its proof is not complete.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_journals_of_version_2(mut self) -> Self {
+        self.root.new_journals = journal::Version::V2;
+        self
+    }
+
     /// The repository around a session's directory, and the session.
     pub(crate) fn around(session: &Path) -> Result<(Self, SessionId)> {
         let invalid = |problem| Error::InvalidLocation { location: session.to_owned(), problem };
@@ -175,7 +183,7 @@ impl Backend for DirectoryBackend {
         let writer = match marker {
             Some(marker) => {
                 convert::finish(&dir, &marker)?;
-                FormatWriter::Journal(JournalWriter::open(dir, id.clone(), disk)?)
+                FormatWriter::Journal(JournalWriter::open(dir, id.clone(), disk, lock.held())?)
             }
             None => {
                 leftover::clear(&dir, id, &*disk)?;
@@ -279,11 +287,12 @@ impl Maintenance for DirectoryBackend {
         if dry_run && open::format(&session.dir)? == Format::Journal {
             return journal::would_give_up(&session.dir, before);
         }
-        let _lock = session.lock(Purpose::Maintain)?;
+        let lock = session.lock(Purpose::Maintain)?;
         match session.marker()? {
             Some(marker) => {
                 convert::finish(&session.dir, &marker)?;
-                journal::give_up(&session.dir, before)
+                let disk = self.root.disk().clone();
+                journal::give_up(&session.dir, id, disk, lock.held(), before)
             }
             None => Err(plain::unsupported(Operation::History, id)),
         }

@@ -32,8 +32,27 @@ pub(super) const LOCK_ASIDE: &str = "session.aside";
 pub(super) const JOURNAL: &str = "session.journal";
 /// A segment of the journal that is being made.
 pub(super) const NEW_SEGMENT: &str = "session.journal.new";
+/// Says which commit of a journal is the newest: see the journal's version 2.
+pub(super) const HINT: &str = "session.journal.hint";
 /// What was found where a segment of the journal belongs, with a number.
 pub(super) const SEGMENT_ASIDE: &str = "session.journal.aside";
+
+/// A ring of the journal while it is being made. Nobody else makes one of the same name.
+pub(super) fn staged_ring(number: u64) -> String {
+    format!("{NEW_SEGMENT}-{number:016x}")
+}
+
+/// A hint while it is being made.
+pub(super) fn staged_hint(number: u64) -> String {
+    format!("{HINT}.new-{number:016x}")
+}
+
+/// Whether a file of this name was being made for a journal of version 2.
+pub(super) fn is_staged(name: &str) -> bool {
+    let number = |start| name.strip_prefix(start)?.strip_prefix('-');
+    let number = number(NEW_SEGMENT).or_else(|| name.strip_prefix(HINT)?.strip_prefix(".new-"));
+    number.is_some_and(|it| it.len() == 16 && it.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
 
 /// A file of the journal.
 pub(super) fn segment(number: u64) -> String {

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::journal::Version;
 use super::names;
 use super::open::{OpenSession, open_directory};
 use crate::error::{Error, LocationProblem, Result};
@@ -16,6 +17,8 @@ pub(super) struct Root {
     disk: Arc<dyn Disk>,
     /// Set once the directories above the repository are known to be durable.
     ancestors_are_durable: OnceLock<()>,
+    /// The version of the journals that are made here.
+    pub(super) new_journals: Version,
 }
 
 impl Root {
@@ -27,7 +30,8 @@ impl Root {
         if absolute.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(invalid(LocationProblem::Nul));
         }
-        let root = Self { location: absolute, disk, ancestors_are_durable: OnceLock::new() };
+        let (ancestors_are_durable, new_journals) = (OnceLock::new(), Version::V1);
+        let root = Self { location: absolute, disk, ancestors_are_durable, new_journals };
         root.open()?;
         Ok(root)
     }

@@ -170,6 +170,18 @@ impl Directory {
         self.here(Step::List, || self.raw.entries())
     }
 
+    /// A number for this run of the kernel; see [`RawDirectory::boot`].
+    #[track_caller]
+    pub(crate) fn boot(&self) -> Outcome<u64> {
+        self.here(Step::Inspect, || self.raw.boot())
+    }
+
+    /// A number for this mount; see [`RawDirectory::mount_number`].
+    #[track_caller]
+    pub(crate) fn mount_number(&self) -> Outcome<Option<u64>> {
+        self.here(Step::Inspect, || self.raw.mount_number())
+    }
+
     /// Makes the names in this directory durable.
     #[track_caller]
     pub(crate) fn sync(&self) -> Outcome<()> {

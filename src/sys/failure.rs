@@ -14,6 +14,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// The failure of finding a file that has just been made.
+    pub(crate) fn gone(path: &std::path::Path) -> Self {
+        let source = io::ErrorKind::NotFound.into();
+        Self { step: Step::Inspect, path: path.to_owned(), source }
+    }
+
     pub(crate) fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
 use rustix::process::geteuid;
+use twox_hash::XxHash3_64;
 
 use super::{Identity, Metadata, Process};
 use crate::owner::Owner;
@@ -61,6 +62,16 @@ fn read_owner() -> Owner {
             .unwrap_or_else(|| read("/proc/self/comm").trim().to_owned()),
         since: 0,
     }
+}
+
+/// A number for this run of the kernel.
+pub(super) fn boot() -> io::Result<u64> {
+    static BOOT: OnceLock<u64> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Ok(*boot);
+    }
+    let text = std::fs::read("/proc/sys/kernel/random/boot_id")?;
+    Ok(*BOOT.get_or_init(|| XxHash3_64::oneshot(&text)))
 }
 
 /// Field 22 of proc_pid_stat(5). The second field is a name in parentheses and may hold anything.

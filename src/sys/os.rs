@@ -274,6 +274,17 @@ impl RawDirectory for OsDirectory {
         ];
         Ok(!SHARED.contains(&(retry_on_intr(|| fs::fstatfs(&self.0))?.f_type as u32)))
     }
+
+    fn boot(&self) -> io::Result<u64> {
+        host::boot()
+    }
+
+    fn mount_number(&self) -> io::Result<Option<u64>> {
+        // From Linux 6.8 on: other numbers of mounts are given again.
+        const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+        let asked = retry_on_intr(|| fs::statx(&self.0, "", AtFlags::EMPTY_PATH, UNIQUE))?;
+        Ok((asked.stx_mask & UNIQUE.bits() != 0).then_some(asked.stx_mnt_id))
+    }
 }
 
 #[derive(Debug)]

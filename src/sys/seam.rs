@@ -50,6 +50,10 @@ pub trait RawDirectory: Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// Whether only this machine can have its files open.
     fn is_local(&self) -> io::Result<bool>;
+    /// A number for this run of the kernel, which keeps what is written until it ends.
+    fn boot(&self) -> io::Result<u64>;
+    /// A number that only this mount of its file system has in this run of the kernel; `None` if there is none.
+    fn mount_number(&self) -> io::Result<Option<u64>>;
 }
 
 /// An open file. Reads and writes may be short.

@@ -45,6 +45,7 @@ pub(crate) enum Operation {
     Entries,
     SyncDirectory,
     IsLocal,
+    Boot,
     Read,
     Write,
     Extent,
@@ -273,6 +274,14 @@ impl RawDirectory for HookedDirectory {
 
     fn is_local(&self) -> io::Result<bool> {
         self.hook.value(Operation::IsLocal, None, || self.inner.is_local())
+    }
+
+    fn mount_number(&self) -> io::Result<Option<u64>> {
+        self.hook.value(Operation::Boot, None, || self.inner.mount_number())
+    }
+
+    fn boot(&self) -> io::Result<u64> {
+        self.hook.value(Operation::Boot, None, || self.inner.boot())
     }
 }
 

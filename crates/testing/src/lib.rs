@@ -12,6 +12,9 @@ mod disk;
 mod faults;
 mod hook;
 mod interrupt;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod journal_2;
 mod longer;
 mod mutants;
 mod observe;

@@ -227,8 +227,9 @@ impl Run {
         let is_converted = self.world.sessions.get(id).is_some_and(|it| it.converted.is_some());
         let mut segments = 0;
         for name in &names {
-            let is_segment = name.starts_with("session.journal-");
-            segments += usize::from(is_segment);
+            let is_segment =
+                name.starts_with("session.journal-") || *name == "session.journal.hint";
+            segments += usize::from(name.starts_with("session.journal-"));
             // What a conversion left that was killed, or what PlainBox's lock was then.
             let is_left = is_segment || name.starts_with("session.aside-");
             if is_converted && is_left {

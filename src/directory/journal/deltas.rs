@@ -1,9 +1,11 @@
 //! When a delta is tried, and against what.
 
 use super::delta;
-use super::format::{BLOCK, Kind, RECORD_LEN};
-use super::segment::Segment;
 
+/// Records take whole blocks, in both versions of the format.
+pub(super) const BLOCK: u64 = 4096;
+/// A checkpoint this much shorter than a block takes one block in any case.
+const LEAST_HEADER: usize = 96;
 /// After failures, at most so many saves do not try.
 const LONGEST_PAUSE: u32 = 31;
 
@@ -23,13 +25,10 @@ pub(super) struct Deltas {
 }
 
 impl Deltas {
-    /// Goes on behind the last record of a segment.
-    pub(super) fn resume(&mut self, segment: &Segment, data: Vec<u8>) {
-        let full = segment.records.iter().rposition(|it| it.header.kind == Kind::Full);
-        let Some(full) = full.filter(|_| !segment.gaps) else { return };
-        self.whole = segment.records[full].len;
-        self.replayed = segment.records[full + 1..].iter().map(|record| record.len).sum();
-        self.previous = Some(data);
+    /// Goes on behind a record that was read: `whole` is the length of the last full record, `replayed` that
+    /// of the deltas behind it.
+    pub(super) fn resume(&mut self, whole: u64, replayed: u64, data: Vec<u8>) {
+        (self.whole, self.replayed, self.previous) = (whole, replayed, Some(data));
     }
 
     /// The delta from the checkpoint before, if it is shorter by a block at least than `whole`, the
@@ -55,18 +54,18 @@ impl Deltas {
     }
 
     /// Notes what was saved. A copy of it is kept only if the next save tries.
-    pub(super) fn note(&mut self, kind: Kind, len: u64, data: &[u8]) {
-        if kind == Kind::Full {
+    pub(super) fn note(&mut self, is_delta: bool, len: u64, data: &[u8]) {
+        if !is_delta {
             (self.whole, self.replayed) = (len, 0);
         } else {
             self.replayed += len;
         }
-        if self.pause > 0 || data.len() + RECORD_LEN <= BLOCK as usize {
+        if self.pause > 0 || data.len() + LEAST_HEADER <= BLOCK as usize {
             self.previous = None;
             return;
         }
         let previous = self.previous.get_or_insert_default();
-        let same = if kind == Kind::Delta { self.same } else { 0 };
+        let same = if is_delta { self.same } else { 0 };
         previous.truncate(same);
         previous.extend_from_slice(&data[previous.len()..]);
     }

@@ -46,6 +46,9 @@ pub(super) struct Ledger {
     /// The same, as far as somebody saw it in memory alone.
     seen: BTreeMap<u64, u32>,
     seen_numbers_last: bool,
+    /// What was not seen to be done, and may be done by the next writer or found on the disk: nothing is seen
+    /// before it is durable where [`seen_numbers_last`](Self::seen_numbers_last).
+    pending: Vec<Effect>,
 }
 
 impl Ledger {
@@ -70,8 +73,9 @@ impl Ledger {
         outcome: Outcome,
         found: Kept,
     ) -> Result<(), String> {
-        let is_done = follows(&self.visible, effect, &found);
-        let is_as_before = found == self.visible;
+        let bases = self.bases(&found);
+        let is_done = bases.iter().any(|base| follows(base, effect, &found));
+        let is_as_before = bases.contains(&found);
         match outcome {
             Outcome::Done if !is_done => return Err(self.wrong("it is not done", effect, &found)),
             Outcome::NotDone if !is_as_before => {
@@ -83,6 +87,12 @@ impl Ledger {
             _ => (),
         }
         let is_new = found != self.visible;
+        if is_new || (outcome == Outcome::Done && !matches!(effect, Effect::Nothing)) {
+            self.pending.clear();
+        }
+        if outcome == Outcome::Unknown && self.seen_numbers_last {
+            self.pending.push(effect);
+        }
         match (outcome, effect) {
             (Outcome::Done, Effect::Save { .. } | Effect::Prune { .. }) => {
                 self.note(&found, true)?;
@@ -100,8 +110,9 @@ impl Ledger {
 
     /// The power was cut in the middle of a call, or behind all of them, and this is found.
     pub(super) fn after_power_cut(&mut self, effect: Effect, found: Kept) -> Result<(), String> {
-        let is_done = follows(&self.visible, effect, &found);
-        if !is_done && !self.lasting.contains(&found) {
+        let bases = self.bases(&found);
+        let is_done = bases.iter().any(|base| follows(base, effect, &found));
+        if !is_done && !bases.contains(&found) && !self.lasting.contains(&found) {
             return Err(self.wrong("that was never to last", effect, &found));
         }
         if !self.seen_numbers_last {
@@ -110,7 +121,31 @@ impl Ledger {
         self.note(&found, true)?;
         self.lasting = vec![found.clone()];
         self.visible = found;
+        self.pending.clear();
         Ok(())
+    }
+
+    /// What may have been there before, where this is found: what was seen, with what was pending or without.
+    fn bases(&self, found: &Kept) -> Vec<Kept> {
+        let mut bases = vec![self.visible.clone()];
+        for effect in &self.pending {
+            match *effect {
+                Effect::Save { attempt, .. } => {
+                    let saved = found.iter().find(|(_, it)| *it == attempt);
+                    bases.extend(saved.map(|saved| [&[*saved], &self.visible[..]].concat()));
+                    // And what it gave up.
+                    let kept = (2..=self.visible.len()).rev().map(|len| &self.visible[..len - 1]);
+                    bases.extend(saved.into_iter().flat_map(|saved| {
+                        kept.clone().map(|kept| [&[*saved], kept].concat()).collect::<Vec<_>>()
+                    }));
+                }
+                Effect::Prune { keep } => {
+                    bases.push(self.visible[..keep.min(self.visible.len())].to_vec());
+                }
+                Effect::Nothing => (),
+            }
+        }
+        bases
     }
 
     /// No number is given to two attempts, and none that is lower than one that was given.
@@ -145,7 +180,11 @@ impl fmt::Display for Ledger {
 fn follows(before: &Kept, effect: Effect, found: &Kept) -> bool {
     match effect {
         Effect::Nothing => found == before,
-        Effect::Prune { keep } => found[..] == before[..keep.min(before.len())],
+        // A save that was pending may have come in between.
+        Effect::Prune { keep } => {
+            let is_kept = |keep: usize| found[..] == before[..keep.min(before.len())];
+            is_kept(keep) || is_kept(keep + 1)
+        }
         Effect::Save { attempt, keeps } => match found.split_first() {
             Some(((number, newest), older)) => {
                 *newest == attempt

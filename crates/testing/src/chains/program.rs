@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use pitstop::seam::{open_on, save_in_pieces};
-use pitstop::{Error, PruneOptions, Repository, Retention, SaveOptions, Session, Writer};
+use pitstop::seam::save_in_pieces;
+use pitstop::{Error, PruneOptions, Retention, SaveOptions, Session, Writer};
 
 use super::ledger::{Effect, Kept, Ledger, Outcome};
 use crate::disk::{Moment, SimulatedDisk};
 use crate::interrupt::{Interrupt, Interrupter};
 use crate::payload::{LARGE, NOISE, STATE, payload};
 use crate::random::Random;
-use crate::subject::Subject;
+use crate::subject::{Subject, create};
 
 const LOCATION: &str = "/home/user/sessions";
 const ID: &str = "a";
@@ -85,10 +85,9 @@ impl Chain {
     fn start(&mut self) -> Result<Program, String> {
         let disk = self.interrupter.around(&self.disk);
         let told = |error: Error| format!("a program starts: {error:?}");
-        let backend = open_on(disk, Path::new(LOCATION)).map_err(told)?;
-        let repository = Repository::with_backend(backend);
+        let repository = self.subject.open(disk, Path::new(LOCATION)).map_err(told)?;
         if self.log.is_empty() {
-            (self.subject.create)(&repository, ID).map_err(told)?;
+            create(&repository, ID).map_err(told)?;
         }
         self.log.push("a program starts".to_owned());
         let mut program = Program { session: repository.get(ID).map_err(told)?, writer: None };
@@ -125,8 +124,9 @@ impl Chain {
 
     /// Looks at what a program that was killed left.
     fn start_again(&mut self) -> Result<Kept, String> {
-        let backend = open_on(self.interrupter.around(&self.disk), Path::new(LOCATION));
-        let session = backend.and_then(|it| Repository::with_backend(it).get(ID));
+        let disk = self.interrupter.around(&self.disk);
+        let repository = self.subject.open(disk, Path::new(LOCATION));
+        let session = repository.and_then(|it| it.get(ID));
         let session = session.map_err(|error| format!("after a kill: {error:?}"))?;
         self.look(&Program { session, writer: None })
     }

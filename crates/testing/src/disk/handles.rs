@@ -342,6 +342,17 @@ impl RawDirectory for Directory {
     fn is_local(&self) -> io::Result<bool> {
         self.0.call(|state, _| Ok(state.traits.is_local))
     }
+
+    fn mount_number(&self) -> io::Result<Option<u64>> {
+        self.boot().map(Some)
+    }
+
+    fn boot(&self) -> io::Result<u64> {
+        self.0.call(|state, _| {
+            let since = state.boot.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            Ok(since.as_nanos() as u64)
+        })
+    }
 }
 
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 
-use super::delta::Rope;
+use super::super::delta::Rope;
 use super::format::{Kind, RecordHeader, stored_check};
 use super::segment::{self, Found, Record, Segment};
 use crate::backend::Kept;

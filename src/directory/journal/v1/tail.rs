@@ -3,8 +3,8 @@
 use std::io;
 use std::time::SystemTime;
 
-use super::deltas::Deltas;
-use super::format::{BLOCK, RECORD_LEN, RecordHeader, SegmentHeader};
+use super::super::deltas::Deltas;
+use super::format::{BLOCK, Kind, RECORD_LEN, RecordHeader, SegmentHeader};
 use super::retention::Window;
 use super::segment::{Record, Segment};
 use super::state::{Journal, Payload};
@@ -95,9 +95,18 @@ impl Tail {
             settle_header(&segment.header, &*segment.file(session, Access::Write)?)?;
         }
         if let (true, Payload::InMemory(data)) = (s + 1 == tail.segments.len(), payload) {
-            tail.deltas.resume(&tail.segments[s], data);
+            tail.resume_deltas(data);
         }
         Ok(tail)
+    }
+
+    /// Goes on with deltas to the newest checkpoint behind the last record.
+    fn resume_deltas(&mut self, data: Vec<u8>) {
+        let Some(segment) = self.segments.last().filter(|it| !it.gaps) else { return };
+        let full = segment.records.iter().rposition(|it| it.header.kind == Kind::Full);
+        let Some(full) = full else { return };
+        let replayed = segment.records[full + 1..].iter().map(|record| record.len).sum();
+        self.deltas.resume(segment.records[full].len, replayed, data);
     }
 
     /// What follows the newest good record, from this place on, was cut short when its writer was
@@ -229,7 +238,7 @@ impl Tail {
     pub(super) fn acknowledge(&mut self, header: RecordHeader, len: u64, data: &[u8]) {
         (self.newest, self.next) = (header.revision, header.revision + 1);
         self.kept = header.kept;
-        self.deltas.note(header.kind, len, data);
+        self.deltas.note(header.kind == Kind::Delta, len, data);
         if let Some(segment) = self.segments.last_mut() {
             let at = segment.end;
             let record = Record { header, at, len };

@@ -4,12 +4,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twox_hash::XxHash3_64;
 
+pub(super) use super::super::bytes::encoded_labels_len;
+use super::super::bytes::{decode_labels, encode_labels, u16_at, u32_at, u64_at, u128_at};
+/// Everything starts at a multiple of this, so that writing one record never touches a sector that
+/// holds another.
+pub(super) use super::super::deltas::BLOCK;
 use crate::checkpoint::{Digest, Labels};
 use crate::revision::HIGHEST;
 
-/// Everything starts at a multiple of this, so that writing one record never touches a sector that
-/// holds another.
-pub(super) const BLOCK: u64 = 4096;
 const VERSION: u16 = 1;
 const SEGMENT_MAGIC: [u8; 8] = *b"PITSTOPj";
 const RECORD_MAGIC: [u8; 8] = *b"PITSTOPr";
@@ -250,52 +252,6 @@ pub(super) fn stored_check(stored: &[u8], salt: u64) -> u64 {
 
 fn header_check(fixed: &[u8], labels: &[u8], salt: u64) -> u64 {
     XxHash3_64::oneshot_with_seed(salt ^ XxHash3_64::oneshot_with_seed(salt, labels), fixed)
-}
-
-/// Each name and value as its length in two bytes and its text.
-fn encode_labels(labels: &Labels) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(encoded_labels_len(labels));
-    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
-        bytes.extend((text.len() as u16).to_le_bytes());
-        bytes.extend(text.as_bytes());
-    }
-    bytes
-}
-
-pub(super) fn encoded_labels_len(labels: &Labels) -> usize {
-    labels.iter().map(|(name, value)| 4 + name.len() + value.len()).sum()
-}
-
-fn decode_labels(mut bytes: &[u8]) -> Option<Labels> {
-    let mut labels = Labels::new();
-    while !bytes.is_empty() {
-        let name = take_text(&mut bytes)?;
-        labels.insert(name, take_text(&mut bytes)?);
-    }
-    Some(labels)
-}
-
-fn take_text(bytes: &mut &[u8]) -> Option<String> {
-    let (len, rest) = bytes.split_at_checked(2)?;
-    let (text, rest) = rest.split_at_checked(usize::from(u16_at(len, 0)))?;
-    *bytes = rest;
-    String::from_utf8(text.to_vec()).ok()
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
-}
-
-fn u128_at(bytes: &[u8], at: usize) -> u128 {
-    u128::from(u64_at(bytes, at)) | u128::from(u64_at(bytes, at + 8)) << 64
 }
 
 #[cfg(test)]
