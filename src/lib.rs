@@ -86,6 +86,7 @@ mod revision;
 pub mod seam;
 mod session;
 mod share;
+mod side_by_side;
 mod stream;
 mod sys;
 mod verify;

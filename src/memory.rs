@@ -133,6 +133,10 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
+    fn usual_format(&self) -> Format {
+        Format::Memory
+    }
+
     fn list(&self) -> Result<Listing> {
         let sessions = self.lock();
         let summaries = sessions.by_id.iter().map(|(id, slot)| summary(id, slot)).collect();

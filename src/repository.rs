@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::backend::{
-    Backend, Format, Maintenance, NewSession, Removal, Sweep, Trashed, maintenance,
+    Backend, Format, Maintenance, NewSession, Removal, Status, Sweep, Trashed, maintenance,
 };
 use crate::directory::DirectoryBackend;
 use crate::error::{Error, LocationProblem, Operation, Result};
 use crate::id::SessionId;
 use crate::session::Session;
+use crate::side_by_side::side_by_side;
 
 /// A place that holds sessions.
 #[derive(Clone)]
@@ -222,6 +223,18 @@ impl Repository {
         self.maintenance(Operation::Trash)?.delete_trashed(trashed)
     }
 
+    /// [Deletes](Self::delete_from_trash) several, and returns what became of each: side by side, where the repository is
+    /// not on a local disk.
+    pub fn delete_all_from_trash(&self, trashed: &[Trashed]) -> Vec<Result<Removal>> {
+        let delete = |it: &Trashed| self.delete_from_trash(it);
+        side_by_side(self.backend.at_once(), trashed, delete)
+    }
+
+    /// The [status](Session::status) of several sessions: side by side, where the repository is not on a local disk.
+    pub fn statuses(&self, sessions: &[SessionId]) -> Vec<Result<Status>> {
+        side_by_side(self.backend.at_once(), sessions, |id| self.backend.status(id))
+    }
+
     /// Deletes what killed processes left behind: sessions that were being removed, or made, when their
     /// process ended. Nothing that a live process needs is touched, and no session, checkpoint or
     /// evidence ever is. With `dry_run`, only says what would go.
@@ -240,6 +253,14 @@ impl Repository {
     pub fn last(&self) -> Result<Option<Session>> {
         let last = self.backend.last()?;
         Ok(last.map(|id| Session::new(self.backend.clone(), id)))
+    }
+
+    /// The same; none if what should name it is damaged, which is for [`verify`](Self::verify) and hinders nothing else.
+    pub(crate) fn last_if_readable(&self) -> Result<Option<Session>> {
+        match self.last() {
+            Err(Error::Corrupt { .. }) => Ok(None),
+            last => last,
+        }
     }
 }
 

@@ -171,7 +171,8 @@ impl Session {
     /// Those of [`writer`](Self::writer) and [`Writer::save_from`].
     pub fn save_from(&self, source: impl Read, options: &SaveOptions) -> Result<CheckpointInfo> {
         let input = Input::begin(source)?;
-        self.writer()?.save_input(input, options)
+        let become_writer = |backend: &dyn Backend, id: &SessionId| backend.writer_for_one_save(id);
+        self.borrow_or(become_writer)?.save_input(input, options)
     }
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.

@@ -7,10 +7,12 @@ use serde::Serialize;
 use crate::backend::{Finding, Leftover, Problem, RepositoryVerification, Severity, Verification};
 use crate::checkpoint::{Retention, SaveOptions};
 use crate::error::{Error, Operation, Result};
+use crate::id::SessionId;
 use crate::json;
 use crate::repository::Repository;
 use crate::revision::{At, Revision};
 use crate::session::Session;
+use crate::side_by_side::side_by_side;
 
 /// What a repair did.
 #[derive(Debug, Serialize)]
@@ -100,8 +102,11 @@ impl Repository {
             listing.sessions.into_iter().map(|it| (it.id.to_string(), Some(it.id), None)).collect();
         sessions.extend(listing.problems.into_iter().map(|it| (it.name, it.id, Some(it.error))));
         sessions.sort_by(|a, b| a.0.cmp(&b.0));
-        for (name, id, error) in sessions {
-            let outcome = id.clone().map(|id| self.session(id).verify());
+        let verify = |(_, id, _): &(String, Option<SessionId>, Option<Error>)| {
+            id.clone().map(|id| self.session(id).verify())
+        };
+        let outcomes = side_by_side(self.backend.at_once(), &sessions, verify);
+        for ((name, id, error), outcome) in sessions.into_iter().zip(outcomes) {
             match (outcome, error) {
                 (Some(Ok(session)), _) => found.sessions.push(session),
                 // It was removed meanwhile.

@@ -39,6 +39,16 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// session, exactly one succeeds; the other gets [`Error::AlreadyExists`].
     fn create(&self, id: &SessionId, new: &NewSession) -> Result<()>;
 
+    /// How many operations of different sessions are best done at once.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// The format of its sessions, as far as that is known of one that cannot be read.
+    fn usual_format(&self) -> Format {
+        Format::Journal
+    }
+
     /// Lists all sessions, in no order; none if there is no repository. An entry that cannot be read is a
     /// [`Problem`] and hides no other.
     fn list(&self) -> Result<Listing>;
@@ -222,8 +232,7 @@ pub(crate) fn verify_by_loading<B: Backend + ?Sized>(
 ) -> Result<Verification> {
     let format = match backend.status(id) {
         Ok(status) => status.summary.format,
-        // Its newest revision is lost, so that it keeps some.
-        Err(Error::Corrupt { .. }) => Format::Journal,
+        Err(Error::Corrupt { .. }) => backend.usual_format(),
         Err(error) => return Err(error),
     };
     let (findings, id) = (Vec::new(), id.clone());

@@ -194,8 +194,8 @@ impl Repository {
                 }
             }
         }
-        if destination.last()?.is_none()
-            && let Some(last) = self.last()?
+        if destination.last_if_readable()?.is_none()
+            && let Some(last) = self.last_if_readable()?
             && copied.copied.iter().any(|it| it.session.id() == last.id())
         {
             destination.session(last.id().clone()).make_last()?;

@@ -38,6 +38,9 @@ pub enum Damage {
     /// The object is missing, or has the wrong length.
     #[error("the object is missing or has the wrong length")]
     NoObject,
+    /// An object store holds an older state than it acknowledged before.
+    #[error("the store went back: it holds an older state than it acknowledged")]
+    WentBack,
     /// The bytes changed while they were read.
     #[error("it changed while it was read")]
     Changed,

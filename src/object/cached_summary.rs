@@ -1,16 +1,17 @@
-//! What a listing tells of a session, once its head was read.
+//! A session's summary, as the listing cache stores it.
 
 use serde::{Deserialize, Serialize};
 
-use super::format::head::{Head, Time};
+use super::format::head::Head;
+use super::format::time::Time;
 use super::lease::{HolderState, Lease};
-use crate::backend::{Format, Summary, WriterState};
+use crate::backend::{Format, Status, Summary, WriterState};
 use crate::checkpoint::Labels;
 use crate::id::SessionId;
 use crate::program::{ProgramState, WriterRecord};
 use crate::sys::Machine;
 
-/// That, as it is kept in the [cache](super::cache).
+/// What a listing tells of a session, once its head was read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct CachedSummary {
     created: Time,
@@ -19,8 +20,8 @@ pub(super) struct CachedSummary {
     newest: Option<(Time, u64)>,
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     labels: Labels,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    writer: Option<Lease>,
+    #[serde(default, rename = "writer", skip_serializing_if = "Option::is_none")]
+    lease: Option<Lease>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<WriterRecord>,
 }
@@ -32,14 +33,14 @@ impl CachedSummary {
             created: head.created,
             newest: newest.map(|it| (it.saved, it.size)),
             labels: newest.map(|it| it.labels.clone()).unwrap_or_default(),
-            writer: head.writer.clone(),
+            lease: head.lease.clone(),
             ended: head.ended.clone(),
         }
     }
 
     /// The state of the writer. One that is not known to be gone is taken to live.
-    pub(super) fn writer_state(&self, here: &Machine) -> WriterState {
-        match (&self.writer, &self.ended) {
+    fn writer_state(&self, here: &Machine) -> WriterState {
+        match (&self.lease, &self.ended) {
             (Some(lease), _) => match lease.holder_state(here) {
                 HolderState::Dead => WriterState::Interrupted(lease.owner.clone()),
                 HolderState::Alive | HolderState::Unknown => {
@@ -51,13 +52,19 @@ impl CachedSummary {
         }
     }
 
+    pub(super) fn status(&self, id: &SessionId, here: &Machine) -> Status {
+        let writer = self.writer_state(here);
+        let summary = self.summary(id, writer.program());
+        Status { summary, created: Some(self.created.into()), writer }
+    }
+
     /// The summary of a session in the trash, which has no writer.
     pub(super) fn trashed(&self, id: &SessionId) -> Summary {
         let state = self.ended.clone().map_or(WriterState::Idle, WriterState::from);
         self.summary(id, state.program())
     }
 
-    pub(super) fn summary(&self, id: &SessionId, state: ProgramState) -> Summary {
+    fn summary(&self, id: &SessionId, state: ProgramState) -> Summary {
         let saved = self.newest.map(|(saved, _)| saved.into());
         Summary {
             id: id.clone(),

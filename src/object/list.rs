@@ -50,7 +50,7 @@ pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
     let mut cache = inner.cache.clone().map(|directory| Cache::read(directory, &location));
     let summary = |id: &SessionId, seen: &CachedSummary, tag: Option<&str>| Summary {
         version: tag.map(plain_tag),
-        ..seen.summary(id, seen.writer_state(&inner.machine).program())
+        ..seen.status(id, &inner.machine).summary
     };
     let mut unknown = Vec::new();
     for Listed { id, object, .. } in heads {
@@ -61,7 +61,7 @@ pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
     }
     for some in unknown.chunks(READ_AT_ONCE) {
         let keys: Vec<_> = some.iter().map(|(id, _)| keys::head(id)).collect();
-        let read = inner.store.get_starts(&keys, BEGINNING)?;
+        let read = inner.store.get_starts(&keys, Some(BEGINNING))?;
         for ((id, object), read) in some.iter().zip(read) {
             match inner.beginning_of_head(id, read) {
                 Ok((head, version)) => {
@@ -102,18 +102,20 @@ fn heads(store: &Store) -> Result<(Vec<Listed>, Vec<Problem>)> {
         probe::is_a_store(store)?;
     }
     for object in listed {
-        let Some(flags) = HeadFlags::of(object.size) else { continue };
-        let name = object.location.filename().unwrap_or_default();
-        match keys::id(name) {
-            Some(id) => heads.push(Listed { id, flags, object }),
-            None => problems.push(Problem {
-                name: name.to_owned(),
-                id: None,
+        let key = store.key(&object.location);
+        let id = object.location.filename().and_then(keys::id).filter(|it| keys::head(it) == key);
+        match (id, HeadFlags::of(object.size)) {
+            (Some(id), Some(flags)) => heads.push(Listed { id, flags, object }),
+            // A tombstone.
+            (Some(_), None) => (),
+            (None, _) => problems.push(Problem {
                 error: Error::Corrupt {
-                    path: store.location().join(object.location.as_ref()),
+                    path: store.place(&key),
                     damage: Damage::ForeignName,
                     newest_good: None,
                 },
+                name: key,
+                id: None,
             }),
         }
     }

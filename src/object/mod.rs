@@ -1,10 +1,13 @@
 //! A repository in an object store: sessions that outlive the machine. docs/object-store.md has the layout
 //! and the reasons.
 
+mod aside;
 mod cache;
 mod cached_summary;
+mod create;
 mod discard;
 mod format;
+mod garbage;
 mod last;
 mod lease;
 mod list;
@@ -12,9 +15,12 @@ mod read;
 mod remove;
 mod requests;
 mod restore;
+mod save;
 mod sweep;
 mod trash;
-mod write;
+mod unlock;
+mod usage;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +31,7 @@ use object_store::ObjectStore;
 
 use crate::backend::{
     Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Listing, Maintenance,
-    NewSession, Removal, Status, Sweep, Trashed, Unlocked, Usage,
+    NewSession, Removal, Status, Sweep, Trashed, Unlocked, Usage, Verification,
 };
 use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::error::{Error, Operation, Result, Subject};
@@ -34,10 +40,11 @@ use crate::revision::{At, Revision};
 use crate::stream::{Buffer, CheckpointReader, copy_into};
 use crate::sys::{self, Machine};
 use cached_summary::CachedSummary;
+use format::changes::{Change, Trace};
+use format::entry::RevisionEntry;
 use format::head::Head;
-use format::{head, keys};
-use lease::{HolderState, Lease};
-use remove::HeadState;
+use format::keys;
+use lease::{HolderState, Lease, Watched};
 use requests::cas::{CasOutcome, Expected};
 use requests::client::{RetryBudget, Store, Version};
 #[cfg(feature = "seam")]
@@ -45,7 +52,7 @@ pub use requests::clock::Clock;
 pub use requests::interrupt::interruptible;
 pub use requests::problem::StoreProblem;
 use requests::{location, probe};
-use write::ObjectWriter;
+use writer::ObjectWriter;
 
 /// A repository in an object store: Amazon S3 and what speaks like it, Google Cloud Storage, Azure Blob
 /// Storage.
@@ -66,6 +73,8 @@ pub struct ObjectBackend {
 #[derive(Clone, Debug)]
 struct Inner {
     store: Arc<Store>,
+    /// The same one, for payloads.
+    payloads: Arc<Store>,
     beat: Duration,
     machine: Machine,
     /// Where what was seen of sessions is kept for the next listing.
@@ -82,7 +91,8 @@ impl ObjectBackend {
     /// [`Error::InvalidLocation`] if it is no such URL, or if the environment says contradictory things
     /// of it.
     pub fn open(url: &str) -> Result<Self> {
-        let backend = Self::with(location::open(url)?);
+        let [store, payloads] = location::open(url)?;
+        let backend = Self::with(store, payloads);
         match sys::cache::directory() {
             // Its versions have numbers that come again in the next process.
             Some(directory) if !url.starts_with("memory:") => Ok(backend.with_cache(directory)),
@@ -104,18 +114,22 @@ impl ObjectBackend {
         budget: Duration,
     ) -> Result<Self> {
         let prefix = prefix.trim_matches('/').to_owned();
-        let budget =
-            RetryBudget { connect: budget.min(RetryBudget::default().connect), retry: budget };
+        let budget = RetryBudget {
+            connect: budget.min(RetryBudget::default().connect),
+            retry: budget,
+            ..RetryBudget::default()
+        };
         let connect = move || Ok((store.clone(), budget));
         let store = Store::new(location.into(), prefix, Arc::new(connect))?;
         store.path(keys::MARKER)?;
-        Ok(Self::with(store))
+        Ok(Self::with(store.clone(), store))
     }
 
-    fn with(store: Store) -> Self {
+    fn with(store: Store, payloads: Store) -> Self {
         Self {
             inner: Arc::new(Inner {
                 store: Arc::new(store),
+                payloads: Arc::new(payloads),
                 beat: lease::BEAT,
                 machine: Machine::current(),
                 cache: None,
@@ -141,8 +155,9 @@ impl ObjectBackend {
     /// Goes by another clock.
     #[cfg(feature = "seam")]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
-        let store = Arc::new(self.inner.store.with_clock(clock));
-        Self { inner: Arc::new(Inner { store, ..Inner::clone(&self.inner) }) }
+        let store = Arc::new(self.inner.store.with_clock(clock.clone()));
+        let payloads = Arc::new(self.inner.payloads.with_clock(clock));
+        Self { inner: Arc::new(Inner { store, payloads, ..Inner::clone(&self.inner) }) }
     }
 
     /// As if this were another machine.
@@ -165,27 +180,23 @@ impl Inner {
         Ok(())
     }
 
-    /// The head of a session in which nobody has the place of the writer, or only one that is gone. Where
+    /// The head of a session of which nobody holds the lease, or only one that is gone. Where
     /// that cannot be seen, it watches.
     fn unleased_head(&self, id: &SessionId) -> Result<(Head, Version)> {
         self.probe()?;
         loop {
             let (head, version) = self.head(id)?;
-            let Some(place) = &head.writer else { return Ok((head, version)) };
-            let is_free = match place.holder_state(&self.machine) {
-                HolderState::Alive => false,
-                HolderState::Dead => true,
-                HolderState::Unknown if place.is_silent(&self.store, id, &version)? => true,
-                HolderState::Unknown => match self.head(id)?.0.has_writer(place.token) {
-                    true => false,
-                    // Another one, or nobody: look again.
-                    false => continue,
-                },
+            let Some(lease) = &head.lease else { return Ok((head, version)) };
+            let watched = match lease.holder_state(&self.machine) {
+                HolderState::Alive => Watched::Alive,
+                HolderState::Dead => Watched::Expired,
+                HolderState::Unknown => self.watch(id, &head, lease)?,
             };
-            return match is_free {
-                true => Ok((head, version)),
-                false => Err(self.busy(id, place)),
-            };
+            match watched {
+                Watched::Alive => return Err(self.busy(id, lease)),
+                Watched::Expired => return Ok((head, version)),
+                Watched::Replaced => (),
+            }
         }
     }
 
@@ -193,24 +204,30 @@ impl Inner {
         Lease::new(sys::current_owner(), self.machine.clone(), self.beat)
     }
 
-    fn busy(&self, id: &SessionId, place: &Lease) -> Error {
-        Error::Busy { id: id.clone(), owner: Some(Box::new(place.owner.clone())) }
+    fn busy(&self, id: &SessionId, lease: &Lease) -> Error {
+        Error::Busy { id: id.clone(), owner: Some(Box::new(lease.owner.clone())) }
     }
 
     fn not_found(&self, id: &SessionId) -> Error {
         Error::NotFound { id: id.clone(), repository: self.store.location().to_owned() }
     }
 
-    /// [`Store::compare_and_put`] of a head, of the same life of the session.
-    fn compare_and_put(
+    fn already_exists(&self, id: &SessionId) -> Error {
+        Error::AlreadyExists { id: id.clone(), repository: self.store.location().to_owned() }
+    }
+
+    /// Puts a head or a tombstone. `change` is the recorded change that it makes, if it makes one; others can be made
+    /// again.
+    fn put_head(
         &self,
         id: &SessionId,
         expected: &Expected,
         bytes: &Bytes,
-        is_from_ours: impl Fn(&Head) -> bool,
+        change: Option<Change>,
     ) -> Result<CasOutcome> {
-        self.store.compare_and_put(&keys::head(id), expected, bytes, |object| {
-            matches!(Head::read(&object.bytes, object.len), Ok(Some(head)) if is_from_ours(&head))
+        self.store.compare_and_put(&keys::head(id), expected, bytes, |there| {
+            let Some(change) = change else { return Ok(Trace::NotMade) };
+            Ok(self.read_state(id, there)?.changes().trace(change))
         })
     }
 }
@@ -229,27 +246,7 @@ impl Backend for ObjectBackend {
                 subject: Subject::Store(store),
             });
         }
-        self.inner.probe()?;
-        let head = Head::new(new);
-        let (bytes, mut expected) = (head.to_bytes(), Expected::Nothing);
-        loop {
-            match self.inner.compare_and_put(id, &expected, &bytes, |there| {
-                there.incarnation == head.incarnation
-            })? {
-                CasOutcome::Applied(_) | CasOutcome::Superseded => return Ok(()),
-                CasOutcome::Rejected(None) => expected = Expected::Nothing,
-                CasOutcome::Rejected(Some(there)) => match HeadState::read(&there) {
-                    Ok(HeadState::Tombstone(tombstone)) => {
-                        self.inner.settle(id, &tombstone)?;
-                        expected = Expected::Version(there.version);
-                    }
-                    _ => {
-                        let repository = self.location().to_owned();
-                        return Err(Error::AlreadyExists { id: id.clone(), repository });
-                    }
-                },
-            }
-        }
+        self.inner.create(id, new)
     }
 
     fn list(&self) -> Result<Listing> {
@@ -262,10 +259,7 @@ impl Backend for ObjectBackend {
 
     fn status(&self, id: &SessionId) -> Result<Status> {
         let (head, _) = self.inner.start_of_head(id)?;
-        let seen = CachedSummary::of(&head);
-        let writer = seen.writer_state(&self.inner.machine);
-        let summary = seen.summary(id, writer.program());
-        Ok(Status { summary, created: Some(head.created.into()), writer })
+        Ok(CachedSummary::of(&head).status(id, &self.inner.machine))
     }
 
     fn load(&self, id: &SessionId, at: At) -> Result<Checkpoint> {
@@ -287,7 +281,7 @@ impl Backend for ObjectBackend {
 
     fn history(&self, id: &SessionId) -> Result<History> {
         let (revisions, damaged) = self.inner.history(id)?;
-        let kept = |entry: head::RevisionEntry| Kept { info: entry.info(), stored: entry.size };
+        let kept = |entry: RevisionEntry| Kept { info: entry.info(), stored: entry.size };
         let revisions = revisions.into_iter().map(kept).collect();
         Ok(History { revisions, damaged, may_lack_newer: false })
     }
@@ -305,7 +299,7 @@ impl Backend for ObjectBackend {
     }
 
     fn last(&self) -> Result<Option<SessionId>> {
-        let Some(id) = last::last(&self.inner.store)? else { return Ok(None) };
+        let Some(id) = self.inner.last()? else { return Ok(None) };
         match self.inner.start_of_head(&id) {
             Err(Error::NotFound { .. }) => Ok(None),
             Err(Error::Corrupt { .. }) | Ok(_) => Ok(Some(id)),
@@ -314,9 +308,20 @@ impl Backend for ObjectBackend {
     }
 
     fn set_last(&self, id: &SessionId) -> Result<()> {
-        self.inner.probe()?;
         self.inner.start_of_head(id)?;
-        last::set_last(&self.inner.store, id)
+        self.inner.set_last(id)
+    }
+
+    fn at_once(&self) -> usize {
+        16
+    }
+
+    fn usual_format(&self) -> Format {
+        Format::Object
+    }
+
+    fn verify(&self, id: &SessionId) -> Result<Verification> {
+        self.inner.verify(self, id)
     }
 
     fn maintenance(&self) -> Option<&dyn Maintenance> {
@@ -362,10 +367,13 @@ impl Maintenance for ObjectBackend {
     }
 
     fn verify_layout(&self) -> Result<Vec<Finding>> {
-        Ok(Vec::new())
+        self.inner.findings()
     }
 
-    fn repair_layout(&self, _: Option<&SessionId>) -> Result<()> {
-        Ok(())
+    fn repair_layout(&self, id: Option<&SessionId>) -> Result<()> {
+        match id {
+            Some(id) => self.inner.move_aside(id),
+            None => self.inner.repair_last(),
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Reading what a head stands for. Readers take no part in who may write.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek};
 
 use bytes::Bytes;
 
 use super::Inner;
 use super::format::container::Unreadable;
-use super::format::head::{Head, RevisionEntry, START, Table};
+use super::format::entry::RevisionEntry;
+use super::format::head::{Head, HeadState, START};
 use super::format::keys;
+use super::format::table::Table;
 use super::requests::client::{Object, PIECE, Version};
 use super::requests::download::Reader;
 use crate::checkpoint::{Checkpoint, Digest};
@@ -15,6 +17,7 @@ use crate::error::{Damage, Error, Result, Step};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::CheckpointReader;
+use crate::sys;
 
 impl Inner {
     /// A session's head, with the payloads in it.
@@ -27,7 +30,7 @@ impl Inner {
     pub(super) fn start_of_head(&self, id: &SessionId) -> Result<(Head, Version)> {
         let object = self.store.get_start(&keys::head(id), START)?;
         let object = object.ok_or_else(|| self.not_found(id))?;
-        if object.bytes.len() as u64 == object.len {
+        if object.is_whole() {
             return self.read_head(id, object);
         }
         match self.read_head(id, object) {
@@ -48,20 +51,40 @@ impl Inner {
         read: Option<Object>,
     ) -> Result<(Head, Version)> {
         let read = read.ok_or_else(|| self.not_found(id))?;
-        let is_all = read.bytes.len() as u64 == read.len;
-        match self.read_head(id, read) {
+        let version = read.version.clone();
+        match self.beginning_of_state(id, read)? {
+            HeadState::Session(head) => Ok((*head, version)),
+            _ => Err(self.not_found(id)),
+        }
+    }
+
+    /// What is under a name, of which this beginning was read; without payloads, if it is long.
+    pub(super) fn beginning_of_state(&self, id: &SessionId, read: Object) -> Result<HeadState> {
+        match self.read_state(id, Some(&read)) {
             // Perhaps it says more than was read.
-            Err(Error::Corrupt { .. }) if !is_all => self.start_of_head(id),
+            Err(Error::Corrupt { .. }) if !read.is_whole() => {
+                self.read_state(id, self.store.get(&keys::head(id))?.as_ref())
+            }
             outcome => outcome,
         }
     }
 
-    fn read_head(&self, id: &SessionId, object: Object) -> Result<(Head, Version)> {
-        match Head::read(&object.bytes, object.len) {
-            Ok(Some(head)) => Ok((head, object.version)),
-            Ok(None) => Err(self.not_found(id)),
-            Err(problem) => Err(self.unreadable(&keys::head(id), problem)),
+    pub(super) fn read_head(&self, id: &SessionId, object: Object) -> Result<(Head, Version)> {
+        match self.read_state(id, Some(&object))? {
+            HeadState::Session(head) => Ok((*head, object.version)),
+            _ => Err(self.not_found(id)),
         }
+    }
+
+    pub(super) fn read_state(&self, id: &SessionId, there: Option<&Object>) -> Result<HeadState> {
+        let Some(there) = there else { return Ok(HeadState::Nothing) };
+        let state = HeadState::read(&there.bytes, there.len);
+        state.map_err(|problem| self.unreadable(&keys::head(id), problem))
+    }
+
+    /// The head is older than one that this process was told of.
+    pub(super) fn went_back(&self, id: &SessionId) -> Error {
+        self.corrupt(&keys::head(id), Damage::WentBack, None)
     }
 
     pub(super) fn load(&self, id: &SessionId) -> Result<Checkpoint> {
@@ -166,7 +189,7 @@ impl Inner {
 
     /// A record that is to be of this size; `None` if there is none.
     fn record(&self, key: &str, size: u64) -> Result<Option<Bytes>> {
-        let Some(mut reader) = Reader::open(&self.store, key, size)? else { return Ok(None) };
+        let Some(mut reader) = Reader::open(&self.payloads, key, size)? else { return Ok(None) };
         let mut data = Vec::with_capacity(size as usize);
         reader.read_to_end(&mut data).map_err(|source| Error::Storage {
             step: Step::Read,
@@ -204,14 +227,21 @@ impl Inner {
             };
             let name = entry.record.clone().unwrap_or_default();
             let key = format!("{}/{name}", keys::records(head.incarnation));
-            let Some(reader) = Reader::open(&self.store, &key, entry.size)? else {
+            let Some(mut reader) = Reader::open(&self.payloads, &key, entry.size)? else {
                 return Ok(Err(key));
             };
-            if reader.digest()? != Some(entry.digest()) {
+            // Read once, if there is room to keep it until it is known to be good.
+            let mut spool = sys::scratch_file(entry.size).ok();
+            if reader.digest(&mut spool)? != Some(entry.digest()) {
                 return Err(self.not_what_was_saved(&key, &entry));
             }
-            let reader = Reader::open(&self.store, &key, entry.size)?;
-            Ok(reader.map(|it| Some(CheckpointReader::new(entry.info(), it))).ok_or(key))
+            let rewound = spool.filter(|it| (&*it).rewind().is_ok());
+            let reader = match rewound {
+                Some(spool) => Some(CheckpointReader::new(entry.info(), spool.take(entry.size))),
+                None => Reader::open(&self.payloads, &key, entry.size)?
+                    .map(|it| CheckpointReader::new(entry.info(), it)),
+            };
+            Ok(reader.map(Some).ok_or(key))
         });
         let loaded = match (large, revision) {
             (Ok(Some(reader)), _) => return Ok(reader),
@@ -263,7 +293,12 @@ impl Inner {
         }
     }
 
-    fn corrupt(&self, key: &str, damage: Damage, newest_good: Option<Revision>) -> Error {
+    pub(super) fn corrupt(
+        &self,
+        key: &str,
+        damage: Damage,
+        newest_good: Option<Revision>,
+    ) -> Error {
         Error::Corrupt { path: self.store.place(key), damage, newest_good }
     }
 }

@@ -4,55 +4,52 @@
 //! is deleted before that session goes.
 
 use super::Inner;
-use super::format::head::{Head, Tombstone};
+use super::format::head::{Head, HeadState};
 use super::format::keys;
 use super::format::nonce::Nonce;
-use super::remove::HeadState;
-use super::requests::cas::{CasOutcome, Expected};
-use super::trash::{Copy, Item};
+use super::format::tombstone::Tombstone;
+use super::format::trash_entry::{CopyState, TrashEntry};
+use super::requests::cas::CasOutcome;
+use super::trash::{Effect, TrashCopy};
 use crate::backend::{Removal, Trashed};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::SessionId;
 
 impl Inner {
-    /// Deletes the copy that a session came from, if that is still there: before the session goes, for otherwise
+    /// Retires the copy that a session came from, if that is still there: before the session goes, for otherwise
     /// the copy would be in its place.
     pub(super) fn end_restoring(&self, head: &Head) -> Result<()> {
-        let Some(key) = &head.restored_from else { return Ok(()) };
-        self.store.delete(std::slice::from_ref(key)).into_iter().next().map_or(Ok(()), Err)
+        head.restored_from.as_deref().map_or(Ok(()), |key| self.retire(key))
     }
 
     /// Takes a session out of the trash: the claim, then its head, and then the copy goes.
     pub(super) fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
-        let (key, item, head) = self.claim(trashed, Some(id))?;
+        let (key, entry, head) = self.claim(trashed, Some(id))?;
+        let request = Nonce::fresh();
         let restored_from = Some(key.clone());
-        let restored = Head { epoch: head.epoch + 1, restored_from, ..head.without_writer() };
-        let bytes = restored.to_bytes();
+        let restored = Head { epoch: head.epoch + 1, restored_from, ..head.without_lease() };
         loop {
-            let (expected, there) = self.head_state(id)?;
-            match there {
-                HeadState::Session(there) if there.incarnation == head.incarnation => break,
-                HeadState::Session(_) => {
-                    let repository = self.store.location().to_owned();
-                    return Err(Error::AlreadyExists { id: id.clone(), repository });
-                }
-                HeadState::Tombstone(there) => self.settle(id, &there)?,
+            let (expected, state) = self.head_state(id)?;
+            match &state {
+                HeadState::Session(there) if there.incarnation == restored.incarnation => break,
+                HeadState::Session(_) => return Err(self.already_exists(id)),
+                HeadState::Tombstone(there) => self.settle(id, there)?,
                 HeadState::Nothing => (),
             }
             // Whoever claims it after us changes what stands here after that, so that what we read before
             // looking is no more.
-            match self.item(&key)? {
-                Some((now, ..)) if now.nonce == item.nonce => (),
-                _ => return Err(self.not_found(&trashed.id)),
+            if !self.is_claimed_by(&key, &entry)? {
+                return Err(self.not_found(&trashed.id));
             }
-            match self.compare_and_put(id, &expected, &bytes, |there| {
-                there.incarnation == head.incarnation
-            })? {
+            let next = restored.next().after(&state.changes(), request);
+            match self.put_head(id, &expected, &next.to_bytes(), next.changes.newest())? {
                 CasOutcome::Applied(_) | CasOutcome::Superseded => break,
                 CasOutcome::Rejected(_) => (),
             }
         }
-        self.store.delete_best_effort(&[key]);
+        if let Err(error) = self.retire(&key) {
+            tracing::warn!("the copy in the trash of a session that is back stays: {error}");
+        }
         Ok(())
     }
 
@@ -60,41 +57,45 @@ impl Inner {
         let (key, _, head) = self.claim(trashed, None)?;
         let mut remains = self.store.delete(&self.objects(head.incarnation)?);
         if remains.is_empty() {
-            remains = self.store.delete(&[key]);
+            remains.extend(self.retire(&key).err());
         }
         Ok(Removal { remains })
     }
 
+    fn is_claimed_by(&self, key: &str, claim: &TrashEntry) -> Result<bool> {
+        let Some(object) = self.store.get(key)? else { return Ok(false) };
+        Ok(self.read_entry(key, &object)?.is_some_and(|(entry, _)| entry.nonce == claim.nonce))
+    }
+
     /// Makes sure that nobody else takes it out of the trash: to put it back under this name, or to delete it.
-    fn claim(&self, trashed: &Trashed, to: Option<&SessionId>) -> Result<(String, Item, Head)> {
+    fn claim(
+        &self,
+        trashed: &Trashed,
+        to: Option<&SessionId>,
+    ) -> Result<(String, TrashEntry, Head)> {
         self.probe()?;
         let not_found = || self.not_found(&trashed.id);
         let key = self.trash_key(trashed)?.ok_or_else(not_found)?;
         loop {
-            let copy = self.copy(&key)?.ok_or_else(not_found)?;
-            if !copy.counts || (copy.item.is_going && to.is_some()) {
-                return Err(not_found());
+            let TrashCopy { entry, version, head, effect, .. } =
+                self.copy(&key)?.ok_or_else(not_found)?;
+            let mut names = entry.state.names().to_vec();
+            let state = match (effect, to) {
+                (Effect::InTrash, Some(id)) => {
+                    names.push(id.to_string());
+                    CopyState::Restoring { to: names }
+                }
+                (Effect::InTrash | Effect::Deleting, None) => CopyState::Deleting { to: names },
+                _ => return Err(not_found()),
+            };
+            let ours = entry.next(state);
+            if !self.change_copy(&key, version, &ours)? {
+                continue;
             }
-            let Copy { item, version, head, .. } = copy;
-            let mut ours = item.clone();
-            (ours.nonce, ours.is_in) = (Nonce::fresh(), true);
-            match to {
-                Some(to) => ours.restored_to.push(to.to_string()),
-                None => ours.is_going = true,
-            }
-            match self.store.compare_and_put(
-                &key,
-                &Expected::Version(version),
-                &ours.to_bytes(),
-                |_| false,
-            )? {
-                CasOutcome::Applied(_) => (),
-                CasOutcome::Superseded | CasOutcome::Rejected(_) => continue,
-            }
-            for to in item.restored_to {
-                if self.keep_out(&SessionId::new(to)?, head.incarnation)? {
+            for name in entry.state.names() {
+                if self.keep_out(&SessionId::new(name)?, head.incarnation)? {
                     // It was back already.
-                    self.store.delete_best_effort(&[key]);
+                    self.retire(&key)?;
                     return Err(not_found());
                 }
             }
@@ -102,7 +103,7 @@ impl Inner {
         }
     }
 
-    /// Sees to it that who was about to put this life of a session there cannot do so any more; whether it
+    /// Sees to it that who was about to put this incarnation there cannot do so any more; whether it
     /// is there already.
     fn keep_out(&self, id: &SessionId, incarnation: Nonce) -> Result<bool> {
         loop {
@@ -111,7 +112,7 @@ impl Inner {
                 (expected, HeadState::Tombstone(there)) => (expected, there.next()),
                 (expected, HeadState::Nothing) => (expected, Tombstone::default().next()),
             };
-            match self.compare_and_put(id, &expected, &tombstone.to_bytes(), |_| false)? {
+            match self.put_head(id, &expected, &tombstone.to_bytes(), None)? {
                 CasOutcome::Applied(_) | CasOutcome::Superseded => return Ok(false),
                 CasOutcome::Rejected(_) => (),
             }

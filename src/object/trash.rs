@@ -1,121 +1,71 @@
-//! The trash. A session in it is a copy of its head, under a key that never comes again; what that names
-//! stays where it is.
+//! The trash. A session in it is a copy of its head, under a key that is used once; what that names stays where it is.
 //!
-//! The copy is put before the tombstone, and counts only once a tombstone names it. Whatever takes the place of
-//! that tombstone notes it in the copy before. So a copy of who was killed in between never counts, whatever becomes of
-//! the session. [`restore`](super::restore) takes sessions out again.
+//! The copy is put before the tombstone, and takes effect only when a tombstone names it. Whatever takes the place of
+//! that tombstone notes it in the copy before. So the copy of a process that was killed in between never takes effect,
+//! whatever becomes of the session. [`restore`](super::restore) takes sessions out again.
 
 use std::time::SystemTime;
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-
-use super::cached_summary::CachedSummary;
-use super::format::container::{self, Unreadable};
-use super::format::head::{Head, Time, Tombstone};
+use super::format::changes::Trace;
+use super::format::container::Unreadable;
+use super::format::head::{Head, HeadState};
 use super::format::keys;
 use super::format::nonce::Nonce;
-use super::remove::HeadState;
+use super::format::tombstone::Tombstone;
+use super::format::trash_entry::{CopyState, TrashEntry};
+use super::list::{BEGINNING, READ_AT_ONCE};
 use super::requests::cas::{CasOutcome, Expected};
-use super::requests::client::Version;
+use super::requests::client::{Object, Version};
 use super::requests::probe;
 use super::{Inner, list};
-use crate::backend::{Trashed, Usage};
+use crate::backend::Trashed;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 
-const ITEM: &[u8; 8] = b"PITSTRSH";
-
-/// A session in the trash.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Item {
-    pub(super) nonce: Nonce,
-    id: String,
-    removed: Time,
-    files: u64,
-    bytes: u64,
-    /// It counts whatever stands under its name.
-    #[serde(default)]
-    pub(super) is_in: bool,
-    /// The names under which somebody was about to put it back.
-    #[serde(default)]
-    pub(super) restored_to: Vec<String>,
-    /// It is being deleted.
-    #[serde(default)]
-    pub(super) is_going: bool,
-    #[serde(skip)]
-    head: Bytes,
-}
-
-/// An item as it is seen together with what stands.
-pub(super) struct Copy {
-    pub(super) item: Item,
+/// A copy as it is seen together with what stands.
+pub(super) struct TrashCopy {
+    pub(super) entry: TrashEntry,
     pub(super) version: Version,
     pub(super) head: Head,
     pub(super) trashed: Trashed,
-    /// The session is in the trash by it.
-    pub(super) counts: bool,
-    /// It is not, and never will be again.
-    pub(super) never_counts: bool,
+    pub(super) effect: Effect,
 }
 
-impl Item {
-    pub(super) fn to_bytes(&self) -> Bytes {
-        container::write(ITEM, self, [&self.head], |len| len)
-    }
-
-    fn read(bytes: &Bytes) -> Result<Self, Unreadable> {
-        let (item, head): (Self, Bytes) = container::read(ITEM, bytes)?;
-        Ok(Self { head, ..item })
-    }
-
-    fn head(&self) -> Result<Head, Unreadable> {
-        let head = Head::read(&self.head, self.head.len() as u64)?;
-        head.ok_or_else(|| "it holds no session".into())
-    }
-
-    fn trashed(&self, head: &Head) -> Result<Trashed> {
-        let id = SessionId::new(self.id.clone())?;
-        Ok(Trashed {
-            summary: Some(CachedSummary::of(&head.without_writer()).trashed(&id)),
-            id,
-            removed: self.removed.into(),
-            usage: Usage::new(self.files, self.bytes),
-        })
-    }
+/// What follows from a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The session is in the trash.
+    InTrash,
+    /// It may yet come there: its head still stands.
+    Undecided,
+    /// It is not, and never will be by this copy.
+    Void,
+    /// It was in the trash, and is being deleted.
+    Deleting,
 }
 
 impl Inner {
     pub(super) fn trash(&self, id: &SessionId) -> Result<Trashed> {
         let (mut head, mut version) = self.unleased_head(id)?;
-        let incarnation = head.incarnation;
+        let (incarnation, request) = (head.incarnation, Nonce::fresh());
         loop {
             self.end_restoring(&head)?;
-            let usage = self.usage(id)?;
-            let item = Item {
-                nonce: Nonce::fresh(),
-                id: id.to_string(),
-                removed: SystemTime::now().into(),
-                files: usage.files,
-                bytes: usage.bytes,
-                is_in: false,
-                restored_to: Vec::new(),
-                is_going: false,
-                head: head.to_bytes(),
-            };
-            let key = keys::trashed(id, item.removed, item.nonce);
-            self.store.put(&key, item.to_bytes())?;
-            match self.put_tombstone(id, &version, &Tombstone::of_trashed(&key)) {
-                // The answer may be lost, and something else stand there by now.
-                Ok(is_buried) if is_buried || self.copy(&key)?.is_some_and(|it| it.counts) => {
-                    self.store.delete_best_effort(&[keys::beat(id)]);
-                    let mut trashed = item.trashed(&head)?;
+            let bytes = head.to_bytes();
+            let usage = self.usage_of(incarnation, bytes.len() as u64)?;
+            let entry = TrashEntry::new(id, SystemTime::now().into(), usage, bytes);
+            let key = keys::trashed(id, entry.removed, entry.nonce);
+            self.put_new(&key, &entry.to_bytes())?;
+            match self.put_tombstone(id, &version, &Tombstone::of_trashed(&head, &key, request)) {
+                Ok(true) => {
+                    let heartbeat = head.lease.as_ref().map(|it| keys::heartbeat(id, it.token));
+                    self.store.delete_best_effort(heartbeat.as_slice());
+                    let mut trashed = entry.trashed(&head)?;
                     if let Some(summary) = &mut trashed.summary {
                         summary.version = version.e_tag.as_deref().map(list::plain_tag);
                     }
                     return Ok(trashed);
                 }
-                // It may count yet.
+                // It may take effect yet.
                 Err(error @ Error::Indeterminate { .. }) => return Err(error),
                 outcome => {
                     self.store.delete_best_effort(&[key]);
@@ -129,68 +79,129 @@ impl Inner {
         }
     }
 
-    /// What is in the trash. What cannot be read is passed over.
+    /// Puts an object under a key that is used once. A copy of the request that comes late finds it there, or changed; it
+    /// never overwrites.
+    pub(super) fn put_new(&self, key: &str, bytes: &bytes::Bytes) -> Result<()> {
+        let put = self.store.compare_and_put(key, &Expected::Nothing, bytes, |_| Ok(Trace::Made));
+        put.map(drop)
+    }
+
+    /// What is in the trash. What cannot be read is told in a warning.
     pub(super) fn trashed(&self) -> Result<Vec<Trashed>> {
-        let mut trashed = Vec::new();
         let listed = self.store.list([keys::TRASH.to_owned()])?;
         if listed.is_empty() {
             probe::is_a_store(&self.store)?;
         }
-        for object in listed {
-            match self.copy(&self.store.key(&object.location)) {
-                Ok(Some(copy)) if copy.counts && !copy.item.is_going => trashed.push(copy.trashed),
+        let listed = listed.iter().filter(|it| !TrashEntry::is_short(it.size));
+        let keys: Vec<String> = listed.map(|it| self.store.key(&it.location)).collect();
+        let mut trashed = Vec::new();
+        for copy in self.copies(&keys, Some(BEGINNING))? {
+            match copy {
+                Ok(Some(copy)) if copy.effect == Effect::InTrash => trashed.push(copy.trashed),
                 Ok(_) => (),
-                Err(error @ (Error::Corrupt { .. } | Error::NewerFormat { .. })) => {
-                    tracing::warn!(%error, "something in the trash cannot be read");
-                }
-                Err(error) => return Err(error),
+                Err(error) => tracing::warn!("something in the trash cannot be read: {error}"),
             }
         }
         Ok(trashed)
     }
 
-    /// A copy, and what follows from what stands. That is read first: what is noted in the copy before something takes
-    /// the place of a tombstone is then seen in one of the two.
-    pub(super) fn copy(&self, key: &str) -> Result<Option<Copy>> {
-        let id = key.rsplit('/').nth(1).and_then(keys::id);
-        let standing = match id.map(|id| self.head_state(&id)) {
-            Some(Ok((_, standing))) => standing,
-            None | Some(Err(Error::Corrupt { .. } | Error::NewerFormat { .. })) => {
-                HeadState::Nothing
+    /// The copies of these keys, asked for side by side; `None` for those that are gone. Of each the head is read first: what
+    /// is noted in a copy before something takes the place of a tombstone is then seen in one of the two.
+    /// Of each no more than `len` bytes are read, if that is enough.
+    pub(super) fn copies(
+        &self,
+        keys: &[String],
+        len: Option<u64>,
+    ) -> Result<Vec<Result<Option<TrashCopy>>>> {
+        let mut copies = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(READ_AT_ONCE) {
+            let ids: Vec<_> = keys.iter().map(|key| keys::trashed_id(key)).collect();
+            let heads: Vec<_> = ids.iter().flatten().map(keys::head).collect();
+            let mut heads = self.store.get_starts(&heads, Some(BEGINNING))?.into_iter();
+            let entries = self.store.get_starts(keys, len)?;
+            for ((key, id), entry) in keys.iter().zip(&ids).zip(entries) {
+                let there = id.as_ref().and_then(|id| Some((id, heads.next()?)));
+                copies.push(self.copy_of(key, there, entry));
             }
-            Some(Err(error)) => return Err(error),
+        }
+        // A request that fails is no matter of one copy alone.
+        let is_of_one = |error: &Error| {
+            matches!(
+                error,
+                Error::Corrupt { .. } | Error::NewerFormat { .. } | Error::InvalidId { .. }
+            )
         };
-        let Some((item, version, head, trashed)) = self.item(key)? else { return Ok(None) };
-        let is_back = self.is_back(&item, head.incarnation)?;
-        let counts = !is_back
-            && match &standing {
-                HeadState::Session(there) => item.is_in && there.incarnation != head.incarnation,
-                HeadState::Tombstone(there) => item.is_in || there.names(key),
-                HeadState::Nothing => item.is_in,
-            };
-        let may_count = match &standing {
-            // Its tombstone can be put as long as that is the head.
-            HeadState::Session(there) => there.nonce == head.nonce,
-            HeadState::Tombstone(_) => false,
-            HeadState::Nothing => true,
-        };
-        let never_counts = is_back || !(item.is_in || counts || may_count);
-        Ok(Some(Copy { item, version, head, trashed, counts, never_counts }))
+        match copies.iter().position(|it| it.as_ref().is_err_and(|error| !is_of_one(error))) {
+            Some(n) => copies.swap_remove(n).map(|_| Vec::new()),
+            None => Ok(copies),
+        }
     }
 
-    pub(super) fn item(&self, key: &str) -> Result<Option<(Item, Version, Head, Trashed)>> {
-        let Some(object) = self.store.get(key)? else { return Ok(None) };
-        let unreadable = |problem| self.unreadable(key, problem);
-        let item = Item::read(&object.bytes).map_err(unreadable)?;
-        let head = item.head().map_err(unreadable)?;
-        let trashed = item.trashed(&head)?;
-        Ok(Some((item, object.version, head, trashed)))
+    /// One copy, and what follows from what stands.
+    pub(super) fn copy(&self, key: &str) -> Result<Option<TrashCopy>> {
+        self.copies(&[key.to_owned()], None)?.swap_remove(0)
+    }
+
+    fn copy_of(
+        &self,
+        key: &str,
+        there: Option<(&SessionId, Option<Object>)>,
+        entry: Option<Object>,
+    ) -> Result<Option<TrashCopy>> {
+        let Some(object) = entry else { return Ok(None) };
+        let Some((entry, head)) = self.read_entry(key, &object)? else { return Ok(None) };
+        let standing = match there {
+            Some((id, Some(there))) => match self.beginning_of_state(id, there) {
+                Err(Error::Corrupt { .. } | Error::NewerFormat { .. }) => HeadState::Nothing,
+                standing => standing?,
+            },
+            _ => HeadState::Nothing,
+        };
+        let effect = match &entry.state {
+            _ if self.is_back(&entry, head.incarnation)? => Effect::Void,
+            CopyState::Pending => match &standing {
+                HeadState::Tombstone(there) if there.names(key) => Effect::InTrash,
+                HeadState::Session(there) if there.nonce == head.nonce => Effect::Undecided,
+                HeadState::Nothing => Effect::Undecided,
+                _ => Effect::Void,
+            },
+            CopyState::InTrash | CopyState::Restoring { .. } => Effect::InTrash,
+            CopyState::Deleting { .. } => Effect::Deleting,
+            CopyState::Retired => Effect::Void,
+        };
+        let trashed = entry.trashed(&head)?;
+        Ok(Some(TrashCopy { entry, version: object.version, head, trashed, effect }))
+    }
+
+    /// An entry and its head; `None` if it is retired.
+    pub(super) fn read_entry(
+        &self,
+        key: &str,
+        object: &Object,
+    ) -> Result<Option<(TrashEntry, Head)>> {
+        let read = |object: &Object| {
+            let entry = TrashEntry::read(&object.bytes, object.len)?;
+            match entry.state {
+                CopyState::Retired => Ok(None),
+                _ => entry.head().map(|head| Some((entry, head))),
+            }
+        };
+        match read(object) {
+            // Perhaps it says more than was read.
+            Err(Unreadable::Damaged(_)) if !object.is_whole() => {
+                self.store.get(key)?.map_or(Ok(None), |whole| read(&whole))
+            }
+            outcome => outcome,
+        }
+        .map_err(|problem| self.unreadable(key, problem))
     }
 
     /// Whether a session stands under a name for which somebody took it out of the trash, and left the copy.
-    fn is_back(&self, item: &Item, incarnation: Nonce) -> Result<bool> {
-        for name in &item.restored_to {
-            if let (_, HeadState::Session(there)) = self.head_state(&SessionId::new(name)?)?
+    fn is_back(&self, entry: &TrashEntry, incarnation: Nonce) -> Result<bool> {
+        for name in entry.state.names() {
+            let id = SessionId::new(name)?;
+            if let Some(there) = self.store.get_start(&keys::head(&id), BEGINNING)?
+                && let HeadState::Session(there) = self.beginning_of_state(&id, there)?
                 && there.incarnation == incarnation
             {
                 return Ok(true);
@@ -199,27 +210,50 @@ impl Inner {
         Ok(false)
     }
 
-    /// Notes in a copy that it counts.
+    /// Notes in a copy that it takes effect.
     pub(super) fn keep_in_trash(&self, key: &str) -> Result<()> {
-        loop {
-            let (item, version) = match self.item(key) {
-                Ok(Some((item, version, ..))) if !item.is_in => (item, version),
-                Err(error @ (Error::Corrupt { .. } | Error::NewerFormat { .. })) => {
-                    tracing::warn!(%error, "something in the trash cannot be read");
+        while let Some(object) = self.store.get(key)? {
+            let entry = match self.read_entry(key, &object) {
+                Ok(Some((entry, _))) => entry,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!("something in the trash cannot be read: {error}");
                     return Ok(());
                 }
-                outcome => return outcome.map(drop),
             };
-            let ours = Item { nonce: Nonce::fresh(), is_in: true, ..item };
-            match self.store.compare_and_put(
-                key,
-                &Expected::Version(version),
-                &ours.to_bytes(),
-                |_| false,
-            )? {
-                CasOutcome::Applied(_) => return Ok(()),
-                CasOutcome::Superseded | CasOutcome::Rejected(_) => (),
+            if entry.state != CopyState::Pending {
+                return Ok(());
+            }
+            if self.change_copy(key, object.version, &entry.next(CopyState::InTrash))? {
+                return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// Changes a copy that is of this version; whether it was.
+    pub(super) fn change_copy(&self, key: &str, of: Version, to: &TrashEntry) -> Result<bool> {
+        let (expected, bytes) = (Expected::Version(of), to.to_bytes());
+        let put = self.store.compare_and_put(key, &expected, &bytes, |_| Ok(Trace::NotMade))?;
+        Ok(matches!(put, CasOutcome::Applied(_)))
+    }
+
+    /// Takes a copy out of the trash for good, when no tombstone names it any more. Its key stays taken.
+    pub(super) fn retire(&self, key: &str) -> Result<()> {
+        while let Some(id) = keys::trashed_id(key) {
+            let (expected, HeadState::Tombstone(there)) = self.head_state(&id)? else { break };
+            if !there.names(key) {
+                break;
+            }
+            self.put_head(&id, &expected, &there.without_copy().to_bytes(), None)?;
+        }
+        while let Some(object) = self.store.get(key)? {
+            if matches!(self.read_entry(key, &object), Ok(None))
+                || self.change_copy(key, object.version, &TrashEntry::retired())?
+            {
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterStat
 use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
+use crate::side_by_side::side_by_side;
 
 /// What went, or would.
 #[derive(Debug, Default, Serialize)]
@@ -74,14 +75,19 @@ impl Repository {
         if !options.has_criterion() {
             return Ok(pruned);
         }
-        let last = self.last()?.map(|session| session.id().clone());
-        for (summary, usage) in self.chosen(options, &mut pruned)? {
-            let id = summary.id.clone();
-            let outcome = match (last.as_ref() == Some(&id), options.dry_run) {
+        let last = self.last_if_readable()?.map(|session| session.id().clone());
+        let chosen = self.chosen(options, &mut pruned)?;
+        let outcomes = side_by_side(self.backend.at_once(), &chosen, |(summary, usage)| {
+            let mut remains = Vec::new();
+            let outcome = match (last.as_ref() == Some(&summary.id), options.dry_run) {
                 (true, _) => Ok(Err(Spared::Last)),
-                (false, true) => self.would_go(&summary, usage),
-                (false, false) => self.let_go(&summary, options, &mut pruned.sweep),
+                (false, true) => self.would_go(summary, *usage),
+                (false, false) => self.let_go(summary, options, &mut remains),
             };
+            (outcome, remains)
+        });
+        for ((Summary { id, .. }, _), (outcome, remains)) in chosen.into_iter().zip(outcomes) {
+            pruned.sweep.remains.extend(remains);
             match outcome {
                 Ok(Ok(gone)) => pruned.gone.push(gone),
                 Ok(Err(spared)) => pruned.spared.push((id, spared)),
@@ -149,12 +155,12 @@ impl Repository {
         &self,
         summary: &Summary,
         options: &PruneOptions,
-        sweep: &mut Sweep,
+        remains: &mut Vec<Error>,
     ) -> Result<std::result::Result<Gone, Spared>> {
         let maintenance = self.maintenance(Operation::Trash)?;
         let trashed = match maintenance.trash(&summary.id) {
             Err(error) if options.permanently && is_immovable(&error) => {
-                return self.let_go_in_place(summary, sweep);
+                return self.let_go_in_place(summary, remains);
             }
             outcome => outcome?,
         };
@@ -171,7 +177,7 @@ impl Repository {
         }
         let (summary, usage) = (summary.clone(), trashed.usage);
         if options.permanently {
-            sweep.remains.extend(maintenance.delete_trashed(&trashed)?.remains);
+            remains.extend(maintenance.delete_trashed(&trashed)?.remains);
             return Ok(Ok(Gone { summary, usage, trashed: None }));
         }
         Ok(Ok(Gone { summary, usage, trashed: Some(trashed) }))
@@ -181,13 +187,13 @@ impl Repository {
     fn let_go_in_place(
         &self,
         summary: &Summary,
-        sweep: &mut Sweep,
+        remains: &mut Vec<Error>,
     ) -> Result<std::result::Result<Gone, Spared>> {
         let usage = self.maintenance(Operation::Usage)?.usage(&summary.id)?;
         if summary.was_changed(&self.backend.status(&summary.id)?.summary) {
             return Ok(Err(Spared::Changed));
         }
-        sweep.remains.extend(self.backend.remove(&summary.id)?.remains);
+        remains.extend(self.backend.remove(&summary.id)?.remains);
         Ok(Ok(Gone { summary: summary.clone(), usage, trashed: None }))
     }
 }

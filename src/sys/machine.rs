@@ -5,17 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
-use twox_hash::XxHash3_64;
 
 use super::host::{current_owner, is_zombie, start_time};
 
-/// What tells one system from another, so that a process of this one can be told from one elsewhere.
+/// What tells one system from another, so that a process of this one can be told from one elsewhere. Neither the name of a
+/// machine nor its machine-id is in it: machines made of one image have the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Machine {
-    /// The name of the machine.
-    host: String,
-    /// Which machine it is; empty if it does not know. A hash, since the number itself is not to be shown.
-    id: String,
     /// The kernel's id of the boot.
     boot_id: String,
     /// Where process ids are counted; 0 if that is not known.
@@ -24,33 +20,20 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn current() -> Self {
-        let owner = current_owner();
-        let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-        let id = match id.trim() {
-            "" => String::new(),
-            id => format!("{:016x}", XxHash3_64::oneshot(format!("pitstop {id}").as_bytes())),
-        };
         let pid_namespace = std::fs::metadata("/proc/self/ns/pid").map_or(0, |it| it.ino());
-        Self { host: owner.host, id, boot_id: owner.boot_id, pid_namespace }
+        Self { boot_id: current_owner().boot_id, pid_namespace }
     }
 
     /// One that is not this one.
     #[cfg(feature = "seam")]
     pub(crate) fn called(name: &str) -> Self {
-        let name = name.to_owned();
-        Self { host: name.clone(), id: name.clone(), boot_id: name, pid_namespace: 1 }
+        Self { boot_id: name.to_owned(), pid_namespace: 1 }
     }
 
     /// Whether process ids mean the same on both.
     pub(crate) fn is_same_system(&self, other: &Self) -> bool {
         let known = !self.boot_id.is_empty() && self.pid_namespace != 0;
         known && (&self.boot_id, self.pid_namespace) == (&other.boot_id, other.pid_namespace)
-    }
-
-    /// Whether this is the other one before it was started anew, so that no process of it is left.
-    pub(crate) fn was_restarted(&self, other: &Self) -> bool {
-        let known = !self.id.is_empty() && !self.boot_id.is_empty() && !other.boot_id.is_empty();
-        known && (&self.host, &self.id) == (&other.host, &other.id) && self.boot_id != other.boot_id
     }
 }
 
@@ -85,16 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_told_from_another_and_from_itself_before_it_was_restarted() {
-        let here = Machine { id: "1".to_owned(), ..Machine::current() };
-        assert!(here.is_same_system(&here) && !here.was_restarted(&here));
-        let before = Machine { boot_id: "another".to_owned(), ..here.clone() };
-        assert!(before.was_restarted(&here) && !before.is_same_system(&here));
+    fn a_machine_is_told_from_another_and_from_another_boot() {
+        let here = Machine::current();
+        assert!(here.is_same_system(&here));
+        let boot = Machine { boot_id: "another".to_owned(), ..here.clone() };
         let container = Machine { pid_namespace: 1, ..here.clone() };
-        assert!(!container.is_same_system(&here) && !container.was_restarted(&here));
-        let elsewhere = Machine { host: "another".to_owned(), ..before.clone() };
-        assert!(!elsewhere.was_restarted(&here));
-        let nameless = Machine { id: String::new(), ..before };
-        assert!(!nameless.was_restarted(&here));
+        let nameless = Machine { boot_id: String::new(), ..here.clone() };
+        for other in [boot, container, nameless] {
+            assert!(!other.is_same_system(&here));
+        }
     }
 }

@@ -15,6 +15,8 @@ mod lock;
 mod machine;
 mod os;
 mod process;
+#[cfg(feature = "object-store")]
+mod scratch;
 mod seam;
 mod sharing;
 #[cfg(feature = "seam")]
@@ -28,6 +30,8 @@ pub(crate) use host::current_owner;
 pub(crate) use machine::{Machine, is_running};
 pub(crate) use os::Os;
 pub(crate) use process::Process;
+#[cfg(feature = "object-store")]
+pub(crate) use scratch::scratch_file;
 #[allow(unreachable_pub)] // Public only with the feature `seam`.
 pub use seam::{
     Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,

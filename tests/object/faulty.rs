@@ -10,7 +10,7 @@ use std::task::Poll;
 use futures_util::stream::StreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
 use sleep::Sleep;
 
 /// How a request goes wrong.
@@ -74,12 +74,33 @@ struct State {
     plan: Option<(usize, Fault)>,
     seen: usize,
     ignores_conditions: bool,
-    is_silent: bool,
     /// How many objects are being asked for, and how many were at most.
     gets: (usize, usize),
     gets_take_time: bool,
     /// That were begun and not ended.
     uploads: usize,
+    /// The request of which a copy stays on the way, and that copy.
+    copied: Option<usize>,
+    copy: Option<Copy>,
+    /// Each head and tombstone that ever stood, in their order.
+    heads: Vec<(Path, bytes::Bytes)>,
+    /// The heartbeats whose keys have this in them are lost.
+    lost_heartbeats: Vec<String>,
+    /// How many tries of each heartbeat fail, and how many of the one that is being sent did.
+    failing_tries: (usize, usize),
+    /// How many objects a listing gives before it fails once.
+    listing_fails_after: Option<usize>,
+    /// A listing begins again when it is at its end.
+    lists_for_ever: bool,
+    /// How many objects were listed.
+    listed: usize,
+}
+
+/// A request that comes again when it is late.
+#[derive(Debug)]
+enum Copy {
+    Put(Path, PutPayload, PutOptions),
+    Delete(Vec<Path>),
 }
 
 impl Faulty {
@@ -180,9 +201,117 @@ impl Faulty {
         change(-1);
     }
 
-    /// Signs of life are lost.
-    pub(super) fn silence_beats(&self) {
-        self.state.lock().unwrap().is_silent = true;
+    /// The heartbeats whose keys have this in them are lost from now on.
+    pub(super) fn lose_heartbeats(&self, of: &str) {
+        self.state.lock().unwrap().lost_heartbeats.push(of.to_owned());
+    }
+
+    /// They come again.
+    pub(super) fn lose_no_heartbeats(&self) {
+        self.state.lock().unwrap().lost_heartbeats.clear();
+    }
+
+    /// So many tries of each heartbeat fail.
+    pub(super) fn fail_heartbeats(&self, tries: usize) {
+        self.state.lock().unwrap().failing_tries = (tries, 0);
+    }
+
+    /// Whether this try to put an object gets there.
+    fn is_heard(&self, path: &Path) -> bool {
+        let state = &mut *self.state.lock().unwrap();
+        if !path.as_ref().contains("/w/") {
+            return true;
+        }
+        let (most, failed) = &mut state.failing_tries;
+        if *failed < *most {
+            *failed += 1;
+            return false;
+        }
+        *failed = 0;
+        !state.lost_heartbeats.iter().any(|it| path.as_ref().contains(it.as_str()))
+    }
+
+    /// A copy of this request stays on the way, counted from now on.
+    pub(super) fn copy_request(&self, at: usize) {
+        let mut state = self.state.lock().unwrap();
+        (state.copied, state.copy, state.seen) = (Some(at), None, 0);
+    }
+
+    /// Whether that is a put of an object whose key has this in it.
+    pub(super) fn was_copied_to(&self, key: &str) -> bool {
+        let state = self.state.lock().unwrap();
+        matches!(&state.copy, Some(Copy::Put(path, ..)) if path.as_ref().contains(key))
+    }
+
+    fn is_copied(&self) -> bool {
+        let state = self.state.lock().unwrap();
+        state.copied == Some(state.seen)
+    }
+
+    fn keep_copy(&self, copy: Copy) {
+        self.state.lock().unwrap().copy = Some(copy);
+    }
+
+    /// The copy arrives, whatever the store answers to it.
+    pub(super) fn deliver_copy(&self) {
+        let copy = self.state.lock().unwrap().copy.take();
+        let arrived = async {
+            match copy {
+                Some(Copy::Put(path, payload, options)) => {
+                    let _ = self.inner.put_opts(&path, payload, options).await;
+                }
+                Some(Copy::Delete(paths)) => {
+                    for path in paths {
+                        let _ = self.inner.delete(&path).await;
+                    }
+                }
+                None => (),
+            }
+        };
+        futures_util::FutureExt::now_or_never(arrived).unwrap();
+    }
+
+    /// What ever stood under a name, in its order.
+    pub(super) fn heads_of(&self, name: &str) -> Vec<bytes::Bytes> {
+        let state = self.state.lock().unwrap();
+        let of_it = state.heads.iter().filter(|(path, _)| path.filename() == Some(name));
+        of_it.map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    fn note_head(&self, path: &Path, payload: &PutPayload) {
+        if path.as_ref().contains("/h/") {
+            let bytes = payload.clone().into();
+            self.state.lock().unwrap().heads.push((path.clone(), bytes));
+        }
+    }
+
+    /// A listing fails once after so many objects; how many were listed is counted from now on.
+    pub(super) fn fail_listing_after(&self, objects: usize) {
+        let mut state = self.state.lock().unwrap();
+        (state.listing_fails_after, state.listed) = (Some(objects), 0);
+    }
+
+    pub(super) fn listed(&self) -> usize {
+        self.state.lock().unwrap().listed
+    }
+
+    pub(super) fn list_for_ever(&self) {
+        self.state.lock().unwrap().lists_for_ever = true;
+    }
+
+    /// Whether one more object can be listed.
+    fn list_one(&self) -> bool {
+        let state = &mut *self.state.lock().unwrap();
+        if state.listing_fails_after == Some(state.listed) {
+            state.listing_fails_after = None;
+            return false;
+        }
+        state.listed += 1;
+        true
+    }
+
+    fn lists_for_ever(&self) -> bool {
+        self.state.lock().unwrap().lists_for_ever
     }
 
     /// Changes the newest object whose key has this in it, and returns it as it was.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pitstop::{Error, ListOptions, PruneOptions, Repository, SaveOptions, SessionId};
 
-use super::faulty::{Faulty, Request};
+use super::faulty::{Fault, Faulty, Request};
 use super::{backend, named, repository};
 
 fn with_cache(store: &Arc<Faulty>, directory: &Path) -> Repository {
@@ -202,4 +202,60 @@ fn a_listing_in_full_shows_what_is_damaged_and_goes_on() {
             assert!(matches!(problem.error, Error::Corrupt { .. }));
         }
     }
+}
+
+/// One failure of many is made good by one request more, or by what is left of one listing.
+#[test]
+fn what_fails_once_is_asked_for_once_more() {
+    let (store, scratch) = (Arc::new(Faulty::new()), tempfile::tempdir().unwrap());
+    let plain = filled(&store);
+    let all = || with_cache(&store, &scratch.path().join("none")).list_with(&even()).unwrap();
+    store.take_requests();
+    store.plan(Some((16 + 40, Fault::Overloaded)));
+    assert_eq!(all().sessions.len(), 25);
+    assert_eq!(looks(&store), 51 + 1);
+    store.plan(None);
+    // Of each shard a part is listed before it fails, and no more than that shard once more.
+    for after in [0, 1, 20, 50] {
+        store.fail_listing_after(after);
+        store.take_requests();
+        assert_eq!(plain.list().unwrap().sessions.len(), 51);
+        assert_eq!(store.listed(), 51, "after {after}");
+        assert_eq!(store.take_requests(), [Request::List; 17], "after {after}");
+    }
+}
+
+#[test]
+fn a_listing_without_end_is_given_up() {
+    let store = Arc::new(Faulty::new());
+    let plain = filled(&store);
+    store.list_for_ever();
+    let error = plain.list().unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("no end"), "{source}");
+}
+
+/// An object that is none of Pitstop's names itself, and hides no session.
+#[test]
+fn a_foreign_key_is_told_and_hides_nothing() {
+    let store = Arc::new(Faulty::new());
+    let plain = filled(&store);
+    let foreign =
+        ["h/0/not!a!name", "h/0/deeper/job-1", "h/0/job-1", "h/zz/job-1", "t/odd", "w/0/odd"];
+    let mut keys: Vec<String> = foreign.map(|it| format!("some/prefix/{it}")).to_vec();
+    // One of the shards is the right one.
+    keys.retain(|it| !store.keys().contains(it));
+    for key in &keys {
+        store.restore((key.as_str().into(), b"foreign".repeat(100)));
+    }
+    let listing = plain.list().unwrap();
+    assert_eq!(listing.sessions.len(), 51);
+    let told: Vec<_> = listing.problems.iter().map(|it| it.name.clone()).collect();
+    let expected = keys.iter().filter(|it| it.contains("/h/0/"));
+    let expected: Vec<_> = expected.map(|it| it.replace("some/prefix/", "")).collect();
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    assert!(expected.iter().all(|it| told.contains(it)), "{told:?}");
+    assert!(plain.trash().unwrap().is_empty());
+    plain.sweep(false).unwrap();
+    assert!(keys.iter().all(|it| store.keys().contains(it)), "{:?}", store.keys());
 }

@@ -263,7 +263,7 @@ fn race(scenario: &Scenario, wrap: &Wrap, number: usize) -> std::result::Result<
     let disk = run.disk.clone();
     let outside = disk.digest_below(Path::new(OUTSIDE));
     is_armed.store(true, Ordering::Relaxed);
-    for step in scenario.steps.iter().filter(|step| !step.is_by_others()) {
+    for step in scenario.steps.iter().filter(|step| !step.operation().is_by_others()) {
         let _ = run.step(*step);
     }
     is_armed.store(false, Ordering::Relaxed);

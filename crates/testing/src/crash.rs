@@ -24,7 +24,7 @@ use super::replay::{self, Wanted};
 use super::run::{Run, Wrap};
 use super::scenario::{Scenario, scenarios};
 use super::step::{Id, Step};
-use super::world::{Presence, World};
+use super::world::World;
 
 /// How much of it is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -327,38 +327,8 @@ fn next_steps(scenario: &Scenario, found: &World, in_flight: Option<Step>) -> Ve
     let to_repair =
         |step: &&Step| matches!(step, Step::Repair(id) if found.sessions[id].is_damaged);
     steps.extend(scenario.steps.iter().find(to_repair));
-    match in_flight {
-        Some(Step::Trash(id) | Step::PutBack(id) | Step::EmptyTrash(id)) => {
-            if is_there(id) && in_flight == Some(Step::Trash(id)) {
-                steps.push(Step::Trash(id));
-            }
-            let in_trash = found.sessions[id].in_trash == Presence::Sure;
-            if in_trash || !steps.is_empty() {
-                steps.extend([Step::PutBack(id), Step::Save(id, 10)]);
-            }
-            steps.push(Step::Sweep);
-        }
-        Some(Step::Remove(id)) if is_there(id) => {
-            steps.extend([Step::Remove(id), Step::Create(id), Step::Save(id, 10)]);
-        }
-        Some(step @ (Step::Convert(..) | Step::GiveUp(..))) => steps.push(step),
-        Some(step @ (Step::Copy(id) | Step::Import(id))) => {
-            steps.extend([step, Step::Save(id, 10)])
-        }
-        Some(step @ Step::Fork(_, id)) if !is_there(id) => {
-            steps.extend([step, Step::Save(id, 10)]);
-        }
-        Some(step @ (Step::MakeLast(_) | Step::RepairLast)) => steps.push(step),
-        Some(
-            Step::Create(id)
-            | Step::Replace(id)
-            | Step::Foreign(id)
-            | Step::Save(id, _)
-            | Step::Stream(id, _)
-            | Step::Follow(id, _)
-            | Step::Remove(id),
-        ) if !is_there(id) => steps.extend([Step::Sweep, Step::Create(id), Step::Save(id, 10)]),
-        _ => (),
+    if let Some(step) = in_flight {
+        steps.extend(step.operation().resume(found));
     }
     let is_mentioned = |id: Id| steps.contains(&Step::Save(id, 10));
     let others = found.sessions.keys().copied().filter(|id| is_there(id) && !is_mentioned(id));

@@ -94,6 +94,8 @@ enum Fault {
     LoseSync,
     Short,
     Nothing,
+    /// All but the last byte is written, and then the disk is full.
+    CutOff,
 }
 
 fn faults_of(operation: Operation) -> Vec<Fault> {
@@ -123,7 +125,8 @@ fn faults_of(operation: Operation) -> Vec<Fault> {
     faults.push(Fault::Error(Errno::IO));
     match operation {
         SyncDirectory | SyncFile => faults.push(Fault::LoseSync),
-        Read | Write => faults.extend([Fault::Short, Fault::Nothing]),
+        Read => faults.extend([Fault::Short, Fault::Nothing]),
+        Write => faults.extend([Fault::Short, Fault::Nothing, Fault::CutOff]),
         _ => (),
     }
     faults
@@ -151,6 +154,8 @@ struct Injector {
     calls: Vec<Made>,
     /// Which calls fail, and how.
     faults: Vec<(usize, Fault)>,
+    /// The next write fails.
+    is_cut_off: bool,
     has_failed: bool,
     fired: Fired,
 }
@@ -166,6 +171,10 @@ impl Injector {
         let number = self.calls.len();
         let is_up = call.name.is_some_and(|name| name == "..");
         self.calls.push(Made { operation: call.operation, site: call.site, is_up });
+        if self.is_cut_off && call.operation == Operation::Write {
+            self.is_cut_off = false;
+            return Action::Fail(io::Error::from_raw_os_error(Errno::NOSPC.raw_os_error()));
+        }
         let Some((_, fault)) = self.faults.iter().find(|(at, _)| *at == number) else {
             return Action::Pass;
         };
@@ -179,6 +188,10 @@ impl Injector {
             }
             Fault::Short => Action::Part(1),
             Fault::Nothing => Action::Nothing,
+            Fault::CutOff => {
+                self.is_cut_off = true;
+                Action::Part(call.len.saturating_sub(1).max(1))
+            }
         }
     }
 }
@@ -346,15 +359,8 @@ fn attempt(
                     return Ok(after);
                 }
                 let (now, mut later) = match error {
-                    // It goes on where it ended.
-                    _ if matches!(step, Step::Copy(_) | Step::RemoveInPlace(_)) => {
-                        before.interrupted(*step)
-                    }
                     Error::Indeterminate { .. } => before.indeterminate(*step),
-                    _ if matches!(step, Step::Convert(..)) => {
-                        before.not_converted(*step, scenario.format)
-                    }
-                    _ => (before.clone(), before),
+                    _ => before.failed(*step, scenario.format),
                 };
                 trial.run.world = now;
                 let found = trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;
@@ -450,7 +456,10 @@ fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
 fn crash(scenario: &Scenario, run: &Run, world: &World, seen: &Seen) -> Result<(), String> {
     let moment = run.disk.now();
     let mut random = Random(moment.undecided() as u64);
-    let some = [0, u128::MAX, random.survivors().0, random.survivors().0, random.survivors().0];
+    // What was written first is there, and what was to take it back is not.
+    let first = (1 << (moment.undecided() / 2).min(126)) - 1;
+    let some =
+        [0, u128::MAX, first, random.survivors().0, random.survivors().0, random.survivors().0];
     for bits in some {
         let end = End::crash(bits);
         let disk = end.of(&moment);
@@ -483,6 +492,7 @@ fn check_error(error: &Error, fault: Fault) -> Result<(), &'static str> {
         Fault::Nothing => {
             matches!(source.kind(), io::ErrorKind::WriteZero | io::ErrorKind::UnexpectedEof)
         }
+        Fault::CutOff => source.raw_os_error() == Some(Errno::NOSPC.raw_os_error()),
         Fault::Short => return Err("a short read or write is no failure"),
     };
     if is_cause { Ok(()) } else { Err("that is not the cause") }

@@ -18,6 +18,7 @@ mod journal_2;
 mod longer;
 mod mutants;
 mod observe;
+mod operations;
 mod parallel;
 mod payload;
 mod random;

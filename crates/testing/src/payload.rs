@@ -20,6 +20,11 @@ fn make_payload(number: u32) -> Vec<u8> {
         })
     };
     match number {
+        TWIN..NOISE => {
+            let mut twin: Vec<u8> = noise(0, 1000).collect();
+            twin[..300].copy_from_slice(&noise(number, 300).collect::<Vec<u8>>());
+            twin
+        }
         NOISE..STATE => noise(number, 4000 + number * 1237 % 5000).collect(),
         STATE..LARGE => {
             let nth = number - STATE;
@@ -36,6 +41,8 @@ fn make_payload(number: u32) -> Vec<u8> {
     }
 }
 
+/// From here on, payloads that differ in the first sector of their record alone.
+pub(crate) const TWIN: u32 = 50;
 /// From here on, payloads that have nothing in common, of which few are kept.
 pub(crate) const NOISE: u32 = 100;
 /// From here on, one that grows and changes a little.

@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::disk::{SimulatedDisk, Traits};
 use super::hook::Operation;
-use super::payload::{HUGE, LARGE, NOISE, STATE};
-use super::step::{Harm, Step};
+use super::operations::repair::Harm;
+use super::payload::{HUGE, LARGE, NOISE, STATE, TWIN};
+use super::step::Step;
 use pitstop::Format;
 
 /// Somebody comes in between, once.
@@ -351,11 +352,16 @@ fn of_journals() -> Vec<Scenario> {
             &all([&made, &[HalfConverted("a")]]),
             &[Convert("a", Format::Plain), Save("a", 2)],
         ),
-        scenario("first-cut-short", &[Create("a"), CutShort("a", 7)], &[Save("a", 7)]),
+        scenario(
+            "first-cut-short",
+            &[Create("a"), CutShort("a", TWIN, 4096 + 512)],
+            &[Save("a", TWIN + 1)],
+        ),
         scenario(
             "cut-short",
-            &all([&made, &[CutShort("a", 7)]]),
-            &[Save("a", 7), CutShort("a", 3), GiveUp("a", 7), Save("a", 3)],
+            // What is saved next has the end that the one before lacks.
+            &all([&made, &[CutShort("a", TWIN, 512)]]),
+            &[Save("a", TWIN + 1), CutShort("a", 3, 512), GiveUp("a", TWIN + 1), Save("a", 3)],
         ),
         scenario(
             "damaged-segment",

@@ -2,134 +2,123 @@
 
 use pitstop::Format;
 
+use super::operations::repair::Harm;
+use super::operations::{
+    Operation, convert, copy, create, discard, last, left, look, remove, repair, save, trash,
+    writer,
+};
+
 pub(crate) type Id = &'static str;
 
-/// One call of the library, or something that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Step {
-    Create(Id),
+/// Makes a [`Step`] of each operation.
+macro_rules! steps {
+    ($(
+        $(#[$doc:meta])*
+        $file:ident::$name:ident $(($($field:ident: $type:ty),*))?,
+    )*) => {
+        /// One call of the library, or something that happens.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Step {
+            $($(#[$doc])* $name $(($($type),*))?,)*
+        }
+
+        impl Step {
+            /// How it is done, what it may leave, and what must be found then.
+            pub(crate) fn operation(self) -> Box<dyn Operation> {
+                match self {
+                    $(Self::$name $(($($field),*))? => Box::new($file::$name $(($($field),*))?),)*
+                }
+            }
+        }
+    };
+}
+
+steps! {
+    create::Create(id: Id),
     /// Creates a session that replaces the last one.
-    Replace(Id),
+    create::Replace(id: Id),
     /// Saves the payload of this number: by the writer that is held, if there is one.
-    Save(Id, u32),
+    save::Save(id: Id, number: u32),
     /// Saves what comes in pieces.
-    Stream(Id, u32),
+    save::Stream(id: Id, number: u32),
     /// Saves, on condition that nobody saved in between.
-    Follow(Id, u32),
+    save::Follow(id: Id, number: u32),
     /// Makes the revision of this payload the newest.
-    Restore(Id, u32),
+    save::Restore(id: Id, number: u32),
     /// Makes the second session of the newest checkpoint of the first.
-    Fork(Id, Id),
+    copy::Fork(from: Id, to: Id),
     /// Copies the session of this name from [`SOURCE`](super::scenario::SOURCE).
-    Copy(Id),
+    copy::Copy(id: Id),
     /// Makes it keep its checkpoints in the other format.
-    Convert(Id, Format),
+    convert::Convert(id: Id, to: Format),
     /// Gives up the revisions before that of this payload.
-    GiveUp(Id, u32),
+    discard::GiveUp(id: Id, number: u32),
     /// Writes it into an archive.
-    Export(Id),
+    copy::Export(id: Id),
     /// Makes the session of an archive of what is in [`SOURCE`](super::scenario::SOURCE).
-    Import(Id),
+    copy::Import(id: Id),
     /// Becomes the writer, and stays it.
-    Hold(Id),
-    Release(Id),
-    MakeLast(Id),
-    Remove(Id),
+    writer::Hold(id: Id),
+    writer::Release(id: Id),
+    last::MakeLast(id: Id),
+    remove::Remove(id: Id),
     /// The same, of a session that can get no other name.
-    RemoveInPlace(Id),
-    Trash(Id),
+    remove::RemoveInPlace(id: Id),
+    trash::Trash(id: Id),
     /// Takes the session out of the trash, under its name.
-    PutBack(Id),
+    trash::PutBack(id: Id),
     /// Deletes it from the trash.
-    EmptyTrash(Id),
+    trash::EmptyTrash(id: Id),
     /// Deletes what killed processes left.
-    Sweep,
+    trash::Sweep,
     /// Loads all that the session keeps, and sees that nothing is damaged.
-    Verify(Id),
+    look::Verify(id: Id),
     /// Looks at what lies beside the sessions.
-    VerifyAll,
+    look::VerifyAll,
     /// Makes it one that can be used again.
-    Repair(Id),
+    repair::Repair(id: Id),
     /// The same, of the link to the last session.
-    RepairLast,
-    Unlock(Id),
+    last::RepairLast,
+    writer::Unlock(id: Id),
     /// Lists, loads, and asks for the last session.
-    Look(Id),
+    look::Look(id: Id),
     /// The program puts files of its own into the session's directory.
-    OwnFiles(Id),
+    left::OwnFiles(id: Id),
     /// The same file, which nobody flushed.
-    UnflushedFile(Id),
+    left::UnflushedFile(id: Id),
     /// A program keeps a session in [`SOURCE`](super::scenario::SOURCE), with files of its own.
-    Source(Id),
+    copy::Source(id: Id),
     /// Somebody puts a file where a link of the session belongs.
-    Misplace(Id),
+    repair::Misplace(id: Id),
     /// Something of the journal is lost, whose first segment is its only one.
-    Damage(Id, Harm),
+    repair::Damage(id: Id, harm: Harm),
     /// PlainBox makes a session.
-    Foreign(Id),
+    create::Foreign(id: Id),
     /// A save is killed.
-    Unfinished(Id),
-    /// A save of this payload is killed in the middle of its write.
-    CutShort(Id, u32),
+    left::Unfinished(id: Id),
+    /// A save of this payload is killed in its write, when so many bytes are written.
+    left::CutShort(id: Id, number: u32, written: usize),
     /// A conversion is killed just before it counts.
-    HalfConverted(Id),
+    convert::HalfConverted(id: Id),
     /// A removal, a creation and a change of the last session are killed.
-    Debris(Id),
+    trash::Debris(id: Id),
     /// PlainBox is killed while it saves.
-    Leftover(Id),
+    left::Leftover(id: Id),
     /// The same, so long ago that it lasts.
-    OldLeftover(Id),
+    left::OldLeftover(id: Id),
     /// Saves, and is told that PlainBox may be saving.
-    Locked(Id, u32),
+    save::Locked(id: Id, number: u32),
     /// Saves what follows what is there, unless PlainBox is faster.
-    Contend(Id, u32),
+    save::Contend(id: Id, number: u32),
     /// One that made this the last session was killed, and the repository was moved since.
-    LeftLink(Id),
+    last::LeftLink(id: Id),
     /// Somebody puts a file where the link to the last session belongs.
-    LastIsFile,
+    last::LastIsFile,
     /// Or a directory.
-    LastIsDirectory,
+    last::LastIsDirectory,
     /// Somebody made this one the last session, in the middle of the step before.
-    LastIs(Id),
-    Wait(u64),
+    last::LastIs(id: Id),
+    writer::Wait(seconds: u64),
     /// Every process is killed, and a new one starts.
-    Kill,
-}
-
-/// What may be lost of a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Harm {
-    /// The first block of a segment, of whose header there is a copy.
-    FirstBlock,
-    /// The header of a segment with all its copies, and so all in it.
-    Header,
-    /// The end of a segment, and so the newest record in it.
-    End,
-    /// The file that says that there is a journal.
-    Mark,
-}
-
-impl Step {
-    /// Whether it is not Pitstop that does it.
-    pub(crate) fn is_by_others(self) -> bool {
-        matches!(
-            self,
-            Self::OwnFiles(_)
-                | Self::UnflushedFile(_)
-                | Self::Source(_)
-                | Self::Misplace(_)
-                | Self::Damage(..)
-                | Self::Foreign(_)
-                | Self::Unfinished(_)
-                | Self::CutShort(..)
-                | Self::HalfConverted(_)
-                | Self::Debris(_)
-                | Self::Leftover(_)
-                | Self::OldLeftover(_)
-                | Self::LeftLink(_)
-                | Self::LastIsFile
-                | Self::LastIsDirectory
-                | Self::LastIs(_)
-        )
-    }
+    writer::Kill,
 }

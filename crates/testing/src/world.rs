@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use twox_hash::XxHash3_64;
 
 use super::scenario::COPIED;
-use super::step::{Harm, Id, Step};
+use super::step::{Id, Step};
 use pitstop::{Format, Revision};
 
 /// Stands for what is no link, where the link to the last session belongs.
@@ -25,16 +25,16 @@ pub(crate) struct World {
     /// What was found where it does not belong, in a session or beside them: a number for its content,
     /// and whether it is aside for certain. Somewhere it is, whatever happens.
     pub evidence: BTreeMap<(Option<Id>, u64), bool>,
-    removed_last: Option<Id>,
+    pub removed_last: Option<Id>,
     /// The session that one replaces with its first checkpoint.
-    replaces: BTreeMap<Id, Replaced>,
+    pub replaces: BTreeMap<Id, Replaced>,
 }
 
 #[derive(Clone, Copy, Debug, Hash)]
-struct Replaced {
-    old: Id,
+pub(crate) struct Replaced {
+    pub old: Id,
     /// Whether it was acknowledged that it will.
-    sure: bool,
+    pub sure: bool,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -99,7 +99,7 @@ impl World {
         self.sessions.values().any(|it| it.presence == Presence::Sure)
     }
 
-    fn session(&mut self, id: Id) -> &mut Expected {
+    pub(crate) fn session(&mut self, id: Id) -> &mut Expected {
         self.sessions.entry(id).or_insert_with(|| Expected {
             presence: Presence::Gone,
             in_trash: Presence::Gone,
@@ -148,7 +148,7 @@ impl World {
         self.evidence.retain(|key, is_aside| *is_aside || found.evidence.get(key) == Some(&false));
     }
 
-    fn acknowledge_aside(&mut self, of: Option<Id>) {
+    pub(crate) fn acknowledge_aside(&mut self, of: Option<Id>) {
         let evidence = self.evidence.iter_mut().filter(|((it, _), _)| *it == of);
         evidence.for_each(|(_, is_aside)| *is_aside = true);
     }
@@ -161,167 +161,61 @@ impl World {
         }
     }
 
-    fn has_checkpoint(&self, id: Id) -> bool {
+    pub(crate) fn has_checkpoint(&self, id: Id) -> bool {
         self.sessions.get(id).is_some_and(|it| !it.payloads.contains(&None))
     }
 
     /// A step begins: what it does may be found from now on.
     pub(crate) fn begin(&mut self, step: Step) {
         self.in_flight = Some(step);
-        match step {
-            Step::Create(id) | Step::Foreign(id) => self.begin_create(id),
-            Step::Fork(from, to) => {
-                let payloads = self.session(from).payloads.clone();
-                self.begin_create(to);
-                self.session(to).payloads.extend(payloads);
-            }
-            Step::Copy(id) | Step::Import(id) => {
-                if !self.is_present(id) {
-                    self.begin_create(id);
-                }
-                let session = self.session(id);
-                session.payloads.extend(COPIED.map(|(_, payload)| Some(payload)));
-                session.own_files_come_with = COPIED.last().map(|(_, payload)| *payload);
-            }
-            Step::Replace(id) => {
-                self.begin_create(id);
-                match self.last.as_slice() {
-                    [Some(old)] => {
-                        self.replaces.insert(id, Replaced { old, sure: false });
-                    }
-                    _ => self.begin_last(id),
-                }
-            }
-            Step::Save(id, payload)
-            | Step::Stream(id, payload)
-            | Step::Follow(id, payload)
-            | Step::Restore(id, payload) => {
-                self.session(id).payloads.push(Some(payload));
-                if let Some(Replaced { old, .. }) = self.replaces.get(id).copied() {
-                    if self.is_present(old) {
-                        self.session(old).presence = Presence::Maybe;
-                    }
-                    if !self.last.contains(&Some(id)) {
-                        self.last.push(Some(id));
-                    }
-                }
-            }
-            Step::MakeLast(id) => self.begin_last(id),
-            Step::PutBack(id) => {
-                let session = self.session(id);
-                (session.presence, session.in_trash) = (Presence::Maybe, Presence::Maybe);
-                self.revive_last(id);
-            }
-            Step::EmptyTrash(id) => self.session(id).in_trash = Presence::Maybe,
-            Step::Remove(id) | Step::Trash(id) => {
-                let session = self.session(id);
-                session.presence = Presence::Maybe;
-                if step == Step::Trash(id) {
-                    session.in_trash = Presence::Maybe;
-                }
-                if self.last.contains(&Some(id)) {
-                    self.last.push(None);
-                    self.removed_last = Some(id);
-                    self.resumable = false;
-                }
-            }
-            Step::Contend(id, payload) => self.session(id).payloads.push(Some(payload)),
-            Step::OwnFiles(id) => self.session(id).has_own_files = true,
-            Step::Convert(id, to) => self.session(id).converted = Some((to, false)),
-            Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, false)),
-            // Nothing is lost by that.
-            Step::Damage(_, Harm::FirstBlock | Harm::Mark) => (),
-            // Where it is cut short, a part of it is left.
-            Step::RemoveInPlace(id) => {
-                let session = self.session(id);
-                (session.presence, session.is_damaged) = (Presence::Maybe, true);
-            }
-            Step::Misplace(id) | Step::Damage(id, _) => self.session(id).is_damaged = true,
-            Step::RepairLast if self.last.contains(&Some(NO_LINK)) => self.last.push(None),
-            Step::LastIs(id) => self.last = vec![Some(id)],
-            // It is nothing to go on from, so that it is kept or moved away.
-            Step::LastIsFile | Step::LastIsDirectory => {
-                self.last.extend([None, Some(NO_LINK)]);
-                self.resumable = false;
-            }
-            _ => (),
+        step.operation().begin(self);
+    }
+
+    /// The step that began returned `Ok`: what it does must be found from now on.
+    pub(crate) fn acknowledge(&mut self) {
+        if let Some(step) = self.in_flight.take() {
+            step.operation().acknowledge(self);
         }
     }
 
-    /// The step that began returned `Ok`, though a call failed. Taking the place of another session is
-    /// put off to the next save then.
+    /// The step that began returned `Ok`, though a call failed.
     pub(crate) fn acknowledge_in_spite(&mut self) {
-        match self.in_flight {
-            Some(
-                Step::Save(id, payload) | Step::Stream(id, payload) | Step::Follow(id, payload),
-            ) if self.replaces.contains_key(id) => {
-                self.in_flight = None;
-                self.session(id).payloads = vec![Some(payload)];
-            }
-            Some(Step::Save(..)) => {
-                // Nor may what is damaged be aside before the next one.
-                let evidence = self.evidence.clone();
-                self.acknowledge();
-                self.evidence = evidence;
-            }
-            _ => self.acknowledge(),
+        if let Some(step) = self.in_flight.take() {
+            step.operation().acknowledge_in_spite(self);
         }
     }
 
     /// The step that was to begin is done, and may not last: what must be found now, and later.
     pub(crate) fn indeterminate(&self, step: Step) -> (Self, Self) {
         let (mut now, mut later) = (self.clone(), self.clone());
-        match step {
-            Step::Save(id, payload)
-            | Step::Stream(id, payload)
-            | Step::Follow(id, payload)
-            | Step::Restore(id, payload)
-            | Step::Contend(id, payload) => {
-                now.session(id).payloads = vec![Some(payload)];
-                later.session(id).payloads.push(Some(payload));
-            }
-            Step::MakeLast(id) => {
-                now.last = vec![Some(id)];
-                later.last.push(Some(id));
-                now.resumable &= self.has_checkpoint(id);
-                later.resumable = now.resumable;
-            }
-            // It was taken back, and that may not last.
-            Step::Remove(_) | Step::Trash(_) | Step::PutBack(_) | Step::EmptyTrash(_) => {
-                later.begin(step)
-            }
-            // The session is gone again, and what made it the last one is not.
-            Step::Replace(id) => {
-                (now.removed_last, later.removed_last) = (Some(id), Some(id));
-            }
-            Step::Convert(id, to) => {
-                now.session(id).converted = Some((to, true));
-                later.begin(step);
-            }
-            Step::GiveUp(id, oldest) => {
-                now.session(id).oldest = Some((oldest, true));
-                later.begin(step);
-            }
-            _ => (),
-        }
+        step.operation().indeterminate(&mut now, &mut later);
         (now, later)
     }
 
-    /// It is of the format that it was, and what is left of the attempt is cleared away by the next.
-    pub(crate) fn not_converted(mut self, step: Step, format: Format) -> (Self, Self) {
-        if let Step::Convert(id, _) = step {
-            self.session(id).converted.get_or_insert((format, true));
+    /// The step that was to begin failed, where sessions are of this format: what must be found now, and later.
+    pub(crate) fn failed(mut self, step: Step, format: Format) -> (Self, Self) {
+        step.operation().failed(&mut self, format);
+        (self.clone(), self)
+    }
+
+    /// Somebody removes a session.
+    pub(crate) fn begin_removal(&mut self, id: Id) {
+        self.session(id).presence = Presence::Maybe;
+        if self.last.contains(&Some(id)) {
+            self.last.push(None);
+            self.removed_last = Some(id);
+            self.resumable = false;
         }
-        (self.clone(), self)
     }
 
-    /// The step was done in part.
-    pub(crate) fn interrupted(mut self, step: Step) -> (Self, Self) {
-        self.begin(step);
-        (self.clone(), self)
+    /// Something lies where the link to the last session belongs. It is nothing to go on from, so that it is kept
+    /// or moved away.
+    pub(crate) fn begin_no_link(&mut self) {
+        self.last.extend([None, Some(NO_LINK)]);
+        self.resumable = false;
     }
 
-    fn begin_create(&mut self, id: Id) {
+    pub(crate) fn begin_create(&mut self, id: Id) {
         let was_present = self.is_present(id);
         let session = self.session(id);
         session.own_files_come_with = None;
@@ -337,13 +231,13 @@ impl World {
     }
 
     /// The link is a name: it comes to life again with a session of that name.
-    fn revive_last(&mut self, id: Id) {
+    pub(crate) fn revive_last(&mut self, id: Id) {
         if self.removed_last == Some(id) {
             self.last.push(Some(id));
         }
     }
 
-    fn begin_last(&mut self, id: Id) {
+    pub(crate) fn begin_last(&mut self, id: Id) {
         self.resumable &= self.has_checkpoint(id);
         if self.last.contains(&Some(NO_LINK)) {
             // No call puts a link in the place of a directory.
@@ -352,102 +246,9 @@ impl World {
         self.last.push(Some(id));
     }
 
-    fn acknowledge_create(&mut self, id: Id) {
+    pub(crate) fn acknowledge_create(&mut self, id: Id) {
         let session = self.session(id);
         (session.presence, session.payloads) = (Presence::Sure, vec![None]);
         (session.told, session.given) = (0, BTreeMap::new());
-    }
-
-    /// The step that began returned `Ok`: what it does must be found from now on.
-    pub(crate) fn acknowledge(&mut self) {
-        let Some(step) = self.in_flight.take() else { return };
-        match step {
-            Step::Create(id) => self.acknowledge_create(id),
-            Step::Replace(id) => {
-                self.acknowledge_create(id);
-                match self.replaces.get_mut(id) {
-                    Some(replaced) => replaced.sure = true,
-                    None => self.last = vec![Some(id)],
-                }
-            }
-            Step::Fork(from, to) => {
-                let from = self.session(from).clone();
-                self.acknowledge_create(to);
-                let session = self.session(to);
-                session.given.extend(from.payloads.iter().flatten().map(|payload| (1, *payload)));
-                session.told = 1;
-                session.payloads = from.payloads;
-                session.has_own_files = from.has_own_files;
-            }
-            Step::Copy(id) | Step::Import(id) => {
-                let session = self.session(id);
-                session.presence = Presence::Sure;
-                session.payloads =
-                    COPIED.last().map(|(_, payload)| Some(*payload)).into_iter().collect();
-                session.has_own_files = true;
-            }
-            Step::Save(id, payload)
-            | Step::Stream(id, payload)
-            | Step::Follow(id, payload)
-            | Step::Restore(id, payload) => {
-                let session = self.session(id);
-                session.presence = Presence::Sure;
-                session.is_damaged = false;
-                session.payloads = vec![Some(payload)];
-                self.acknowledge_aside(Some(id));
-                if let Some(Replaced { old, sure: true }) = self.replaces.get(id).copied() {
-                    self.replaces.remove(id);
-                    self.session(old).presence = Presence::Gone;
-                    self.last = vec![Some(id)];
-                }
-                self.resumable |= self.last == [Some(id)];
-            }
-            Step::Convert(id, to) => {
-                let session = self.session(id);
-                session.converted = Some((to, true));
-                // A journal begins with what there is.
-                let newest = session.payloads.iter().flatten().next().copied();
-                if let Some(payload) = newest.filter(|_| to == Format::Journal) {
-                    session.given.insert(1, payload);
-                    session.told = 1;
-                }
-            }
-            Step::GiveUp(id, oldest) => self.session(id).oldest = Some((oldest, true)),
-            Step::MakeLast(id) => {
-                self.last = vec![Some(id)];
-                self.resumable = self.has_checkpoint(id);
-                self.acknowledge_aside(None);
-            }
-            Step::PutBack(id) => {
-                let session = self.session(id);
-                (session.presence, session.in_trash) = (Presence::Sure, Presence::Gone);
-                if self.removed_last == Some(id) {
-                    self.last = vec![Some(id)];
-                }
-            }
-            Step::EmptyTrash(id) => self.session(id).in_trash = Presence::Gone,
-            Step::Repair(id) => {
-                self.session(id).is_damaged = false;
-                self.acknowledge_aside(Some(id));
-            }
-            Step::Unlock(id) => self.acknowledge_aside(Some(id)),
-            Step::RepairLast => {
-                self.last.retain(|last| *last != Some(NO_LINK));
-                self.acknowledge_aside(None);
-            }
-            Step::RemoveInPlace(id) => {
-                let session = self.session(id);
-                (session.presence, session.is_damaged) = (Presence::Gone, false);
-            }
-            Step::Remove(id) | Step::Trash(id) => {
-                let session = self.session(id);
-                session.presence = Presence::Gone;
-                if step == Step::Trash(id) {
-                    session.in_trash = Presence::Sure;
-                }
-                self.last.retain(|last| *last != Some(id));
-            }
-            _ => (),
-        }
     }
 }

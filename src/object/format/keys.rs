@@ -2,8 +2,8 @@
 
 use twox_hash::XxHash3_64;
 
-use super::head::Time;
 use super::nonce::Nonce;
+use super::time::Time;
 use crate::id::SessionId;
 
 /// The name of the last session.
@@ -11,6 +11,11 @@ pub(crate) const LAST: &str = "last";
 
 /// What the probe writes. It says, too, that this is a repository.
 pub(crate) const MARKER: &str = "pitstop";
+
+/// That a store honours conditions, as was found on this way to it.
+pub(crate) fn probed(way: u64) -> String {
+    format!("p/{way:016x}")
+}
 
 /// Heads are spread over so many prefixes, so that they can be listed side by side.
 pub(crate) const SHARDS: u64 = 16;
@@ -25,14 +30,36 @@ pub(crate) fn head(id: &SessionId) -> String {
     format!("{}/{}", heads(shard(id)), encoded(id))
 }
 
-/// The signs of life in a shard.
-pub(crate) fn beats(shard: u64) -> String {
+/// All heartbeats in a shard.
+pub(crate) fn heartbeats(shard: u64) -> String {
     format!("w/{shard:x}")
 }
 
-/// What a session's writer changes from time to time, to show that it lives.
-pub(crate) fn beat(id: &SessionId) -> String {
-    format!("{}/{}", beats(shard(id)), encoded(id))
+/// What the holder of a lease changes from time to time, to show that it lives. The key is that of this lease alone:
+/// whoever held one before, and wakes up, is not taken for this holder.
+pub(crate) fn heartbeat(id: &SessionId, token: Nonce) -> String {
+    format!("{}/{}/{token}", heartbeats(shard(id)), encoded(id))
+}
+
+/// The session whose heartbeat has this key.
+pub(crate) fn heartbeat_id(key: &str) -> Option<SessionId> {
+    match key.split('/').collect::<Vec<_>>()[..] {
+        ["w", _, encoded, _] => id(encoded),
+        _ => None,
+    }
+}
+
+/// All damaged objects that were moved aside.
+pub(crate) const ASIDE: &str = "a";
+
+/// All of a session that was moved aside.
+pub(crate) fn aside_of(id: &SessionId) -> String {
+    format!("{ASIDE}/{}", encoded(id))
+}
+
+/// A head that was moved aside, when, and a number of its own.
+pub(crate) fn aside(id: &SessionId, moved: Time, nonce: Nonce) -> String {
+    format!("{}/{moved}-{nonce}", aside_of(id))
 }
 
 /// The records and packs of all sessions.
@@ -41,6 +68,11 @@ pub(crate) const RECORDS: &str = "c";
 /// All records and packs of one life of a session. They stay where they are if it gets another name.
 pub(crate) fn records(incarnation: Nonce) -> String {
     format!("{RECORDS}/{incarnation}")
+}
+
+/// What named the last session and was moved aside. No session is called so.
+pub(crate) fn last_aside(moved: Time, nonce: Nonce) -> String {
+    format!("{ASIDE}/!last/{moved}-{nonce}")
 }
 
 /// All sessions in the trash.
@@ -59,6 +91,12 @@ pub(crate) fn trashed(id: &SessionId, removed: Time, nonce: Nonce) -> String {
 /// How the key of that begins.
 pub(crate) fn trashed_start(id: &SessionId, removed: Time) -> String {
     format!("{}/{removed}-", trash_of(id))
+}
+
+/// The session whose copy in the trash has this key.
+pub(crate) fn trashed_id(key: &str) -> Option<SessionId> {
+    let (encoded, _) = key.strip_prefix(TRASH)?.strip_prefix('/')?.split_once('/')?;
+    id(encoded)
 }
 
 /// What a record or a pack is called: the revision that it came with, and a number of its own.
@@ -117,7 +155,16 @@ mod tests {
             assert!(key.len() < 800 && key.bytes().all(|it| it.is_ascii_graphic()), "{key}");
             assert_eq!(id(key.rsplit_once('/').unwrap().1).unwrap(), session);
         }
-        assert!(id("a!2").is_none() && id("!2f").is_none() && id("!zz").is_none());
+        let session = SessionId::new("my job").unwrap();
+        let key = trashed(&session, std::time::SystemTime::now().into(), Nonce::fresh());
+        assert_eq!(trashed_id(&key), Some(session));
+        assert!(trashed_id("t/a").is_none() && trashed_id("h/a/b").is_none());
+        assert!(
+            id("!last").is_none()
+                && id("a!2").is_none()
+                && id("!2f").is_none()
+                && id("!zz").is_none()
+        );
         assert_eq!(record_revision(&record(7, Nonce::fresh())), Some(7));
     }
 }

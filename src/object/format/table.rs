@@ -3,11 +3,13 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::container::{self, Unreadable};
-use super::head::{PackRef, RevisionEntry, Table};
+use super::entry::RevisionEntry;
 use super::keys;
 use super::nonce::Nonce;
+use super::time::Time;
 use crate::checkpoint::Retention;
 
 const PACK: &[u8; 8] = b"PITSPACK";
@@ -22,6 +24,28 @@ const ENTRIES: usize = 64;
 /// So many packs a head may name; more are named by a pack.
 const PACKS: usize = 64;
 
+/// The revisions that are kept, the newest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Table {
+    pub(crate) entries: Vec<RevisionEntry>,
+    /// Where those are that are older than the entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) packs: Vec<PackRef>,
+}
+
+/// An object with older revisions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PackRef {
+    pub(crate) name: String,
+    pub(crate) newest: u64,
+    pub(crate) oldest: u64,
+    pub(crate) count: usize,
+    /// How many bytes their payloads are.
+    pub(crate) bytes: u64,
+    /// When the newest of them was saved.
+    pub(crate) saved: Time,
+}
+
 /// A pack: what is written, under which name.
 pub(crate) struct Pack {
     pub(crate) name: String,
@@ -29,14 +53,31 @@ pub(crate) struct Pack {
 }
 
 impl Table {
+    /// The payloads that are in the same object, in the order of the entries.
+    pub(crate) fn inline(&self) -> impl Iterator<Item = &Bytes> {
+        self.entries.iter().filter_map(|entry| entry.payload.as_ref())
+    }
+
+    /// Gives the entries their payloads, as far as these were read.
+    pub(crate) fn attach(&mut self, payloads: &Bytes, len: u64) -> Result<(), Unreadable> {
+        let mut start = 0;
+        for entry in self.entries.iter_mut().filter(|entry| entry.record.is_none()) {
+            let end = start + entry.size;
+            if end > len {
+                let problem = format!("revision {} is cut short", entry.revision);
+                return Err(Unreadable::Damaged(problem));
+            }
+            if end <= payloads.len() as u64 {
+                entry.payload = Some(payloads.slice(start as usize..end as usize));
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
     /// Makes an entry the newest.
     pub(crate) fn push(&mut self, entry: RevisionEntry) {
         self.entries.insert(0, entry);
-    }
-
-    /// Whether some saving of this revision made it, by its nonce.
-    pub(crate) fn has(&self, nonce: Nonce) -> bool {
-        self.entries.iter().any(|entry| entry.nonce == nonce)
     }
 
     /// Drops what the rule does not keep, and returns it.

@@ -4,19 +4,25 @@
 //! that is asked by two at once may refuse both. So whatever is not a plain success or a plain refusal is
 //! settled by reading the object:
 //!
-//! 1. It is ours, or was made from ours: done, whatever the answer was.
+//! 1. It is ours: done, whatever the response was.
 //! 2. It is as it was: the same request is sent again. It names the same version and carries the same
 //!    bytes, so that at most one of them counts.
-//! 3. It is something else: somebody was faster, and ours can never count.
+//! 3. It is something else: the version that ours names is gone for ever. What stands knows whether ours came before it,
+//!    or does not reach back so far.
 //!
-//! Without an answer to that, the outcome is [`Error::Indeterminate`].
+//! Where that cannot be known, the outcome is [`Error::Indeterminate`].
 
 use bytes::Bytes;
 use object_store::PutMode;
 
 use super::client::{Object, Store, Version};
+use super::failure::RequestError;
 use super::response::FailureClass;
 use crate::error::{Error, Result, Step};
+use crate::object::format::changes::Trace;
+
+/// How often a store may say that a condition does not hold that does, before that is taken for a fault.
+const CONFLICTS: u32 = 20;
 
 /// What must stand for a change to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +34,12 @@ pub(crate) enum Expected {
 }
 
 impl Expected {
+    /// Whether it is a version whose tag no condition can name.
+    fn is_weak(&self) -> bool {
+        let Self::Version(Version { e_tag: Some(tag), .. }) = self else { return false };
+        tag.starts_with("W/")
+    }
+
     fn is_met(&self, there: Option<&Object>) -> bool {
         match (self, there) {
             (Self::Nothing, None) => true,
@@ -53,28 +65,31 @@ pub(crate) fn is_same(one: &Version, other: &Version) -> bool {
 pub(crate) enum CasOutcome {
     /// It was made, and this is the version.
     Applied(Version),
-    /// It was made, and something else was made from it since.
+    /// It was made, and something else came after it.
     Superseded,
     /// It was not made, and never will be: this is what stands.
     Rejected(Option<Object>),
 }
 
 impl Store {
-    /// Puts `bytes` in the place of what is expected there. `is_from_ours` tells of other bytes that they
-    /// can only have been made from these.
+    /// Puts `bytes` in the place of what is expected there. `trace` tells of something else that stands there, or of
+    /// nothing, whether that came after these bytes.
     pub(crate) fn compare_and_put(
         &self,
         key: &str,
         expected: &Expected,
         bytes: &Bytes,
-        is_from_ours: impl Fn(&Object) -> bool,
+        trace: impl Fn(Option<&Object>) -> Result<Trace>,
     ) -> Result<CasOutcome> {
+        if expected.is_weak() {
+            return Err(RequestError::weak_tag().at(Step::Write, self.place(key)));
+        }
         let mode = match expected {
             Expected::Nothing => PutMode::Create,
             Expected::Version(version) => PutMode::Update(version.clone()),
         };
-        let mut pause = self.backoff();
-        let mut may_have_counted = false;
+        let mut backoff = self.backoff();
+        let (mut may_have_counted, mut conflicts) = (false, 0);
         loop {
             let failure = match self.put_once(key, bytes.clone(), mode.clone()) {
                 Ok(version) => return Ok(CasOutcome::Applied(version)),
@@ -87,7 +102,7 @@ impl Store {
                     FailureClass::Refused | FailureClass::NoBucket => {
                         return Err(failure.at(Step::Write, self.place(key)));
                     }
-                    FailureClass::Unreachable if pause.wait(failure.class) => continue,
+                    FailureClass::Unreachable if backoff.wait(failure.class) => continue,
                     FailureClass::Unreachable => {
                         return Err(failure.at(Step::Write, self.place(key)));
                     }
@@ -103,14 +118,43 @@ impl Store {
                 Some(object) if object.bytes == *bytes => {
                     return Ok(CasOutcome::Applied(object.version.clone()));
                 }
-                Some(object) if is_from_ours(object) => return Ok(CasOutcome::Superseded),
                 there if expected.is_met(there.as_ref()) => (),
-                _ => return Ok(CasOutcome::Rejected(there)),
+                _ => return self.settle(key, failure, there, may_have_counted, &trace),
             }
-            if !pause.wait(failure.class) {
-                let error = failure.at(Step::Write, self.place(key));
-                return Err(if may_have_counted { self.indeterminate(key, error) } else { error });
+            let again = match failure.class {
+                // Not silence: the store is busy with somebody who wants to change the same.
+                FailureClass::Condition if conflicts < CONFLICTS => {
+                    conflicts += 1;
+                    backoff.yield_to_rivals();
+                    true
+                }
+                class => backoff.wait(class),
+            };
+            if !again {
+                // A copy of the request may be on its way yet, and what it names stands.
+                return Err(self.indeterminate(key, failure.at(Step::Write, self.place(key))));
             }
+        }
+    }
+
+    /// What became of a change, where something else stands by now.
+    fn settle(
+        &self,
+        key: &str,
+        failure: RequestError,
+        there: Option<Object>,
+        may_have_counted: bool,
+        trace: impl Fn(Option<&Object>) -> Result<Trace>,
+    ) -> Result<CasOutcome> {
+        match trace(there.as_ref()) {
+            Ok(Trace::Made) => Ok(CasOutcome::Superseded),
+            Ok(Trace::NotMade) => Ok(CasOutcome::Rejected(there)),
+            // Also a plain refusal may be the response to a second copy of the request.
+            Ok(Trace::TooOld) => {
+                Err(self.indeterminate(key, failure.at(Step::Write, self.place(key))))
+            }
+            Err(error) if may_have_counted => Err(self.indeterminate(key, error)),
+            Err(error) => Err(error),
         }
     }
 

@@ -4,20 +4,22 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, Either, select};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
-    UpdateVersion,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion,
 };
 
 use super::clock::{Clock, SystemClock};
 use super::failure::RequestError;
+use super::location;
+use super::problem::StoreProblem;
 use super::response::FailureClass;
 use super::{interrupt, runtime};
 use crate::error::{Error, LocationProblem, Result, Step};
@@ -28,11 +30,13 @@ pub(crate) type Version = UpdateVersion;
 /// The largest piece of an object that one request carries.
 pub(crate) const PIECE: usize = 8 * 1024 * 1024;
 
-/// How many objects are asked for at once.
-const GETS_AT_ONCE: usize = 32;
-
 /// How many objects are removed by one request, where the store can do so.
 const REMOVED_AT_ONCE: usize = 1000;
+
+/// How long so many bytes may take: no way to a store is taken for slower than 32 KiB a second.
+pub(crate) fn slowest(bytes: u64) -> Duration {
+    Duration::from_millis(bytes * 1000 / (32 * 1024))
+}
 
 /// How long to go on trying.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +45,17 @@ pub(crate) struct RetryBudget {
     pub(crate) retry: Duration,
     /// The same, where nobody listens, or no store does.
     pub(crate) connect: Duration,
+    /// The time counts from the first failure: what is sent may itself take long.
+    pub(crate) counts_from_failure: bool,
 }
 
 impl Default for RetryBudget {
     fn default() -> Self {
-        Self { retry: Duration::from_secs(30), connect: Duration::from_secs(5) }
+        Self {
+            retry: Duration::from_secs(30),
+            connect: Duration::from_secs(5),
+            counts_from_failure: false,
+        }
     }
 }
 
@@ -63,6 +73,9 @@ pub(crate) struct Store {
     connection: Arc<Mutex<(u32, Arc<dyn ObjectStore>)>>,
     pub(crate) budget: RetryBudget,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The way to the store: its location, and what lies between.
+    pub(crate) way: u64,
+    has_told_what_stays: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Store {
@@ -81,12 +94,20 @@ pub(crate) struct Object {
     pub(crate) version: Version,
 }
 
+impl Object {
+    pub(crate) fn is_whole(&self) -> bool {
+        self.bytes.len() as u64 == self.len
+    }
+}
+
 impl Store {
     pub(crate) fn new(location: PathBuf, prefix: String, connect: Arc<Connect>) -> Result<Self> {
         let (connection, budget) = connect()?;
         let connection = Arc::new(Mutex::new((std::process::id(), connection)));
         let clock = Arc::new(SystemClock::new());
-        Ok(Self { location, prefix, connect, connection, budget, clock })
+        let has_told_what_stays = Arc::default();
+        let way = location::way(&location);
+        Ok(Self { location, prefix, connect, connection, budget, clock, way, has_told_what_stays })
     }
 
     #[cfg(feature = "seam")]
@@ -130,9 +151,11 @@ impl Store {
         if_match: Option<String>,
     ) -> Result<Option<Object>> {
         let path = self.path(key)?;
+        let bytes = range.as_ref().map_or(0, |range| range.end - range.start);
         let range = range.map(GetRange::Bounded);
         let options = GetOptions { range, if_match, ..GetOptions::default() };
-        let got = self.retry(|store| get(store, path.clone(), options.clone()).boxed());
+        let request = |store| get(store, path.clone(), options.clone()).boxed();
+        let got = self.retrying(|| self.attempt_of(bytes, request));
         match got {
             Ok(object) => Ok(Some(object)),
             Err(failure)
@@ -144,21 +167,15 @@ impl Store {
         }
     }
 
-    /// The beginnings of many objects, asked for side by side; `None` for those that are not there.
-    pub(crate) fn get_starts(&self, keys: &[String], len: u64) -> Result<Vec<Option<Object>>> {
-        let paths: Vec<Path> = keys.iter().map(|key| self.path(key)).collect::<Result<_>>()?;
-        let range = Some(GetRange::Bounded(0..len));
-        let options = GetOptions { range, ..GetOptions::default() };
-        let got = self.retry(|store| {
-            let (paths, options) = (paths.clone(), options.clone());
-            async move {
-                let get = |path| get(store.clone(), path, options.clone()).map(found);
-                let all = futures_util::stream::iter(paths).map(get);
-                all.buffered(GETS_AT_ONCE).try_collect().await
-            }
-            .boxed()
-        });
-        got.map_err(|failure| failure.at(Step::Read, self.location.clone()))
+    /// An object or the beginning of it, asked for once, where nobody waits for it.
+    pub(crate) async fn get_in_background(
+        &self,
+        key: &str,
+        len: Option<u64>,
+    ) -> object_store::Result<Object> {
+        let not_a_key = |_| not_a_key(key);
+        let (store, path) = (self.connection(), self.path(key));
+        get(store.map_err(not_a_key)?, path.map_err(not_a_key)?, range(len)).await
     }
 
     /// Puts an object that is the same whenever it is put.
@@ -170,7 +187,7 @@ impl Store {
         };
         // It has no condition, so that a conflict is the store's own, and passes.
         let attempt = || {
-            self.attempt(put).map_err(|mut failure| {
+            self.attempt_of(bytes.len() as u64, put).map_err(|mut failure| {
                 if failure.class == FailureClass::Condition {
                     failure.class = FailureClass::Unknown;
                 }
@@ -204,37 +221,30 @@ impl Store {
         keys.chunks(REMOVED_AT_ONCE).filter_map(|keys| delete(keys).err()).collect()
     }
 
-    /// Deletes what is in nobody's way, if that works at once.
+    /// Deletes what is in nobody's way, if that works at once. Who may not delete is told, once, that it stays.
     pub(crate) fn delete_best_effort(&self, keys: &[String]) {
         for keys in keys.chunks(REMOVED_AT_ONCE) {
             if let Err(failure) = self.attempt(|store| delete(store, self.paths(keys))) {
-                tracing::debug!(?failure, "what is no longer needed could not be deleted");
+                self.tell_what_stays(&keys[0], &failure);
             }
+        }
+    }
+
+    /// Tells, once, that these credentials may not delete.
+    pub(crate) fn tell_what_stays(&self, key: &str, failure: &RequestError) {
+        let is_told = failure.problem != Some(StoreProblem::NotAllowed)
+            || self.has_told_what_stays.fetch_or(true, Ordering::Relaxed);
+        match is_told {
+            true => tracing::debug!(?failure, "what is no longer needed could not be deleted"),
+            false => tracing::warn!(
+                "what is no longer needed stays, the first of it {}: {failure}",
+                self.place(key).display()
+            ),
         }
     }
 
     fn paths(&self, keys: &[String]) -> Vec<Path> {
         keys.iter().filter_map(|key| self.path(key).ok()).collect()
-    }
-
-    /// All objects below these keys, asked for side by side.
-    pub(crate) fn list(&self, keys: impl IntoIterator<Item = String>) -> Result<Vec<ObjectMeta>> {
-        let paths: Vec<Path> =
-            keys.into_iter().map(|key| self.path(&key)).collect::<Result<_>>()?;
-        let listed = self.retry(|store| {
-            let paths = paths.clone();
-            async move {
-                let list = |path: Path| {
-                    let store = store.clone();
-                    async move { store.list(Some(&path)).try_collect::<Vec<_>>().await }
-                };
-                let listed = join_all(paths.into_iter().map(list)).await;
-                let listed: Vec<_> = listed.into_iter().collect::<object_store::Result<_>>()?;
-                Ok(listed.into_iter().flatten().collect())
-            }
-            .boxed()
-        });
-        listed.map_err(|failure| failure.at(Step::List, self.location.clone()))
     }
 
     /// Does what may be done again, until it works or there is no more budget.
@@ -275,6 +285,29 @@ impl Store {
         }
     }
 
+    /// An attempt to send or get so many bytes. Where the client has time for the longest payload, a shorter one has less.
+    fn attempt_of<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        request: impl FnOnce(Arc<dyn ObjectStore>) -> BoxFuture<'static, object_store::Result<T>>,
+    ) -> Result<T, RequestError> {
+        if !self.budget.counts_from_failure {
+            return self.attempt(request);
+        }
+        let limit = self.clock.later(self.budget.retry + slowest(bytes));
+        let done = self.attempt(|store| {
+            let limited = select(request(store), limit);
+            async move {
+                match limited.await {
+                    Either::Left((outcome, _)) => outcome.map(Some),
+                    Either::Right(_) => Ok(None),
+                }
+            }
+            .boxed()
+        });
+        done?.ok_or_else(RequestError::silent)
+    }
+
     /// The store, for requests that nobody waits for.
     pub(crate) fn connection(&self) -> Result<Arc<dyn ObjectStore>> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
@@ -302,7 +335,12 @@ impl Store {
     }
 }
 
-async fn get(
+/// For so many bytes from the beginning, or all.
+pub(super) fn range(len: Option<u64>) -> GetOptions {
+    GetOptions::default().with_range(len.map(|len| 0..len))
+}
+
+pub(super) async fn get(
     store: Arc<dyn ObjectStore>,
     path: Path,
     options: GetOptions,
@@ -314,7 +352,7 @@ async fn get(
 }
 
 /// Makes "it is not there" a value.
-fn found<T>(outcome: object_store::Result<T>) -> object_store::Result<Option<T>> {
+pub(super) fn found<T>(outcome: object_store::Result<T>) -> object_store::Result<Option<T>> {
     match outcome {
         Ok(it) => Ok(Some(it)),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -349,20 +387,31 @@ fn not_a_key(key: &str) -> object_store::Error {
 pub(crate) struct Backoff {
     budget: RetryBudget,
     clock: Arc<dyn Clock>,
-    start: Duration,
+    /// Since when the time counts.
+    start: Option<Duration>,
     next: Duration,
 }
 
 impl Backoff {
     fn new(budget: RetryBudget, clock: Arc<dyn Clock>) -> Self {
-        Self { budget, start: clock.now(), clock, next: Duration::from_millis(50) }
+        let start = (!budget.counts_from_failure).then(|| clock.now());
+        Self { budget, start, clock, next: Duration::from_millis(50) }
     }
 
     /// Waits, if there is budget left for that and nobody interrupts it.
     pub(crate) fn wait(&mut self, kind: FailureClass) -> bool {
-        let Some(pause) = self.pause(kind, self.clock.now() - self.start) else { return false };
+        let now = self.clock.now();
+        let since = now - *self.start.get_or_insert(now);
+        let Some(pause) = self.pause(kind, since) else { return false };
         self.clock.sleep(jittered(pause, self.clock.jitter()));
         !interrupt::is_requested()
+    }
+
+    /// Waits for those who change the same, a little longer each time and at most a second, however often.
+    pub(crate) fn yield_to_rivals(&mut self) {
+        let pause = self.next.min(Duration::from_secs(1));
+        self.next = pause * 2;
+        self.clock.sleep(jittered(pause, self.clock.jitter()));
     }
 
     /// How long to wait at most, after so long; `None` if there is no budget left.

@@ -1,7 +1,8 @@
 //! Reads records: payloads that are objects of their own.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -23,7 +24,9 @@ pub(crate) struct Reader {
 impl Reader {
     /// `None` if there is no such record, or it has another size.
     pub(crate) fn open(store: &Arc<Store>, key: &str, size: u64) -> Result<Option<Self>> {
-        let Some(first) = store.get_start(key, PIECE as u64)? else { return Ok(None) };
+        let Some(first) = store.get_start(key, size.min(PIECE as u64).max(1))? else {
+            return Ok(None);
+        };
         if first.len != size {
             return Ok(None);
         }
@@ -32,11 +35,14 @@ impl Reader {
         Ok(Some(Self { store, key, version: first.version, size, at, piece }))
     }
 
-    /// The digest of all of it; `None` if it went meanwhile.
-    pub(crate) fn digest(mut self) -> Result<Option<Digest>> {
+    /// The digest of all of it, which is kept in a file if there is one and it has room; `None` if it went meanwhile.
+    pub(crate) fn digest(&mut self, spool: &mut Option<File>) -> Result<Option<Digest>> {
         let mut digest = Digester::default();
         while self.fill()? {
             digest.add(&self.piece);
+            if spool.as_mut().is_some_and(|it| it.write_all(&self.piece).is_err()) {
+                *spool = None;
+            }
             self.piece.clear();
         }
         Ok((digest.size() == self.size).then(|| digest.digest()))

@@ -33,7 +33,11 @@ impl RequestError {
             (E::Generic { .. }, _) => response.class(),
             _ => FailureClass::Refused,
         };
-        Self { class, problem, text: response.text(error, problem) }
+        let text = match error {
+            E::InvalidPath { source } => format!("an object there has a foreign key: {source}"),
+            _ => response.text(error, problem),
+        };
+        Self { class, problem, text }
     }
 
     /// A failure on this side. One of an interrupted wait says nothing of what the store did.
@@ -49,6 +53,24 @@ impl RequestError {
     pub(crate) fn strange() -> Self {
         let problem = StoreProblem::NotAStore;
         Self { class: FailureClass::Strange, problem: Some(problem), text: problem.to_string() }
+    }
+
+    /// No response, for as long as there was time.
+    pub(crate) fn silent() -> Self {
+        let problem = StoreProblem::NoAnswer;
+        Self { class: FailureClass::Unknown, problem: Some(problem), text: problem.to_string() }
+    }
+
+    /// An ETag by which no version can be named.
+    pub(crate) fn weak_tag() -> Self {
+        let text = "its ETags are weak: something on the way to the store changes its responses";
+        Self { class: FailureClass::Refused, problem: None, text: text.to_owned() }
+    }
+
+    /// A listing that never ends.
+    pub(crate) fn endless() -> Self {
+        let (problem, text) = (StoreProblem::NotAStore, "the listing has no end".to_owned());
+        Self { class: FailureClass::Refused, problem: Some(problem), text }
     }
 
     /// Whether it may go better a moment later.
@@ -111,6 +133,38 @@ mod tests {
         assert_eq!(failure.to_string(), "the credentials have expired (status 400, ExpiredToken)");
         let signature = "<Code>SignatureDoesNotMatch</Code><StringToSign>SECRET</StringToSign>";
         assert!(!format!("{:?}", RequestError::of(&answered(403, signature))).contains("SECRET"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_a_true_sentence() {
+        for (status, body, class, text) in [
+            (400, "", FailureClass::Refused, "the store calls the request invalid (status 400)"),
+            (
+                400,
+                "<Code>RequestTimeout</Code>",
+                FailureClass::Unknown,
+                "the store did not answer in time (status 400, RequestTimeout)",
+            ),
+            (
+                403,
+                "<Code>QuotaExceeded</Code>",
+                FailureClass::Refused,
+                "the store is full, or the quota is used up (status 403, QuotaExceeded)",
+            ),
+            (
+                507,
+                "",
+                FailureClass::Refused,
+                "the store is full, or the quota is used up (status 507)",
+            ),
+        ] {
+            let failure = RequestError::of(&answered(status, body));
+            assert_eq!((failure.class, failure.to_string().as_str()), (class, text));
+        }
+        let source = "Received non-partial response when range requested";
+        let whole = object_store::Error::Generic { store: "S3", source: source.into() };
+        let whole = RequestError::of(&whole).to_string();
+        assert!(whole.ends_with(": a whole object came where a part was asked for"), "{whole}");
     }
 
     #[test]

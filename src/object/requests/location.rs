@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -11,12 +12,46 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
+use twox_hash::XxHash3_64;
 
-use super::client::{Connect, RetryBudget, Store};
+use super::client::{Connect, PIECE, RetryBudget, Store, slowest};
 use crate::error::{Error, LocationProblem, Result};
 
-/// The store that a URL leads to. Nothing is asked of it yet.
-pub(crate) fn open(url: &str) -> Result<Store> {
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Heads, and all else that is short.
+    Short,
+    /// Payloads: each request has the time that its bytes take on a slow way, and is made again where that may help.
+    Payloads,
+}
+
+impl Use {
+    /// How long a request may take of which the longest silence is this.
+    fn timeout(self, silence: Duration) -> Duration {
+        match self {
+            Self::Short => silence,
+            Self::Payloads => silence + slowest(PIECE as u64),
+        }
+    }
+
+    /// A request that is sent again by itself can meet what it did before, and call that a conflict. Payloads are the same
+    /// each time.
+    fn retries(self) -> RetryConfig {
+        let max_retries = match self {
+            Self::Short => 0,
+            Self::Payloads => 3,
+        };
+        RetryConfig { max_retries, retry_timeout: Duration::from_secs(30), ..Default::default() }
+    }
+
+    fn budget(self, budget: RetryBudget) -> RetryBudget {
+        RetryBudget { counts_from_failure: self == Self::Payloads, ..budget }
+    }
+}
+
+/// The store that a URL leads to, for each use. Nothing is asked of it yet.
+pub(crate) fn open(url: &str) -> Result<[Store; 2]> {
     let invalid = |problem| Error::InvalidLocation { location: without_credentials(url), problem };
     let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid(LocationProblem::NotAUrl))?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -34,20 +69,23 @@ pub(crate) fn open(url: &str) -> Result<Store> {
         "" => format!("{scheme}://{bucket}"),
         prefix => format!("{scheme}://{bucket}/{prefix}"),
     });
-    let connect: fn(&str) -> Connected = match scheme {
-        "memory" => |name| Ok((memory(name), RetryBudget::default())),
+    let connect: fn(&str, Use) -> Connected = match scheme {
+        "memory" => |name, _| Ok((memory(name), RetryBudget::default())),
         _ if bucket.is_empty() => return Err(invalid(LocationProblem::NoBucket)),
         "s3" => s3,
         "gs" => gcs,
         "az" => azure,
         _ => return Err(invalid(LocationProblem::Scheme)),
     };
-    let (bucket, place) = (bucket.to_owned(), location.clone());
-    let connect = move || {
-        let location = place.clone();
-        connect(&bucket).map_err(|problem| Error::InvalidLocation { location, problem })
+    let store = |usage: Use| {
+        let (bucket, place) = (bucket.to_owned(), location.clone());
+        let connect = move || {
+            let location = place.clone();
+            connect(&bucket, usage).map_err(|problem| Error::InvalidLocation { location, problem })
+        };
+        Store::new(location.clone(), prefix.to_owned(), Arc::new(connect) as Arc<Connect>)
     };
-    Store::new(location, prefix.to_owned(), Arc::new(connect) as Arc<Connect>)
+    Ok([store(Use::Short)?, store(Use::Payloads)?])
 }
 
 /// The URL as it may be shown.
@@ -58,6 +96,29 @@ fn without_credentials(url: &str) -> PathBuf {
         _ => url[..end].to_owned(),
     };
     shown.into()
+}
+
+/// A number of the way to a store: of where it is, by which endpoint, and through which proxy.
+pub(crate) fn way(location: &std::path::Path) -> u64 {
+    const VARIABLES: [&str; 10] = [
+        "AWS_ENDPOINT",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AZURE_ENDPOINT",
+        "AZURE_STORAGE_ENDPOINT",
+        "GOOGLE_BASE_URL",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ];
+    let mut way = location.to_string_lossy().into_owned();
+    for value in VARIABLES.iter().filter_map(std::env::var_os) {
+        let value = value.to_string_lossy();
+        // Without its credentials.
+        way = format!("{way}\n{}", value.rsplit('@').next().unwrap_or_default());
+    }
+    XxHash3_64::oneshot(way.as_bytes())
 }
 
 /// All that is called by one name in this process is one store.
@@ -72,31 +133,37 @@ type Connected = std::result::Result<(Arc<dyn ObjectStore>, RetryBudget), Locati
 // What the builders say of a failure may repeat the configuration, and so a secret.
 const INCOMPLETE: LocationProblem = LocationProblem::Environment;
 
-fn s3(bucket: &str) -> Connected {
+fn s3(bucket: &str, usage: Use) -> Connected {
     use_ring();
-    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(no_retries());
+    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(usage.retries());
     check_endpoint(builder.get_config_value(&AmazonS3ConfigKey::Endpoint))?;
     check_endpoint(builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint))?;
     let budget = budget(|key| builder.get_config_value(&AmazonS3ConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
+    let timeout = format!("{}ms", usage.timeout(budget.retry).as_millis());
+    let builder = builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), timeout);
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), usage.budget(budget)))
 }
 
-fn gcs(bucket: &str) -> Connected {
+fn gcs(bucket: &str, usage: Use) -> Connected {
     use_ring();
     let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
-    let builder = builder.with_retry(no_retries());
+    let builder = builder.with_retry(usage.retries());
     check_endpoint(builder.get_config_value(&GoogleConfigKey::BaseUrl))?;
     let budget = budget(|key| builder.get_config_value(&GoogleConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
+    let timeout = format!("{}ms", usage.timeout(budget.retry).as_millis());
+    let builder = builder.with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), timeout);
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), usage.budget(budget)))
 }
 
-fn azure(container: &str) -> Connected {
+fn azure(container: &str, usage: Use) -> Connected {
     use_ring();
     let builder = MicrosoftAzureBuilder::from_env().with_container_name(container);
-    let builder = builder.with_retry(no_retries());
+    let builder = builder.with_retry(usage.retries());
     check_endpoint(builder.get_config_value(&AzureConfigKey::Endpoint))?;
     let budget = budget(|key| builder.get_config_value(&AzureConfigKey::Client(key)));
-    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), budget))
+    let timeout = format!("{}ms", usage.timeout(budget.retry).as_millis());
+    let builder = builder.with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), timeout);
+    Ok((Arc::new(builder.build().map_err(|_| INCOMPLETE)?), usage.budget(budget)))
 }
 
 /// What stands before the host would be traced with every connection.
@@ -116,16 +183,12 @@ fn budget(configured: impl Fn(ClientConfigKey) -> Option<String>) -> RetryBudget
         let duration = configured(key).and_then(|it| it.parse::<SignedDuration>().ok());
         duration.and_then(|it| it.try_into().ok()).unwrap_or(default)
     };
-    let RetryBudget { retry, connect } = RetryBudget::default();
+    let default = RetryBudget::default();
     RetryBudget {
-        retry: duration(ClientConfigKey::Timeout, retry),
-        connect: duration(ClientConfigKey::ConnectTimeout, connect),
+        retry: duration(ClientConfigKey::Timeout, default.retry),
+        connect: duration(ClientConfigKey::ConnectTimeout, default.connect),
+        ..default
     }
-}
-
-/// A request that is sent again by itself can meet what it did before, and call that a conflict.
-fn no_retries() -> RetryConfig {
-    RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }
 
 /// The cryptography for TLS, unless the program has chosen one.
@@ -152,6 +215,16 @@ mod tests {
         assert_eq!(said(Some("soon"), Some("-1s")), (30_000, 5_000));
     }
 
+    /// A payload of 33 MB over 0.6 MB a second, in pieces of 8 MiB of which four share the way.
+    #[test]
+    fn a_slow_way_has_the_time_that_it_takes() {
+        let silence = RetryBudget::default().retry;
+        let time = Duration::from_secs_f64(4.0 * PIECE as f64 / 600e3);
+        assert!(Use::Short.timeout(silence) < time && Use::Payloads.timeout(silence) > 4 * time);
+        assert!(!Use::Short.budget(RetryBudget::default()).counts_from_failure);
+        assert!(Use::Payloads.budget(RetryBudget::default()).counts_from_failure);
+    }
+
     #[test]
     fn a_url_is_taken_or_refused_with_the_reason_and_without_its_secrets() {
         for (url, location) in [
@@ -160,7 +233,9 @@ mod tests {
             ("s3://bucket", "s3://bucket"),
             ("s3://bucket/some/prefix", "s3://bucket/some/prefix"),
         ] {
-            assert_eq!(open(url).unwrap().location(), PathBuf::from(location));
+            let [short, payloads] = open(url).unwrap();
+            assert_eq!(short.location(), PathBuf::from(location));
+            assert_eq!(short.way, payloads.way);
         }
         for (url, problem) in [
             ("s3://", "no bucket"),

@@ -7,6 +7,7 @@ pub(super) mod download;
 pub(super) mod failure;
 pub(super) mod interrupt;
 pub(super) mod location;
+pub(super) mod many;
 pub(super) mod probe;
 pub(super) mod problem;
 pub(super) mod response;

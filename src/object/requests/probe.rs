@@ -7,13 +7,23 @@ use super::client::{Store, Version};
 use super::failure::RequestError;
 use super::response::FailureClass;
 use crate::error::{Error, Operation, Result, Step, Subject};
-use crate::object::format::keys::MARKER;
+use crate::object::format::keys::{self, MARKER};
 
 const MARK: &[u8] = b"pitstop 1\n";
 
-/// Refuses a store that would overwrite what it was told not to. All that is put has the same bytes, so
-/// that it does no harm where the conditions are passed over.
+/// Refuses a store that would overwrite what it was told not to, unless somebody found that it does not, on the same way to
+/// the same store. All that is put has the same bytes, so that it does no harm where the conditions are passed over.
 pub(crate) fn probe(store: &Store) -> Result<()> {
+    let probed = keys::probed(store.way);
+    // A page that answers everything is no note.
+    if store.get(&probed)?.is_none_or(|it| it.bytes != MARK) {
+        try_conditions(store)?;
+        store.put(&probed, Bytes::from_static(MARK))?;
+    }
+    Ok(())
+}
+
+fn try_conditions(store: &Store) -> Result<()> {
     let put = |mode: PutMode| store.put_once(MARKER, Bytes::from_static(MARK), mode);
     // The first may make it; then the second must not.
     for _ in 0..2 {

@@ -28,7 +28,10 @@ pub enum StoreProblem {
     /// A request was too old for the store, or from its future.
     #[error("the clock of this machine is wrong")]
     WrongClock,
-    /// The store asks for budget, longer than there was any.
+    /// There is no room left in the store, or the quota is used up.
+    #[error("the store is full, or the quota is used up")]
+    Full,
+    /// The store asks for patience, longer than there was any.
     #[error("the store is overloaded")]
     Overloaded,
     /// Nothing came, for as long as a request may take.

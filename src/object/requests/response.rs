@@ -47,6 +47,8 @@ pub(crate) struct Response {
     is_http: bool,
     /// A redirect that says nothing, as S3 answers who asks in the wrong region.
     is_bare_redirect: bool,
+    /// A part of an object was asked for, and all of it came.
+    ignores_ranges: bool,
     /// What no store says.
     is_strange: bool,
     /// The address that only machines in a cloud have, and that gives them their credentials.
@@ -58,14 +60,15 @@ const CLOUD: [&str; 4] =
     ["169.254.169.254", "169.254.170.2", "metadata.google", "/latest/api/token"];
 
 /// What the clients say of answers that are none of a store: in words alone.
-const STRANGE: [&str; 6] = [
+const STRANGE: [&str; 4] = [
     "Header missing from response",
-    "Received non-partial response",
-    "Content-Range header not present",
     "invalid list response",
     "invalid HTTP version parsed",
     "invalid HTTP header parsed",
 ];
+
+/// What they say where a store ignores a range.
+const WHOLE: [&str; 2] = ["Received non-partial response", "Content-Range header not present"];
 
 impl Response {
     pub(crate) fn of(error: &object_store::Error) -> Self {
@@ -100,7 +103,8 @@ impl Response {
         self.is_unknown_host |= text == "dns error";
         self.is_http |= text == "URL scheme is not allowed";
         self.is_bare_redirect |= text.contains("redirect without LOCATION");
-        self.is_strange |= STRANGE.iter().any(|it| text.contains(it));
+        self.ignores_ranges |= WHOLE.iter().any(|it| text.contains(it));
+        self.is_strange |= self.ignores_ranges || STRANGE.iter().any(|it| text.contains(it));
         self.status = self.status.or_else(|| status(&text));
         self.code = self.code.take().or_else(|| tagged(&text, "Code"));
         self.region = self.region.take().or_else(|| tagged(&text, "Region"));
@@ -109,6 +113,11 @@ impl Response {
     /// What follows from an answer that is neither success nor a condition.
     pub(crate) fn class(&self) -> FailureClass {
         match (self.status, &self.transport) {
+            // It took longer to come than the store waits: the same as silence.
+            (Some(400), _) if self.code.as_deref() == Some("RequestTimeout") => {
+                FailureClass::Unknown
+            }
+            (Some(507), _) => FailureClass::Refused,
             (Some(408 | 429 | 500..), _) => FailureClass::Unknown,
             (Some(_), _) => FailureClass::Refused,
             (None, _) if self.is_strange => FailureClass::Strange,
@@ -139,12 +148,15 @@ impl Response {
             }
             "SlowDown" | "ServiceUnavailable" | "ServerBusy" => Some(P::Overloaded),
             "AccessDenied" | "AuthorizationPermissionMismatch" => Some(P::NotAllowed),
+            "QuotaExceeded" | "XMinioStorageFull" | "InsufficientCapacity" => Some(P::Full),
+            "RequestTimeout" => Some(P::NoAnswer),
             _ => None,
         };
         let by_status = || match self.status? {
             301 | 307 => Some(P::WrongRegion),
             302 | 303 | 308 => Some(P::NotAStore),
             429 | 503 => Some(P::Overloaded),
+            507 => Some(P::Full),
             401 => Some(P::WrongCredentials),
             403 => Some(P::NotAllowed),
             _ => None,
@@ -180,6 +192,9 @@ impl Response {
         let more = match problem {
             Some(StoreProblem::WrongRegion) => self.region.clone(),
             Some(StoreProblem::NotSecure) => self.tls.clone(),
+            Some(StoreProblem::NotAStore) if self.ignores_ranges => {
+                Some("a whole object came where a part was asked for".to_owned())
+            }
             Some(StoreProblem::Unreachable) => self.io.map(|kind| kind.to_string()),
             _ => None,
         };
@@ -203,6 +218,7 @@ impl Response {
                 "the object was changed meanwhile"
             }
             (E::NotSupported { .. } | E::NotImplemented { .. }, _) => "the store cannot do that",
+            (_, Some(400)) => "the store calls the request invalid",
             (_, Some(500..)) => "the store failed",
             (_, Some(_)) => "the store refused",
             _ => "the request failed",

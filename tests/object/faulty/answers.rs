@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::Range;
 
 use async_trait::async_trait;
-use futures_util::stream::{BoxStream, StreamExt, once};
+use futures_util::stream::{BoxStream, StreamExt, iter, once};
+use futures_util::{FutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
@@ -12,7 +13,7 @@ use object_store::{
 };
 
 use super::upload::Upload;
-use super::{Fault, Faulty, Request};
+use super::{Copy, Fault, Faulty, Request};
 
 pub(super) fn before(fault: Option<Fault>) -> Result<()> {
     match fault {
@@ -45,6 +46,29 @@ impl fmt::Display for Faulty {
     }
 }
 
+impl Faulty {
+    fn listed_from(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let this = self.clone();
+        let all = self.inner.list_with_offset(prefix, offset);
+        let all = match self.lists_for_ever() {
+            true => {
+                let objects = all.map(|it| it.unwrap()).collect::<Vec<_>>().now_or_never().unwrap();
+                iter(objects.into_iter().cycle().map(Ok)).boxed()
+            }
+            false => all,
+        };
+        all.map(move |it| match this.list_one() {
+            true => it,
+            false => Err(answer("status code: 503 Service Unavailable")),
+        })
+        .boxed()
+    }
+}
+
 #[async_trait]
 impl ObjectStore for Faulty {
     async fn put_opts(
@@ -53,16 +77,18 @@ impl ObjectStore for Faulty {
         payload: PutPayload,
         mut options: PutOptions,
     ) -> Result<PutResult> {
-        let is_beat = path.as_ref().contains("/w/");
-        let (ignores_conditions, is_silent) = {
+        let ignores_conditions = {
             let mut state = self.state.lock().unwrap();
             state.bytes += payload.content_length();
-            (state.ignores_conditions, state.is_silent)
+            state.ignores_conditions
         };
-        if is_beat && is_silent {
-            return Err(answer("connection reset"));
+        if !self.is_heard(path) {
+            return Err(answer("status code: 503 Service Unavailable"));
         }
         self.sleep.request().await;
+        if self.is_copied() {
+            self.keep_copy(Copy::Put(path.clone(), payload.clone(), options.clone()));
+        }
         let fault = self.next(Request::Put);
         if ignores_conditions {
             options.mode = PutMode::Overwrite;
@@ -72,6 +98,9 @@ impl ObjectStore for Faulty {
             before(fault)?;
         }
         let done = self.inner.put_opts(path, payload.clone(), options.clone()).await;
+        if done.is_ok() {
+            self.note_head(path, &payload);
+        }
         let done = match fault {
             Some(Fault::Duplicate) => self.inner.put_opts(path, payload, options).await,
             _ => done,
@@ -113,6 +142,11 @@ impl ObjectStore for Faulty {
         let this = self.clone();
         let deleted = async move {
             this.sleep.request().await;
+            let paths: Vec<Path> = paths.try_collect().await.unwrap();
+            if this.is_copied() {
+                this.keep_copy(Copy::Delete(paths.clone()));
+            }
+            let paths = iter(paths.into_iter().map(Ok)).boxed();
             let fault = this.next(Request::Delete);
             match before(fault) {
                 Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
@@ -123,13 +157,21 @@ impl ObjectStore for Faulty {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let (this, prefix) = (self.clone(), prefix.cloned());
+        self.list_with_offset(prefix, &Path::default())
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (this, prefix, offset) = (self.clone(), prefix.cloned(), offset.clone());
         let listed = async move {
             this.sleep.request().await;
             let fault = this.next(Request::List);
             match before(fault) {
                 Err(error) if fault != Some(Fault::Conflict) => once(async { Err(error) }).boxed(),
-                _ => this.inner.list(prefix.as_ref()),
+                _ => this.listed_from(prefix.as_ref(), &offset),
             }
         };
         once(listed).flatten().boxed()

@@ -98,9 +98,10 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
     let listing = repository.list()?;
     let (mut noted, mut states) = (Vec::new(), Vec::new());
     let mut failed = Exit::Ok;
-    for summary in &listing.sessions {
-        let session = repository.session(summary.id.clone());
-        match session.status() {
+    let ids: Vec<SessionId> = listing.sessions.iter().map(|it| it.id.clone()).collect();
+    for (id, status) in ids.iter().zip(repository.statuses(&ids)) {
+        let session = repository.session(id.clone());
+        match status {
             Ok(status) => {
                 let state = status.writer.program();
                 states.push((state, matches!(status.writer, WriterState::PlainBox { .. })));

@@ -198,19 +198,24 @@ fn empty(repository: &Repository, args: &EmptyArgs, context: &Context) -> Outcom
     let is_named = |it: &Trashed| names.iter().any(|name| *name == it.id.as_str());
     trash.retain(|it| is_old(it) && (names.is_empty() || is_named(it)));
     let (mut exit, mut gone) = (Exit::Ok, Vec::new());
-    for trashed in &trash {
-        if !args.removal.dry_run {
-            let removal = match repository.delete_from_trash(trashed) {
-                // Somebody else did it, or brought it back.
-                Err(Error::NotFound { .. }) => continue,
-                outcome => outcome?,
-            };
-            if !removal.remains.is_empty() {
-                removal.remains.iter().for_each(|error| context.warn(error));
-                exit = Exit::Failed;
+    let mut failed = None;
+    match args.removal.dry_run {
+        true => gone.extend(&trash),
+        false => {
+            for (trashed, outcome) in trash.iter().zip(repository.delete_all_from_trash(&trash)) {
+                match outcome {
+                    Ok(removal) if removal.remains.is_empty() => gone.push(trashed),
+                    Ok(removal) => {
+                        removal.remains.iter().for_each(|error| context.warn(error));
+                        exit = Exit::Failed;
+                        gone.push(trashed);
+                    }
+                    // Somebody else did it, or brought it back.
+                    Err(Error::NotFound { .. }) => (),
+                    Err(error) => failed = Some(failed.unwrap_or(error)),
+                }
             }
         }
-        gone.push(trashed);
     }
     let (usage, count): (Usage, _) = (gone.iter().map(|it| it.usage).sum(), gone.len());
     if args.removal.json.json {
@@ -223,5 +228,5 @@ fn empty(repository: &Repository, args: &EmptyArgs, context: &Context) -> Outcom
     }
     let verb = if args.removal.dry_run { "would delete" } else { "deleted" };
     context.print_status(format_args!("{verb} {}", total(&usage, count)));
-    Ok(exit)
+    failed.map_or(Ok(exit), |error| Err(error.into()))
 }

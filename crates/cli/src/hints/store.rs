@@ -39,6 +39,7 @@ pub(super) fn of(problem: StoreProblem, place: &Path) -> String {
         }
         P::WrongRegion => format!("set {prefix}_REGION to the region of the bucket"),
         P::WrongClock => "set the clock: a store accepts a difference of a few minutes".to_owned(),
+        P::Full => "make room in the store, or raise its quota, and try again".to_owned(),
         P::Overloaded => "try again later".to_owned(),
         P::NoAnswer => format!("try again, or set {prefix}_TIMEOUT to more than 30s"),
         P::UnknownHost | P::Unreachable => match proxy() {

@@ -113,7 +113,7 @@ impl Tail {
     /// killed, and is written over; or it was acknowledged and is damaged: then that segment stays as
     /// it is.
     ///
-    /// The headers of what is dropped are erased, and that is flushed, before anything is written over them: a
+    /// The headers of what is dropped are erased, durably before anything is written over them: a
     /// crash in the middle of that could otherwise leave a whole of what both wrote.
     fn drop_behind(&mut self, session: &Directory, s: usize, r: usize) -> Outcome<()> {
         for (n, segment) in self.segments.iter_mut().enumerate().skip(s) {
@@ -128,7 +128,10 @@ impl Tail {
                 for dropped in &segment.records[keep..] {
                     file.write_all_at(&[&[0; BLOCK as usize]], dropped.at)?;
                 }
-                file.sync_data()?;
+                // The newest good record is settled next, which flushes this file.
+                if n > s || r == 0 {
+                    file.sync_data()?;
+                }
                 segment.records.truncate(keep);
                 segment.end = segment.newest().map_or(BLOCK, |it| it.at + it.len);
             }
