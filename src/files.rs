@@ -18,6 +18,8 @@ const INCOMING: &str = ".pitstop-incoming";
 pub(crate) const DEEPEST: usize = 100;
 /// How much of a file is in memory.
 const PIECE: u64 = 256 * 1024;
+/// So many zeros are left out of a copy, as a hole.
+const HOLE: u64 = 64 * 1024;
 
 /// Why a file is passed over where sessions have no directories.
 pub(crate) const NO_PLACE: &str = "the copy has no directory for files";
@@ -147,9 +149,15 @@ impl Files {
     }
 }
 
-/// The next piece of a file of this size; empty at its end.
+/// The next piece of a file of this size; empty at its end. A hole is not read.
 pub(crate) fn piece(file: &File, at: u64, size: u64) -> Result<Vec<u8>> {
-    Ok(file.read_at(at, PIECE.min(size - at) as usize)?)
+    let most = PIECE.min(size - at);
+    let (is_data, end) = file.extent(at)?;
+    let hole = end.saturating_sub(at).min(most);
+    if !is_data && hole >= HOLE {
+        return Ok(vec![0; hole as usize]);
+    }
+    Ok(file.read_at(at, most as usize)?)
 }
 
 fn walk(
@@ -262,7 +270,7 @@ impl Receiver {
         let mut at = 0;
         while at < size {
             let here = piece(file, at, size)?;
-            if here != piece(&there, at, size)? {
+            if here != there.read_at(at, here.len())? {
                 return Ok(false);
             }
             at += here.len() as u64;
@@ -321,10 +329,14 @@ fn fill(
         if piece.is_empty() {
             break;
         }
-        file.write_all_at(&[&piece], size)?;
+        if (piece.len() as u64) < HOLE || piece.iter().any(|byte| *byte != 0) {
+            file.write_all_at(&[&piece], size)?;
+        }
         written.add(&piece);
         size += piece.len() as u64;
     }
+    // It may end in a hole.
+    file.set_len(size)?;
     file.set_modified(modified)?;
     file.sync()?;
     let mut at = 0;

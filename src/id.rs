@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use crate::printable::shown;
+
 /// The name of a session: 1 to 200 bytes of UTF-8 that are safe as a file name, on a command line
 /// and in a table.
 ///
@@ -62,7 +64,7 @@ pub struct InvalidId {
 impl InvalidId {
     /// Refuses a text, which is cut short where it is long.
     pub fn new(id: &str, problem: NameProblem) -> Self {
-        Self { id: printable(id), problem }
+        Self { id: cut_short(id), problem }
     }
 }
 
@@ -122,12 +124,11 @@ fn problem(id: &str) -> Option<NameProblem> {
 }
 
 /// The name as it can be shown in one line, cut short where it is very long.
-pub(crate) fn printable(id: &str) -> String {
-    let mut shown: String = id.chars().take(60).flat_map(char::escape_debug).collect();
-    if id.chars().nth(60).is_some() {
-        shown.push_str("...");
+pub(crate) fn cut_short(id: &str) -> String {
+    match id.char_indices().nth(60) {
+        Some((end, _)) => shown(&id[..end]) + "...",
+        None => shown(id),
     }
-    shown
 }
 
 /// A prefix that came from a title, turned into part of a file name.

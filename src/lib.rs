@@ -75,6 +75,7 @@ mod memory;
 #[cfg(feature = "object-store")]
 mod object;
 mod owner;
+mod printable;
 mod program;
 mod prune;
 mod random;
@@ -108,6 +109,7 @@ pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
 pub use object::{ObjectBackend, StoreProblem, interruptible};
 pub use owner::Owner;
+pub use printable::{printable, printable_json};
 pub use program::{ProgramEnd, ProgramState};
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};

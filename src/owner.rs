@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::printable::shown;
+
 /// The record a writer leaves of itself. It tells people who it is; only the kernel's lock decides
 /// whether it lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +25,37 @@ pub struct Owner {
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (pid {} on {})", self.program, self.pid, self.host)
+        let (program, host) = (one_name(&self.program), one_name(&self.host));
+        write!(f, "{program} (pid {} on {host})", self.pid)
+    }
+}
+
+/// Nobody checks what is in a record: it is shown as one short word or two.
+fn one_name(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => shown(&text[..end]) + "...",
+        None => shown(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_somebody_forged_is_shown_in_one_short_line() {
+        let owner = Owner {
+            host: "host\u{202e}".to_owned(),
+            boot_id: String::new(),
+            pid: 7,
+            start_time: 0,
+            program: format!("\u{1b}]0;x\u{7}\nother: idle{}", "!".repeat(60_000)),
+            since: 0,
+        };
+        let text = owner.to_string();
+        assert!(text.len() < 300 && !text.contains(char::is_control), "{text}");
+        assert!(text.starts_with(r"\u{1b}]0;x\u{7}\nother: idle!"), "{text}");
+        assert!(text.ends_with(r"... (pid 7 on host\u{202e})"), "{text}");
     }
 }

@@ -50,6 +50,9 @@ impl Buffer for Vec<u8> {
         size: usize,
         fill: &mut (dyn FnMut(&mut [u8]) -> Result<()> + Send),
     ) -> Result<()> {
+        // Somebody's file may claim any size: that there is no memory for it ends no process.
+        let room = Self::new().try_reserve_exact(size);
+        room.map_err(|_| Error::Output { source: std::io::ErrorKind::OutOfMemory.into() })?;
         // Fresh memory is zero already: nothing is written twice.
         *self = vec![0; size];
         fill(self)

@@ -4,6 +4,7 @@
 mod architecture;
 mod archives;
 mod bad_entries;
+mod bombs;
 mod conformance;
 mod damage;
 mod displaced;
@@ -20,6 +21,7 @@ mod locations;
 mod model;
 mod mounts;
 mod object;
+mod other_users;
 mod owners;
 mod plainbox;
 mod power_cut;

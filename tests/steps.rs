@@ -20,6 +20,10 @@ fn runs_the_step_it_was_started_for() {
         Some("save until nothing is new") => save_for_long(),
         Some("be refused many times") => be_refused(),
         Some("remove what can be removed") => remove(),
+        Some("look around") => crate::bombs::look_around(),
+        Some("get rid of all") => crate::bombs::get_rid_of_all(),
+        Some("remove what is deep") => crate::bombs::remove_what_is_deep(),
+        Some("save through another's writer") => save_through_another(),
         Some(step) => panic!("no such step: {step}"),
     }
 }
@@ -136,4 +140,16 @@ fn remove() {
     let session = Repository::open("sessions").unwrap().get("job").unwrap();
     let remains = session.remove().unwrap().remains;
     fs::write("remains", remains.iter().map(|it| format!("{it}\n")).collect::<String>()).unwrap();
+}
+
+/// The holder has ended, and a stranger has its socket.
+fn save_through_another() {
+    let place = std::env::var_os("PLACE").unwrap();
+    let session = Repository::open(place).unwrap().get("job").unwrap();
+    match session.save(b"secret") {
+        Err(Error::Storage { source, .. }) => {
+            assert_eq!(source.kind(), std::io::ErrorKind::ConnectionRefused, "{source}");
+        }
+        other => panic!("{other:?}"),
+    }
 }

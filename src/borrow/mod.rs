@@ -1,5 +1,6 @@
 //! The side of a program that runs under the writer of another process.
 
+pub(crate) mod peer;
 pub(crate) mod wire;
 
 use std::ffi::OsStr;
@@ -15,9 +16,11 @@ use crate::error::{Error, Result, Step};
 use crate::id::SessionId;
 use crate::program::ProgramEnd;
 use crate::sys::{self, Process};
-use wire::{Answer, Hello, Request, Save, Saved, Sent};
+use peer::Secret;
+use wire::{Answer, Hello, Request, Save, Saved, Sent, Welcome};
 
-/// Names the sockets of the writers that a process may save through, with spaces between them.
+/// Names the sockets of the writers that a process may save through, each with a colon and its secret, and
+/// with spaces between them.
 pub(crate) const VARIABLE: &str = "PITSTOP_WRITER";
 
 /// Becomes the writer by way of the process that shares it; `None` if this one does not run under such
@@ -27,11 +30,11 @@ pub(crate) fn borrow(
     backend: &Arc<dyn Backend>,
     id: &SessionId,
 ) -> Result<Option<Box<dyn BackendWriter>>> {
-    let Some(name) = variable.and_then(|it| socket_of(it, backend, id)) else {
+    let Some(socket) = variable.and_then(|it| socket_of(it, backend, id)) else {
         return Ok(None);
     };
     let place = place(backend, id);
-    let (stream, answer) = connect(&name).map_err(|source| Error::Storage {
+    let (stream, answer) = connect(&socket).map_err(|source| Error::Storage {
         step: Step::Connect,
         path: place.clone(),
         source,
@@ -41,10 +44,21 @@ pub(crate) fn borrow(
     Ok(Some(Box::new(BorrowedWriter { stream, id: id.clone(), place, process })))
 }
 
-fn connect(name: &str) -> io::Result<(UnixStream, Answer<()>)> {
-    let mut stream = UnixStream::connect_addr(&address(name)?)?;
-    let hello = Hello { protocol: wire::PROTOCOL, owner: sys::current_owner() };
-    wire::send(&mut stream, &hello)?;
+fn connect(socket: &Socket) -> io::Result<(UnixStream, Answer<()>)> {
+    let Some(secret) = &socket.secret else {
+        return Err(peer::refused("another version of Pitstop shares it"));
+    };
+    let mut stream = UnixStream::connect_addr(&address(&socket.name)?)?;
+    peer::check_holder(&stream)?;
+    let (protocol, call) = (wire::PROTOCOL, secret.call.clone());
+    wire::send(&mut stream, &Hello { protocol, call, owner: sys::current_owner() })?;
+    // Whoever has taken its name may never answer.
+    stream.set_read_timeout(Some(peer::PATIENCE))?;
+    let welcome: io::Result<Welcome> = wire::receive(&mut stream);
+    if !welcome.is_ok_and(|it| peer::is_same(&it.answer, &secret.answer)) {
+        return Err(peer::refused("another process has taken the name of its socket"));
+    }
+    stream.set_read_timeout(None)?;
     let answer = wire::receive(&mut stream)?;
     Ok((stream, answer))
 }
@@ -137,13 +151,21 @@ pub(crate) fn place(backend: &Arc<dyn Backend>, id: &SessionId) -> std::path::Pa
     backend.directory(id).unwrap_or_else(|| backend.location().join(id.as_str()))
 }
 
+/// Where the holder of a writer is reached, and what it has to know.
+pub(crate) struct Socket {
+    pub(crate) name: String,
+    pub(crate) secret: Option<Secret>,
+}
+
 /// The socket through which a session is to be saved, if this process runs under its writer.
 pub(crate) fn socket_of(
     variable: &OsStr,
     backend: &Arc<dyn Backend>,
     id: &SessionId,
-) -> Option<String> {
+) -> Option<Socket> {
     let key = key(backend, id);
-    let mut names = variable.to_str()?.split(' ');
-    names.find(|name| name.starts_with(&key)).map(str::to_owned)
+    let mut sockets = variable.to_str()?.split(' ');
+    let socket = sockets.find(|socket| socket.starts_with(&key))?;
+    let (name, secret) = socket.split_once(':').unwrap_or((socket, ""));
+    Some(Socket { name: name.to_owned(), secret: Secret::from_text(secret) })
 }

@@ -14,7 +14,7 @@ use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::revision::Revision;
 
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// No message is longer.
 const LONGEST: usize = 1 << 20;
@@ -23,7 +23,17 @@ const LONGEST: usize = 1 << 20;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) protocol: u32,
+    /// Its half of the secret.
+    #[serde(default)]
+    pub(crate) call: String,
     pub(crate) owner: Owner,
+}
+
+/// What the holder says then, before it hears or says anything else.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Welcome {
+    /// Its half of the secret.
+    pub(crate) answer: String,
 }
 
 #[derive(Serialize, Deserialize)]

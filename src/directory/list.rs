@@ -1,6 +1,7 @@
 //! Finding the sessions of a repository.
 
 use std::ffi::OsString;
+use std::thread::ScopedJoinHandle;
 use std::time::SystemTime;
 
 use super::open::{is_current, is_marked, open_directory, retry_if_converted};
@@ -8,7 +9,7 @@ use super::{journal, lock, names};
 use crate::backend::{Format, Kept, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Damage, Error, Result};
-use crate::id::{SessionId, printable};
+use crate::id::{SessionId, cut_short};
 use crate::program::ProgramState;
 use crate::sys::{Ask, Dated, Directory, Kind};
 
@@ -25,11 +26,17 @@ pub(super) fn list(repository: &Directory) -> Result<Listing> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let share = names.len().div_ceil(threads);
     let parts: Vec<Listing> = std::thread::scope(|scope| {
-        let started: Vec<_> = names
-            .chunks(share)
-            .map(|names| scope.spawn(move || look_at(repository, names)))
-            .collect();
-        started.into_iter().map(|part| part.join().unwrap_or_default()).collect()
+        let start = |names| {
+            let look = move || look_at(repository, names);
+            std::thread::Builder::new().spawn_scoped(scope, look).map_err(|_| names)
+        };
+        let started: Vec<_> = names.chunks(share).map(start).collect();
+        let end = |started: Result<ScopedJoinHandle<'_, Listing>, _>| match started {
+            Ok(part) => part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // Where no thread can be started, this one looks.
+            Err(names) => look_at(repository, names),
+        };
+        started.into_iter().map(end).collect()
     });
     let mut listing = Listing::default();
     for part in parts {
@@ -51,7 +58,7 @@ fn look_at(repository: &Directory, names: &[(OsString, Kind)]) -> Listing {
             }
             Ok(None) => (),
             Err(error) => {
-                let (id, name) = (names::id(name).ok(), printable(&name.to_string_lossy()));
+                let (id, name) = (names::id(name).ok(), cut_short(&name.to_string_lossy()));
                 listing.problems.push(Problem { name, id, error });
             }
         }

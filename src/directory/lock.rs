@@ -4,6 +4,8 @@
 //! place of a writer that did not end in order puts a new file in the place of the locked one, so that this
 //! writer, if it lives somewhere, finds out behind its next flush: see [`fence`](super::fence).
 
+use std::time::Duration;
+
 use super::fence::Fence;
 use super::journal::Held;
 use super::names;
@@ -122,10 +124,20 @@ impl Drop for WriterLock {
 
 /// Locks the file that has the name, and says which that is.
 fn lock_named(session: &OpenSession) -> Result<(File, Identity)> {
+    /// A writer leaves its record just after it got the lock, and empties it just before it gives the lock
+    /// back: a look a moment later tells who has it, or gets it.
+    const LOOKS: u64 = 20;
+    let mut look = 0;
     loop {
         let (file, before) = open(session)?;
         if !file.try_lock().map_err(cannot_lock)? {
-            return Err(busy(session, Records::read(&file)?.holder));
+            let holder = Records::read(&file)?.holder;
+            if holder.is_some() || look == LOOKS {
+                return Err(busy(session, holder));
+            }
+            std::thread::sleep(Duration::from_millis(look));
+            look += 1;
+            continue;
         }
         // The lock counts only on the file that the next one will find: not in a session that was removed
         // while we came, nor on a file that was taken out of it, nor where another claimed the place.

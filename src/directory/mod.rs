@@ -18,6 +18,7 @@ mod root;
 mod sweep;
 mod touch;
 mod trash;
+mod tree;
 mod usage;
 mod verify;
 mod writer;

@@ -32,10 +32,35 @@ pub(super) fn digest(file: &File, at: u64, len: u64) -> Outcome<Digest> {
     while done.size() < len {
         let left = usize::try_from(len - done.size()).unwrap_or(PIECE);
         let piece = &mut piece[..left.min(PIECE)];
-        file.fill_at(piece, at + done.size())?;
+        // A hole is not read: whoever made it paid nothing for it.
+        match file.extent(at + done.size())? {
+            (false, end) if end - at - done.size() >= piece.len() as u64 => piece.fill(0),
+            _ => file.fill_at(piece, at + done.size())?,
+        }
         done.add(piece);
     }
     Ok(done.digest())
+}
+
+/// Whether the first so many bytes of a file are all zero.
+pub(super) fn is_zero(file: &File, len: u64) -> Outcome<bool> {
+    let mut piece = vec![0; PIECE];
+    let mut at = 0;
+    while at < len {
+        let (is_data, end) = file.extent(at)?;
+        let more = end.min(len) - at;
+        if !is_data {
+            at += more;
+            continue;
+        }
+        let piece = &mut piece[..usize::try_from(more).unwrap_or(PIECE).min(PIECE)];
+        file.fill_at(piece, at)?;
+        if piece.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += piece.len() as u64;
+    }
+    Ok(true)
 }
 
 /// A part of a file, to be read.

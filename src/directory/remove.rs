@@ -4,12 +4,14 @@ mod in_place;
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use super::aside::move_aside;
 use super::lock::Purpose;
 use super::names;
 use super::open::OpenSession;
 use super::plain::leftover;
+use super::tree::{self, Visit};
 use crate::backend::Removal;
 use crate::error::{Result, Step};
 use crate::id::SessionId;
@@ -127,14 +129,24 @@ fn remove_below(
 ) -> Outcome<()> {
     let directory = parent.open_directory(name)?;
     if directory.own_metadata()?.mount != mount {
-        return Err(Failure {
-            step: Step::Remove,
-            path: directory.path().to_owned(),
-            source: std::io::Error::other("another file system is mounted there"),
-        });
+        return Err(mounted(directory.path()));
     }
-    empty(&directory, mount, removal)?;
+    tree::walk(&directory, |directory, name, visit| {
+        let outcome = match visit {
+            Visit::File => found(directory.remove_file(name)).map(drop),
+            Visit::Left => found(directory.remove_directory(name)).map(drop),
+            Visit::Mounted => Err(mounted(&directory.path().join(name))),
+            Visit::Failed(failure) => Err(failure),
+        };
+        note(outcome, removal);
+        Ok(())
+    })?;
     found(parent.remove_directory(name)).map(drop)
+}
+
+fn mounted(path: &Path) -> Failure {
+    let source = std::io::Error::other("another file system is mounted there");
+    Failure { step: Step::Remove, path: path.to_owned(), source }
 }
 
 fn note(outcome: Outcome<()>, removal: &mut Removal) {

@@ -1,27 +1,22 @@
 //! How much of the disk a session takes.
 
+use super::tree::{self, Visit};
 use crate::backend::Usage;
 use crate::error::Result;
-use crate::sys::{Directory, Kind, Metadata, Outcome, found};
+use crate::sys::{Directory, Metadata};
 
 /// What is below a directory and on the same file system. No link is followed.
 pub(super) fn usage(directory: &Directory) -> Result<Usage> {
-    Ok(below(directory, directory.own_metadata()?.mount)?)
-}
-
-fn below(directory: &Directory, mount: u64) -> Outcome<Usage> {
     let mut usage = Usage::default();
-    for (name, kind) in directory.entries()? {
-        if kind == Kind::Directory {
+    tree::walk(directory, |directory, name, step| match step {
+        Visit::File => {
             // What goes while we look is not there any more.
-            let Some(inner) = found(directory.open_directory(&name))? else { continue };
-            if inner.own_metadata()?.mount == mount {
-                usage += below(&inner, mount)?;
-            }
-        } else if let Some(file) = directory.metadata(&name)? {
-            usage += of(&file);
+            usage += directory.metadata(name)?.as_ref().map(of).unwrap_or_default();
+            Ok(())
         }
-    }
+        Visit::Left | Visit::Mounted => Ok(()),
+        Visit::Failed(failure) => Err(failure),
+    })?;
     Ok(usage)
 }
 

@@ -46,18 +46,13 @@ fn verify_in(format: Format, backend: &dyn Backend, session: &OpenSession) -> Re
 /// What can be told of a file that nothing vouches for.
 fn no_checksum(session: &Directory) -> Result<Option<Finding>> {
     let place = session.path().join(names::CHECKPOINT);
-    let data = match super::plain::load(session) {
-        Ok(Some(checkpoint)) => checkpoint.data,
-        Ok(None) => return Ok(None),
-        // That is an error of its one revision.
-        Err(_) => return Ok(None),
-    };
-    let what = match data.len() {
+    // That it cannot be read is an error of its one revision.
+    let Ok(Some(size)) = super::plain::size_if_zero(session) else { return Ok(None) };
+    let what = match size {
         0 => "it is empty: saved so, or cut short; a plain session cannot tell".to_owned(),
-        len if data.iter().all(|byte| *byte == 0) => {
-            format!("all its {len} bytes are zero: likely lost, but a plain session cannot tell")
+        size => {
+            format!("all its {size} bytes are zero: likely lost, but a plain session cannot tell")
         }
-        _ => return Ok(None),
     };
     Ok(Some(Finding::new(Severity::Note, place, what)))
 }

@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 
 use crate::id::{InvalidId, SessionId};
 use crate::owner::Owner;
+use crate::printable::shown;
 use crate::revision::Revision;
 pub use damage::{Damage, FileKind};
 pub use location::LocationProblem;
@@ -33,7 +34,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The repository holds no session of this name, or it was removed meanwhile.
-    #[error("there is no session '{id}' in {}", repository.display())]
+    #[error("there is no session '{}' in {}", shown(id), shown(repository.display()))]
     NotFound {
         /// The session that was asked for.
         id: SessionId,
@@ -42,14 +43,14 @@ pub enum Error {
     },
 
     /// The session exists, but nothing was ever saved in it. An empty checkpoint is not this.
-    #[error("session '{id}' has no checkpoint yet")]
+    #[error("session '{}' has no checkpoint yet", shown(id))]
     NoCheckpoint {
         /// The session that was never saved.
         id: SessionId,
     },
 
     /// The session does not keep this revision, or never had it.
-    #[error("session '{id}' has no revision {revision}")]
+    #[error("session '{}' has no revision {revision}", shown(id))]
     NoRevision {
         /// The session.
         id: SessionId,
@@ -58,7 +59,7 @@ pub enum Error {
     },
 
     /// A session of this name is there already.
-    #[error("there is a session '{id}' in {} already", repository.display())]
+    #[error("there is a session '{}' in {} already", shown(id), shown(repository.display()))]
     AlreadyExists {
         /// The name that is taken.
         id: SessionId,
@@ -67,7 +68,7 @@ pub enum Error {
     },
 
     /// PlainBox's `session.next` is there, and it cannot be proved that whoever made it has ended.
-    #[error("session '{id}' is locked: PlainBox's {} exists and may be in use", path.display())]
+    #[error("session '{}' is locked: PlainBox's {} exists and may be in use", shown(id), shown(path.display()))]
     Locked {
         /// The locked session.
         id: SessionId,
@@ -78,7 +79,7 @@ pub enum Error {
     },
 
     /// Another writer lives. It was not disturbed.
-    #[error("session '{id}' is in use{}", held_by(.owner))]
+    #[error("session '{}' is in use{}", shown(id), held_by(.owner))]
     Busy {
         /// The session in use.
         id: SessionId,
@@ -89,7 +90,8 @@ pub enum Error {
     /// This writer belongs to the process that forked this one, which got a copy of it: nothing was changed.
     /// Fork first, and become the writer then.
     #[error(
-        "cannot use this writer of session '{id}': it belongs to process {pid}, which forked this one"
+        "cannot use this writer of session '{}': it belongs to process {pid}, which forked this one",
+        shown(id)
     )]
     Inherited {
         /// The session.
@@ -125,7 +127,7 @@ pub enum Error {
 
     /// The session that something is copied to holds something else: its newest checkpoint is none of
     /// those that are copied.
-    #[error("session '{id}' in {} has diverged: its revision {revision} is not in the source", repository.display())]
+    #[error("session '{}' in {} has diverged: its revision {revision} is not in the source", shown(id), shown(repository.display()))]
     Diverged {
         /// The session that is there.
         id: SessionId,
@@ -136,7 +138,7 @@ pub enum Error {
     },
 
     /// What lies there is not what Pitstop or PlainBox wrote. It was left as it is.
-    #[error("{} is damaged: {damage}", path.display())]
+    #[error("{} is damaged: {}", shown(path.display()), shown(damage))]
     Corrupt {
         /// The damaged file, link or object.
         path: PathBuf,
@@ -149,7 +151,7 @@ pub enum Error {
     /// The outcome cannot be known: what stands now may or may not survive a power cut; or an object store
     /// gave no answer, and may have made the change or make it yet. Look to see what stands; doing it
     /// again settles it.
-    #[error("cannot {step} {}: unknown whether the change was made and is durable", path.display())]
+    #[error("cannot {} {}: unknown whether the change was made and is durable", shown(step), shown(path.display()))]
     Indeterminate {
         /// The step that failed.
         step: Step,
@@ -160,7 +162,7 @@ pub enum Error {
     },
 
     /// This file system cannot flush to stable storage, so nothing can be promised on it.
-    #[error("{} cannot be flushed to stable storage: this file system does not support it", path.display())]
+    #[error("{} cannot be flushed to stable storage: this file system does not support it", shown(path.display()))]
     NotDurable {
         /// The file or directory that could not be flushed.
         path: PathBuf,
@@ -196,7 +198,7 @@ pub enum Error {
     },
 
     /// A place that cannot be a repository.
-    #[error("{} cannot be a repository: {problem}", location.display())]
+    #[error("{} cannot be a repository: {}", shown(location.display()), shown(problem))]
     InvalidLocation {
         /// The place.
         location: PathBuf,
@@ -205,7 +207,7 @@ pub enum Error {
     },
 
     /// This kind of repository or session cannot do that.
-    #[error("{operation} is not supported by {subject}")]
+    #[error("{} is not supported by {}", shown(operation), shown(subject))]
     Unsupported {
         /// What was asked for.
         operation: Operation,
@@ -214,7 +216,7 @@ pub enum Error {
     },
 
     /// A newer Pitstop wrote this file or object. It was left as it is.
-    #[error("{} has format version {version}, which this Pitstop does not know", path.display())]
+    #[error("{} has format version {version}, which this Pitstop does not know", shown(path.display()))]
     NewerFormat {
         /// The file or object.
         path: PathBuf,
@@ -223,7 +225,7 @@ pub enum Error {
     },
 
     /// The storage refused a step. The source says why (disk full is disk full).
-    #[error("cannot {step} {}", path.display())]
+    #[error("cannot {} {}", shown(step), shown(path.display()))]
     Storage {
         /// The step that failed.
         step: Step,
@@ -235,6 +237,7 @@ pub enum Error {
 }
 
 fn conflict(id: &SessionId, expected: Revision, found: Revision) -> String {
+    let id = shown(id);
     match found {
         _ if found == expected => {
             format!("another writer took the place of this one in session '{id}'")

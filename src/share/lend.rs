@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::borrow::wire::{self, Answer, Hello, Pieces, Request, Save, Saved};
+use crate::borrow::peer::{self, Secret};
+use crate::borrow::wire::{self, Answer, Hello, Pieces, Request, Save, Saved, Welcome};
 use crate::owner::Owner;
 use crate::session::Writer;
 
 /// Lends a writer to one program at a time.
 #[derive(Debug)]
 pub(super) struct Lender {
+    secret: Secret,
     state: Mutex<State>,
     returned: Condvar,
 }
@@ -42,9 +44,9 @@ impl Borrower {
 }
 
 impl Lender {
-    pub(super) fn new(writer: Writer) -> Self {
+    pub(super) fn new(writer: Writer, secret: Secret) -> Self {
         let state = State { writer: Some(writer), borrower: None, closed: false };
-        Self { state: Mutex::new(state), returned: Condvar::new() }
+        Self { secret, state: Mutex::new(state), returned: Condvar::new() }
     }
 
     /// Lends to nobody from now on, and hears no more of the one that it is lent to.
@@ -126,12 +128,22 @@ pub(super) fn listen(listener: &UnixListener, lender: &Arc<Lender>) {
             thread::sleep(Duration::from_millis(100));
         }
         let served = stream.and_then(|stream| {
+            // Strangers cost no thread.
+            let program = match peer::check_program(&stream) {
+                Ok(program) => program,
+                Err(error) => {
+                    tracing::debug!(%error, "a process was refused the shared writer");
+                    return Ok(());
+                }
+            };
             let lender = lender.clone();
-            thread::Builder::new().name("pitstop-lend".to_owned()).spawn(move || {
-                if let Err(error) = serve(stream, &lender) {
+            let thread = thread::Builder::new().name("pitstop-lend".to_owned());
+            thread.spawn(move || {
+                if let Err(error) = serve(stream, program, &lender) {
                     tracing::debug!(%error, "a program that shares the writer broke off");
                 }
-            })
+            })?;
+            Ok(())
         });
         if let Err(error) = served {
             tracing::warn!(%error, "a program could not be let share the writer");
@@ -140,17 +152,20 @@ pub(super) fn listen(listener: &UnixListener, lender: &Arc<Lender>) {
 }
 
 /// Serves one program until it hangs up.
-fn serve(mut stream: UnixStream, lender: &Lender) -> io::Result<()> {
-    // Who may not read the session may not write it either.
-    let peer = rustix::net::sockopt::socket_peercred(&stream)?.uid;
-    if !peer.is_root() && peer != rustix::process::geteuid() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    let Hello { protocol, owner } = wire::receive(&mut stream)?;
+fn serve(mut stream: UnixStream, program: u32, lender: &Lender) -> io::Result<()> {
+    stream.set_read_timeout(Some(peer::PATIENCE))?;
+    let Hello { protocol, call, owner } = wire::receive(&mut stream)?;
+    stream.set_read_timeout(None)?;
+    // It says what it is called, but the kernel who it is.
+    let owner = Owner { pid: program, ..owner };
     if protocol != wire::PROTOCOL {
         let other = "it is of another version of Pitstop".to_owned();
         return wire::send(&mut stream, &Answer::<()>::Other(other));
     }
+    if !peer::is_same(&call, &lender.secret.call) {
+        return Err(peer::refused("it does not know the secret"));
+    }
+    wire::send(&mut stream, &Welcome { answer: lender.secret.answer.clone() })?;
     let borrower = Borrower { stream: stream.try_clone()?, owner };
     let mut lent = match lender.lend(borrower) {
         Err(Some(owner)) => return wire::send(&mut stream, &Answer::<()>::Busy(owner)),

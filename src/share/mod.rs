@@ -1,7 +1,8 @@
 //! A writer that other processes save through: the programs that its holder starts, and theirs.
 //!
 //! The holder listens at a socket without a file, so that nothing is left of it however it ends. Its
-//! name is random, and goes to the programs in their environment. It lends the writer to one of them
+//! name is random, and goes to the programs in their environment, with a secret: the name is told to every
+//! user by the kernel, and when the holder has ended any of them can take it. It lends the writer to one of them
 //! at a time; to the others the session is busy, as it is to everybody else.
 
 mod lend;
@@ -11,9 +12,9 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use crate::borrow::peer::{self, Secret};
 use crate::borrow::{VARIABLE, address, key, place};
 use crate::error::{Error, Result, Step};
-use crate::random;
 use crate::session::{Session, Writer};
 use crate::sys::Process;
 use lend::Lender;
@@ -30,6 +31,7 @@ use lend::Lender;
 pub struct SharedWriter {
     session: Session,
     name: String,
+    secret: Secret,
     listener: Arc<UnixListener>,
     lender: Arc<Lender>,
     process: Process,
@@ -50,7 +52,8 @@ impl SharedWriter {
     pub(crate) fn new(mut writer: Writer) -> Result<Self> {
         writer.inner()?;
         let session = writer.session().clone();
-        let name = format!("{}{}", key(session.backend(), session.id()), random_digits());
+        let name = format!("{}{}", key(session.backend(), session.id()), peer::digits());
+        let secret = Secret::new();
         let cannot = |source| Error::Storage {
             step: Step::Share,
             path: place(session.backend(), session.id()),
@@ -58,14 +61,14 @@ impl SharedWriter {
         };
         let listen = || UnixListener::bind_addr(&address(&name)?);
         let listener = Arc::new(listen().map_err(cannot)?);
-        let lender = Arc::new(Lender::new(writer));
+        let lender = Arc::new(Lender::new(writer, secret.clone()));
         let (here, theirs) = (listener.clone(), lender.clone());
         let thread = std::thread::Builder::new()
             .name("pitstop-share".to_owned())
             .spawn(move || lend::listen(&here, &theirs))
             .map_err(cannot)?;
         let process = Process::current();
-        Ok(Self { session, name, listener, lender, process, thread: Some(thread) })
+        Ok(Self { session, name, secret, listener, lender, process, thread: Some(thread) })
     }
 
     /// The session whose writer it is.
@@ -77,7 +80,7 @@ impl SharedWriter {
     /// `PITSTOP_SESSION`, which say what to open; on a local disk also `PITSTOP_SESSION_DIRECTORY`, in
     /// which it may keep files of its own.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
-        let mut writers = OsString::from(&self.name);
+        let mut writers = OsString::from(format!("{}:{}", self.name, self.secret.to_text()));
         // A program may run under several, each with its own session.
         if let Some(others) = std::env::var_os(VARIABLE) {
             writers.push(" ");
@@ -120,14 +123,6 @@ impl Drop for SharedWriter {
     fn drop(&mut self) {
         drop(self.stop());
     }
-}
-
-fn random_digits() -> String {
-    format!(
-        "{:016x}{:016x}",
-        u64::from_le_bytes(random::bytes()),
-        u64::from_le_bytes(random::bytes())
-    )
 }
 
 #[cfg(test)]
@@ -227,13 +222,15 @@ mod tests {
     #[test]
     fn the_place_of_one_that_broke_off_is_free_at_once() {
         let (session, shared, variable) = shared();
+        let socket = socket_of(&variable, session.backend(), session.id()).unwrap();
         for _ in 0..100 {
-            let mut stream = std::os::unix::net::UnixStream::connect_addr(
-                &address(&socket_of(&variable, session.backend(), session.id()).unwrap()).unwrap(),
-            )
-            .unwrap();
+            let mut stream =
+                std::os::unix::net::UnixStream::connect_addr(&address(&socket.name).unwrap())
+                    .unwrap();
+            let (protocol, call) = (wire::PROTOCOL, socket.secret.as_ref().unwrap().call.clone());
             let owner = sys::current_owner();
-            wire::send(&mut stream, &wire::Hello { protocol: wire::PROTOCOL, owner }).unwrap();
+            wire::send(&mut stream, &wire::Hello { protocol, call, owner }).unwrap();
+            let _: wire::Welcome = wire::receive(&mut stream).unwrap();
             let _: wire::Answer<()> = wire::receive(&mut stream).unwrap();
             // Half a request, as of one that is killed.
             let save = wire::Save::new(Some(100), &SaveOptions::new());
@@ -273,12 +270,45 @@ mod tests {
     fn what_is_no_request_ends_nothing_but_itself() {
         use std::io::Write;
         let (session, shared, variable) = shared();
-        let name = socket_of(&variable, session.backend(), session.id()).unwrap();
+        let name = socket_of(&variable, session.backend(), session.id()).unwrap().name;
         for bytes in [&b"\xff\xff\xff\xff"[..], b"\x02\0\0\0{}", b"GET / HTTP/1.0\r\n\r\n", b""] {
             let connect = || std::os::unix::net::UnixStream::connect_addr(&address(&name)?);
             connect().unwrap().write_all(bytes).unwrap();
         }
         borrow_from(&variable, &session).unwrap().save(b"1", &SaveOptions::new()).unwrap();
         drop(shared);
+    }
+
+    #[test]
+    fn who_knows_the_name_but_not_the_secret_gets_nothing() {
+        let (session, shared, variable) = shared();
+        let said = variable.to_str().unwrap();
+        assert!(!format!("{shared:?}").contains(said.split_once(':').unwrap().1));
+        let (name, secret) = said.split_once(':').unwrap();
+        for forged in [name.to_owned(), format!("{name}:"), format!("{name}:{}", "0".repeat(64))] {
+            let refused = borrow_from(OsStr::new(&forged), &session).map(drop);
+            assert!(matches!(refused, Err(Error::Storage { .. })), "{refused:?}");
+        }
+        // Nor does one that has taken the name get anything: the half of the secret that it hears is of no use.
+        drop(shared);
+        let squatter = UnixListener::bind_addr(&address(name).unwrap()).unwrap();
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = squatter.accept().unwrap();
+            let hello: wire::Hello = wire::receive(&mut stream).unwrap();
+            wire::send(&mut stream, &wire::Welcome { answer: hello.call.clone() }).unwrap();
+            let _ = wire::send(&mut stream, &wire::Answer::Ok(()));
+            let mut rest = Vec::new();
+            // It may be cut off.
+            let _ = io::Read::read_to_end(&mut stream, &mut rest);
+            (hello.call, rest)
+        });
+        let refused = borrow_from(&variable, &session).map(drop);
+        assert!(
+            matches!(&refused, Err(Error::Storage { source, .. })
+                if source.kind() == io::ErrorKind::ConnectionRefused),
+            "{refused:?}"
+        );
+        let (call, rest) = thread.join().unwrap();
+        assert!(secret.starts_with(&call) && call.len() == 32 && rest.is_empty());
     }
 }

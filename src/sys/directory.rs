@@ -38,6 +38,22 @@ impl Directory {
         Ok(Self { raw: raw.into(), path: self.path.join(name) })
     }
 
+    /// Opens the directory that this one is in, which must be the one that it was.
+    #[track_caller]
+    pub(crate) fn above(&self, was: &Metadata) -> Outcome<Self> {
+        let path = self.path.parent().unwrap_or(&self.path).to_owned();
+        let moved = || io::Error::other("it was moved elsewhere meanwhile");
+        let raw = self.here(Step::Open, || {
+            let above = self.raw.open_directory(OsStr::new(".."))?;
+            if above.own_metadata(Ask::Metadata)?.metadata.is_same_file(was) {
+                Ok(above)
+            } else {
+                Err(moved())
+            }
+        })?;
+        Ok(Self { raw: raw.into(), path })
+    }
+
     /// Opens a regular file; anything else of that name is refused without blocking on it.
     #[track_caller]
     pub(crate) fn open_file(&self, name: impl AsRef<OsStr>, access: Access) -> Outcome<File> {

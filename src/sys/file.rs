@@ -97,6 +97,12 @@ impl File {
         Ok(())
     }
 
+    /// Whether there are data from there on, or a hole; and where that ends.
+    #[track_caller]
+    pub(crate) fn extent(&self, offset: u64) -> Outcome<(bool, u64)> {
+        self.here(Step::Read, || self.raw.extent(offset))
+    }
+
     #[track_caller]
     pub(crate) fn set_len(&self, len: u64) -> Outcome<()> {
         self.here(Step::Write, || self.raw.set_len(len))

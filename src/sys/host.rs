@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+use rustix::process::geteuid;
 use twox_hash::XxHash3_64;
 
 use super::{Identity, Metadata, Process};
@@ -104,8 +105,11 @@ pub(super) fn is_zombie(stat: &str) -> bool {
 
 /// Looks through the open files of every process. Of those that may not be looked into, only the
 /// ones of the file's owner and of root could have it open, since the directory is its owner's.
+///
+/// What cannot be seen is not gone: a container sees none of the processes outside, and `/proc` can hide those of
+/// other users.
 pub(super) fn is_open_anywhere(file: &Metadata) -> Option<bool> {
-    let mut all_seen = true;
+    let mut all_seen = sees_all_processes();
     for process in std::fs::read_dir("/proc").ok()?.flatten() {
         let path = process.path();
         let name = process.file_name();
@@ -129,6 +133,25 @@ pub(super) fn is_open_anywhere(file: &Metadata) -> Option<bool> {
     all_seen.then_some(false)
 }
 
+fn sees_all_processes() -> bool {
+    /// The number of the PID namespace that all others are in, from linux/proc_ns.h.
+    const FIRST: u64 = 0xEFFF_FFFC;
+    let namespace = std::fs::metadata("/proc/self/ns/pid").map_or(0, |it| it.ino());
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    namespace == FIRST && (geteuid().is_root() || !hides_processes(&mounts))
+}
+
+/// Whether what is mounted at `/proc`, by proc_pid_mountinfo(5), hides the processes of other users.
+fn hides_processes(mounts: &str) -> bool {
+    let at_proc = |line: &&str| line.split(' ').nth(4) == Some("/proc");
+    let options = mounts.lines().rfind(at_proc).and_then(|line| line.rsplit(' ').next());
+    let hides = |option: &str| match option.strip_prefix("hidepid=") {
+        Some(how) => !matches!(how, "0" | "off" | "1" | "noaccess"),
+        None => false,
+    };
+    options.is_none_or(|options| options.split(',').any(hides))
+}
+
 /// Whether a descriptor is of this file. It may be of any other, also of one whose times must not be asked
 /// for: see [`Ask`](super::Ask).
 fn is_open_as(descriptor: &Path, file: &Identity) -> bool {
@@ -148,6 +171,60 @@ mod tests {
         let stat = format!("77 (a ) b) {}", fields.join(" "));
         assert_eq!(start_time(&stat), Some(22));
         assert_eq!(start_time(""), None);
+    }
+
+    #[test]
+    fn what_hides_processes_is_known() {
+        let line =
+            |options| format!("22 29 0:5 / /proc rw,relatime shared:7 - proc proc rw{options}\n");
+        for (options, hides) in [
+            ("", false),
+            (",hidepid=0", false),
+            (",hidepid=noaccess", false),
+            (",hidepid=invisible", true),
+            (",gid=7,hidepid=2", true),
+            (",hidepid=ptraceable", true),
+        ] {
+            assert_eq!(hides_processes(&line(options)), hides, "{options}");
+        }
+        // The last one is on top. What is not known may hide them.
+        assert!(hides_processes(&(line("") + &line(",hidepid=2"))));
+        assert!(hides_processes(""));
+    }
+
+    /// In a PID namespace of its own a process sees only itself.
+    #[test]
+    fn what_cannot_be_seen_may_have_it_open() {
+        const STEP: &str = "PITSTOP_TEST_OPEN";
+        use crate::sys::Disk;
+        let look = |path: &str| {
+            let path = Path::new(path);
+            let directory = crate::sys::Os.open(path.parent().unwrap()).unwrap();
+            let ask = crate::sys::Ask::Metadata;
+            is_open_anywhere(&directory.metadata(path.file_name().unwrap(), ask).unwrap().metadata)
+        };
+        if let Ok(path) = std::env::var(STEP) {
+            println!("seen: {:?}", look(&path));
+            return;
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        assert_eq!(look(path), Some(true));
+        let mut command = std::process::Command::new("unshare");
+        command.args([
+            "-rpf",
+            "--mount-proc",
+            std::env::current_exe().unwrap().to_str().unwrap(),
+            "--exact",
+        ]);
+        command.args(["sys::host::tests::what_cannot_be_seen_may_have_it_open", "--nocapture"]);
+        let output = command.env(STEP, path).output();
+        let said = output.map(|it| String::from_utf8_lossy(&it.stdout).into_owned());
+        match said {
+            // It sees none of the processes outside, and so cannot tell.
+            Ok(said) if said.contains("seen: ") => assert!(said.contains("seen: None"), "{said}"),
+            _ => eprintln!("skipped: no PID namespace can be made here"),
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod process;
 #[cfg(feature = "object-store")]
 mod scratch;
 mod seam;
+mod sharing;
 #[cfg(feature = "seam")]
 pub mod site;
 

@@ -27,7 +27,7 @@ use crate::owner::Owner;
 
 use super::{
     Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, host, lock,
-    not_a_file,
+    not_a_file, sharing,
 };
 
 const DIRECTORY: OFlags =
@@ -68,13 +68,6 @@ impl Disk for Os {
 struct OsDirectory(OwnedFd, Mutex<()>);
 
 impl OsDirectory {
-    /// What is made in it is its owner's alone, or its group's too if it is: that is said by the
-    /// set-group-id bit together with the group's right to write.
-    fn is_shared(&self) -> io::Result<bool> {
-        let shared = Mode::SGID.union(Mode::RWXG);
-        Ok(Mode::from_raw_mode(mode_of(&self.0)?.0).contains(shared))
-    }
-
     /// Opens a file, or makes it if it is not there: so that a file is known to be made here, or not to be.
     fn open_or_make(&self, name: &OsStr) -> io::Result<Box<dyn RawFile>> {
         loop {
@@ -152,11 +145,12 @@ impl RawDirectory for OsDirectory {
                 _ if creates => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
                 _ => OFlags::RDWR,
             };
+        let group = if creates { sharing::group(&self.0)? } else { None };
         let mut mode = Mode::RUSR | Mode::WUSR;
         if access == Access::CreateNewExecutable {
             mode |= Mode::XUSR;
         }
-        if creates && self.is_shared()? {
+        if group.is_some() {
             mode |= Mode::RGRP | Mode::WGRP;
         }
         let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, mode)) {
@@ -169,14 +163,17 @@ impl RawDirectory for OsDirectory {
             }
             Err(errno) => return Err(errno.into()),
         };
-        let (is, maker) = mode_of(&fd)?;
-        match kind(FileType::from_raw_mode(is)) {
+        let there = sharing::access_of(&fd)?;
+        match kind(FileType::from_raw_mode(there.stx_mode.into())) {
             Kind::File => (),
             other => return Err(not_a_file(other)),
         }
         if creates {
-            set_mode(&fd, is, mode)?;
-            if maker == 0 {
+            if group.is_some_and(|it| it != there.stx_gid) {
+                mode -= Mode::RWXG;
+            }
+            set_mode(&fd, there.stx_mode.into(), mode)?;
+            if there.stx_uid == 0 {
                 self.give_to_owner(&fd)?;
             }
         }
@@ -184,22 +181,7 @@ impl RawDirectory for OsDirectory {
     }
 
     fn make_directory(&self, name: &OsStr) -> io::Result<()> {
-        let mut mode = Mode::RWXU;
-        if self.is_shared()? {
-            mode |= Mode::RWXG | Mode::SGID;
-        }
-        fs::mkdirat(&self.0, name, mode)?;
-        // A umask may have taken bits away that its owner needs; one that adds some does not exist.
-        let flags = OFlags::PATH | OFlags::NOFOLLOW;
-        let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, Mode::empty())) {
-            // Somebody has removed it already.
-            Err(Errno::NOENT) => return Ok(()),
-            fd => fd?,
-        };
-        if !Mode::from_raw_mode(mode_of(&fd)?.0).contains(mode) {
-            retry_on_intr(|| fs::chmodat(&self.0, name, mode, AtFlags::empty()))?;
-        }
-        Ok(())
+        sharing::make_directory(&self.0, name, sharing::group(&self.0)?)
     }
 
     fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
@@ -325,6 +307,21 @@ impl RawFile for OsFile {
         Ok(written?)
     }
 
+    fn extent(&self, offset: u64) -> io::Result<(bool, u64)> {
+        match fs::seek(&self.0, SeekFrom::Data(offset)) {
+            Ok(data) if data > offset => Ok((false, data)),
+            Ok(_) => match fs::seek(&self.0, SeekFrom::Hole(offset)) {
+                Ok(hole) if hole > offset => Ok((true, hole)),
+                // It was just changed: then it is read.
+                _ => Ok((true, u64::MAX)),
+            },
+            Err(Errno::NXIO) => Ok((false, u64::MAX)),
+            // This file system does not know of holes.
+            Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok((true, u64::MAX)),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     fn set_len(&self, len: u64) -> io::Result<()> {
         Ok(retry_on_intr(|| fs::ftruncate(&self.0, len))?)
     }
@@ -425,13 +422,6 @@ fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags, ask: Ask) -> io::
         created: (statx.stx_mask & StatxFlags::BTIME.bits() != 0)
             .then(|| time(statx.stx_btime.tv_sec, statx.stx_btime.tv_nsec)),
     })
-}
-
-/// The type and the mode, whose file it is, and nothing else: see [`Ask`].
-fn mode_of(fd: &OwnedFd) -> io::Result<(u32, u32)> {
-    let mask = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID;
-    let statx = retry_on_intr(|| fs::statx(fd, c"", AtFlags::EMPTY_PATH, mask))?;
-    Ok((statx.stx_mode.into(), statx.stx_uid))
 }
 
 fn time(seconds: i64, nanoseconds: u32) -> SystemTime {

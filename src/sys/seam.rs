@@ -70,6 +70,11 @@ pub trait RawFile: Debug + Send + Sync {
     /// Writes the buffers one behind the other.
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Whether there are data from there on, or a hole, which reads as zeros; and where that ends. A disk that
+    /// does not know says that all is data.
+    fn extent(&self, _offset: u64) -> io::Result<(bool, u64)> {
+        Ok((true, u64::MAX))
+    }
     /// Sets the time of its last change, and that it was read now.
     fn set_modified(&self, time: SystemTime) -> io::Result<()>;
     fn metadata(&self, ask: Ask) -> io::Result<Dated>;

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::CompleteEnv;
-use pitstop::{Labels, Repository, Session, SessionId};
+use pitstop::{Labels, Repository, Session, SessionId, printable};
 
-use crate::context::{quoted, steers};
+use crate::context::quoted;
 use crate::{command_line, output};
 
 /// In the environment of a command line that is to be completed, this names the shell.
@@ -93,12 +93,14 @@ fn starting_with(
     /// More than anybody looks through.
     const MOST: usize = 1000;
     let current = current.to_string_lossy();
-    let wanted = all.filter(|(value, _)| value.starts_with(&*current) && !value.contains(steers));
+    let shows = |value: &str| printable(value) == value;
+    let wanted = all.filter(|(value, _)| value.starts_with(&*current) && shows(value));
     // The script for bash sets this. The other shells quote what they insert.
     let is_bash = std::env::var_os("_CLAP_COMPLETE_COMP_TYPE").is_some();
     let candidate = |(value, help): (String, String)| {
         let value = if is_bash { quoted(&value).into_owned() } else { value };
-        CompletionCandidate::new(value).help((!help.is_empty()).then(|| help.into()))
+        let help = (!help.is_empty()).then(|| printable(&help).into_owned().into());
+        CompletionCandidate::new(value).help(help)
     };
     wanted.take(MOST).map(candidate).collect()
 }

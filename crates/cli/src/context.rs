@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
-use pitstop::Repository;
+use pitstop::{Repository, printable};
 
 use crate::args::GlobalArgs;
 use crate::error::CommandError;
@@ -107,25 +107,6 @@ fn labelled(style: Style, label: &str, message: &str) {
 /// A standard error that is closed or full is no reason to stop.
 fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{line}");
-}
-
-/// Names come from the disk and may hold anything: none may steer the terminal.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(steers) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |c: char| match steers(c) {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    Cow::Owned(text.chars().map(escape).collect())
-}
-
-/// Whether a terminal does something else with it than show it: also what turns the direction of the text
-/// around, by which a name can pass for another one.
-pub(crate) fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A word as a POSIX shell takes it.

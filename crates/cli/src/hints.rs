@@ -1,8 +1,10 @@
 //! What to type next after an error of the library.
 
+mod holder;
 mod store;
 
 use std::io;
+use std::path::Path;
 
 use pitstop::{Damage, Error, FileKind, LocationProblem, Owner, Session, SessionId, Subject};
 
@@ -117,7 +119,7 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
             }
             Some(problem) => vec![store::of(problem, path)],
             None if source.kind() == io::ErrorKind::ConnectionRefused => vec![of_orphan(context)],
-            None => of_storage(source, saving),
+            None => of_storage(path, source, saving),
         },
         _ => vec![format!("run {} for help", line(&[context.command, "--help"]))],
     }
@@ -127,8 +129,9 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
 const UNCHANGED: &str = "the checkpoint before is unchanged";
 
 fn of_busy(id: &SessionId, owner: Option<&Owner>, context: &Context) -> Vec<String> {
-    let next = match owner {
-        Some(owner) => format!("or run `kill {}` on {} to end it", owner.pid, owner.host),
+    let process = owner.and_then(|it| holder::process(id, it, context));
+    let next = match process {
+        Some(process) => format!("or run `kill {process}` to end it"),
         None => {
             let status = context.command_line(&["status", id.as_str()]);
             format!("run `{status}` to see which process is writing")
@@ -200,8 +203,11 @@ fn of_orphan(context: &Context) -> String {
     )
 }
 
-fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
+fn of_storage(path: &Path, source: &io::Error, saving: bool) -> Vec<String> {
     let next = match source.kind() {
+        io::ErrorKind::StorageFull if is_out_of_inodes(path) => {
+            "remove some files, and try again: run `df -i`, this file system can hold no more files"
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free some space or inodes, and try again"
         }
@@ -218,6 +224,12 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
         true => vec![format!("{UNCHANGED}; {next}")],
         false => vec![next.to_owned()],
     }
+}
+
+/// Whether the file system of a path, or of what is above it, has room for no more files.
+fn is_out_of_inodes(path: &Path) -> bool {
+    let known = path.ancestors().find_map(|it| rustix::fs::statvfs(it).ok());
+    known.is_some_and(|it| it.f_files > 0 && it.f_favail == 0)
 }
 
 #[cfg(test)]

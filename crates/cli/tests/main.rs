@@ -19,6 +19,7 @@ mod cli {
     mod object;
     mod on_the_way;
     mod output;
+    mod printable;
     mod run;
     mod s3;
     mod secrets;

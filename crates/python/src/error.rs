@@ -39,7 +39,7 @@ pub(crate) fn raise(py: Python<'_>, error: impl Into<Error>) -> PyErr {
 fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
     let data = PyDict::new(py);
     let message = match std::error::Error::source(&error) {
-        Some(source) => format!("{error}: {source}"),
+        Some(source) => pitstop::printable(&format!("{error}: {source}")).into_owned(),
         None => error.to_string(),
     };
     let message = match &error {

@@ -18,6 +18,7 @@ mod results;
 mod revision;
 mod session;
 mod stream;
+mod text;
 mod warnings;
 mod writer;
 
@@ -42,6 +43,8 @@ mod _pitstop {
     use crate::revision::{Retention, Revision};
     #[pymodule_export]
     use crate::stream::RevisionReader;
+    #[pymodule_export]
+    use crate::text::printable;
     #[pymodule_export]
     use crate::writer::Writer;
 }

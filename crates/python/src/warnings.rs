@@ -39,7 +39,7 @@ impl Subscriber for Warnings {
 
 fn warn(py: Python<'_>, text: String) -> PyResult<()> {
     let logger = py.import("logging")?.call_method1("getLogger", ("pitstop",))?;
-    logger.call_method1("warning", ("%s", text)).map(drop)
+    logger.call_method1("warning", ("%s", pitstop::printable(&text))).map(drop)
 }
 
 #[derive(Default)]

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -207,6 +209,19 @@ def test_rivals_that_break_each_others_locks_tear_nothing(
     # Both were killed, in the middle of a save perhaps. Nobody has to break anything.
     storage.save_checkpoint(b"after")
     assert storage.load_checkpoint() == b"after"
+
+
+def test_a_bomb_is_checked_in_pieces(generation: ModuleType, storage: Any) -> None:
+    # 64 MiB of zeros in 64 kB.
+    piece, packed = bytes(1 << 20), zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(packed.compress(piece) for _ in range(1 << 6)) + packed.flush()
+    storage.save_checkpoint(bomb)
+    tracemalloc.start()
+    try:
+        assert storage.load_checkpoint() == bomb
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(bomb) + (4 << 20)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_checkpoint_that_is_cut_short_takes_nothing_down(

@@ -1,6 +1,7 @@
 """Errors say what happened, and carry what a program needs to go on."""
 
 import errno
+import json
 import os
 import pickle
 import subprocess
@@ -124,3 +125,21 @@ def test_errors_travel_between_processes_with_their_data(session: Session) -> No
         assert type(again) is type(error) and str(again) == str(error)
     assert pickle.loads(pickle.dumps(conflict.value)).found == Revision(1)
     assert pickle.loads(pickle.dumps(busy.value)).owner == busy.value.owner
+
+
+def test_what_another_wrote_is_printable(tmp_path: Path) -> None:
+    evil = "\x1b]52;c;eA==\x07\nother: idle\u202e"
+    session = pitstop.Repository(tmp_path / f"here{evil}").get_or_create("job")
+    writer = session.writer()
+    record = session.location / "session.writer"  # type: ignore[operator]
+    owner = json.loads(record.read_text())
+    record.write_text(json.dumps({**owner, "program": evil, "host": evil}))
+    with pytest.raises(pitstop.Busy) as busy:
+        session.save(b"1")
+    with pytest.raises(pitstop.NotFound) as missing:
+        pitstop.Repository(tmp_path / f"here{evil}").get("none")
+    for text in (str(busy.value), str(busy.value.owner), str(missing.value), pitstop.printable(evil)):
+        assert text.isprintable(), text
+    # What it is stays what it is.
+    assert busy.value.owner and busy.value.owner.program == evil
+    writer.close()

@@ -1,12 +1,13 @@
 """A drop-in in the place of the module that it replaces."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from pitstop.compat import GENERATIONS
+from pitstop.compat import GENERATIONS, __main__
 
 LOOK = (
     "import sys, plainbox.impl.session.storage as storage\n"
@@ -72,3 +73,25 @@ def test_it_is_refused_where_it_comes_too_late_or_is_unknown(plainbox: Path) -> 
         "        print(type(error).__name__)\n"
     )
     assert python(plainbox, program).split() == ["RuntimeError", "ValueError"]
+
+
+def test_the_hook_is_its_owners_alone_and_outlives_an_uninstall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, victim = tmp_path / "pitstop-compat.pth", tmp_path / "victim"
+    victim.write_text("somebody's own")
+    place.symlink_to(victim)
+    umask = os.umask(0)
+    try:
+        __main__.write(place, __main__.HOOK)
+    finally:
+        os.umask(umask)
+    assert victim.read_text() == "somebody's own"
+    assert place.is_file() and not place.is_symlink() and place.stat().st_mode & 0o777 == 0o644
+    assert sorted(it.name for it in tmp_path.iterdir()) == [place.name, victim.name]
+    # Every Python executes it, also one in which Pitstop is not any more.
+    start = f"import site; site.addsitedir({str(tmp_path)!r}); print('started')"
+    for flags in ([], ["-S", "-I"]):
+        command = [sys.executable, *flags, "-c", start]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert (ended.stdout, ended.stderr) == ("started\n", "")

@@ -1,5 +1,6 @@
 """The place that Checkbox's root agent and its user share, as root, as that user, and as somebody else."""
 
+import contextlib
 import grp
 import json
 import os
@@ -11,9 +12,12 @@ from typing import Any
 
 import pytest
 
+from pitstop.compat._shared import make_directory
 from pitstop.compat.checkbox_ng import SessionStorage, WellKnownDirsHelper
 
 USER, GROUP, OTHER = 12345, 54321, 23456
+# One that the system knows, with a group of its own.
+MEMBER = 1
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
 
@@ -108,15 +112,87 @@ def test_root_that_came_by_sudo_shares_with_who_called_it(base: str) -> None:
 
 
 @needs_root
-def test_what_a_user_makes_first_is_his_until_root_takes_it_over(base: str) -> None:
-    id = user(base, "SessionStorage.create().id")
-    assert user(base, save(id, "his")) is None
-    assert os.stat(base).st_uid == USER
+def test_what_a_member_makes_first_is_his_until_root_takes_it_over(base: str) -> None:
+    def member(base: str, call: str) -> Any:
+        return run(base, call, MEMBER, MEMBER)
+
+    id = member(base, "SessionStorage.create().id")
+    assert member(base, save(id, "his")) is None
+    assert os.stat(base).st_uid == MEMBER
     name, text = somebody_else(base, "SessionStorage.create().id")
     assert name == "PermissionError" and base in text
-    run(base, "SessionStorage.create().id", PITSTOP_CHECKBOX_GROUP=str(GROUP))
+    run(base, "SessionStorage.create().id", PITSTOP_CHECKBOX_GROUP=str(MEMBER))
+    for directory in (base, os.path.join(base, "sessions")):
+        assert (os.stat(directory).st_uid, os.stat(directory).st_gid) == (0, MEMBER)
+    assert member(base, load(id)) == run(base, load(id)) == "his"
+
+
+@needs_root
+def test_what_a_stranger_makes_first_is_moved_aside(base: str) -> None:
+    id = somebody_else(base, "SessionStorage.create().id")
+    assert somebody_else(base, save(id, "forged")) is None
+    # Root neither lists nor loads it.
+    assert run(base, LIST) == []
+    assert run(base, load(id))[0] == "FileNotFoundError"
+    assert os.listdir(base + ".aside-1") == ["sessions"] and not os.path.lexists(base)
+    new = run(base, "SessionStorage.create('mine-').id", PITSTOP_CHECKBOX_GROUP=str(GROUP))
+    assert run(base, LIST) == [new] and run(base, load(new)) == ""
     assert (os.stat(base).st_uid, os.stat(base).st_gid) == (0, GROUP)
-    assert user(base, load(id)) == run(base, load(id)) == "his"
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["open", "link", "strangers"])
+def test_sessions_that_were_planted_are_neither_used_nor_read(base: str, kind: str) -> None:
+    group: dict[str, Any] = {"PITSTOP_CHECKBOX_GROUP": str(GROUP)}
+    run(base, "SessionStorage.create().id", **group)
+    sessions, target = os.path.join(base, "sessions"), Path(base).with_name("target")
+    os.rename(sessions, target)
+    os.chown(target, OTHER, OTHER)
+    os.chmod(target, 0o2777)
+    planted = target / "forged.session"
+    planted.mkdir()
+    (planted / "session").write_text("forged")
+    if kind == "link":
+        os.symlink(target, sessions)
+        os.lchown(sessions, OTHER, OTHER)
+    else:
+        os.rename(target, sessions)
+        if kind == "strangers":
+            os.chmod(sessions, 0o2770)
+    for call in (LIST, load("forged"), save("forged", "secret"), "SessionStorage.create().id"):
+        assert user(base, call)[0] == "PermissionError", call
+    assert run(base, LIST) == []
+    assert run(base, load("forged"))[0] == "FileNotFoundError"
+    id = run(base, "SessionStorage.create().id", **group)
+    assert run(base, LIST) == user(base, LIST) == [id]
+    assert (os.stat(sessions).st_uid, mode(sessions)) == (0, 0o2770)
+
+
+@pytest.mark.parametrize("replaced", ["by a link", "by a directory"])
+def test_nobody_gets_root_to_change_the_mode_of_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: str
+) -> None:
+    shared, target = tmp_path / "shared", tmp_path / "target"
+    for directory in (shared, target):
+        directory.mkdir(mode=0o700)
+    shared.chmod(0o2770)
+    mkdir = os.mkdir
+
+    def raced(path: str, *arguments: int) -> None:
+        # A member of the group is faster.
+        mkdir(path, *arguments)
+        os.rmdir(path)
+        if replaced == "by a link":
+            os.symlink(target, path)
+        else:
+            mkdir(path, 0o700)
+            monkeypatch.setattr(os, "geteuid", lambda: USER)
+
+    monkeypatch.setattr(os, "mkdir", raced)
+    with contextlib.suppress(OSError):
+        make_directory(str(shared / "new"))
+    assert mode(str(target)) == 0o700
+    assert replaced == "by a link" or mode(str(shared / "new")) & 0o777 == 0o700
 
 
 @needs_root
@@ -137,9 +213,12 @@ def test_a_link_that_somebody_else_laid_is_not_followed(base: str) -> None:
     target.mkdir(mode=0o700)
     os.symlink(target, base)
     os.lchown(base, OTHER, OTHER)
-    assert run(base, "SessionStorage.create().id")[0] == "NotADirectoryError"
+    assert user(base, "SessionStorage.create().id")[0] == "PermissionError"
+    assert isinstance(run(base, "SessionStorage.create().id"), str)
     assert mode(str(target)) == 0o700 and list(target.iterdir()) == []
-    os.lchown(base, 0, 0)
+    # An administrator's is.
+    os.rename(base, base + ".away")
+    os.symlink(target, base)
     assert isinstance(run(base, "SessionStorage.create().id"), str)
     assert list(target.iterdir()) == [target / "sessions"]
 
@@ -152,7 +231,7 @@ def test_what_checkbox_left_open_is_closed(base: str) -> None:
         os.chmod(directory, 0o777)
     Path(session, "session").write_bytes(b"before")
     group: dict[str, Any] = {"PITSTOP_CHECKBOX_GROUP": str(GROUP)}
-    assert somebody_else(base, LIST) == ["old"]
+    assert somebody_else(base, LIST)[0] == "PermissionError"
     run(base, "SessionStorage.create().id", **group)
     assert somebody_else(base, LIST)[0] == "PermissionError"
     assert user(base, load("old")) == "before"

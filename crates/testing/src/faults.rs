@@ -118,8 +118,8 @@ fn faults_of(operation: Operation) -> Vec<Fault> {
         SetLen => &[Errno::NOSPC, Errno::ROFS],
         SetModified => &[Errno::ROFS, Errno::STALE],
         TryLock | Unlock | IsLocked => &[Errno::NOLCK, Errno::NOTSUP],
-        BootTime | Boot | ReadLink | Metadata | OwnMetadata | FileMetadata | Entries | IsLocal
-        | Read => &[Errno::ACCESS, Errno::STALE],
+        BootTime | Boot | Extent | ReadLink | Metadata | OwnMetadata | FileMetadata | Entries
+        | IsLocal | Read => &[Errno::ACCESS, Errno::STALE],
     };
     let mut faults: Vec<Fault> = errors.iter().copied().map(Fault::Error).collect();
     faults.push(Fault::Error(Errno::IO));

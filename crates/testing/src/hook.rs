@@ -48,6 +48,7 @@ pub(crate) enum Operation {
     Boot,
     Read,
     Write,
+    Extent,
     SetLen,
     SetModified,
     FileMetadata,
@@ -315,6 +316,10 @@ impl RawFile for HookedFile {
             Action::Skip => Ok(len),
             Action::Pass => self.inner.write_at(buffers, offset),
         }
+    }
+
+    fn extent(&self, offset: u64) -> io::Result<(bool, u64)> {
+        self.hook.value(Operation::Extent, None, || self.inner.extent(offset))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

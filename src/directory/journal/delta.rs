@@ -63,6 +63,11 @@ impl<'a> Rope<'a> {
         rope
     }
 
+    /// Whether it is one piece.
+    pub(super) fn is_whole(&self) -> bool {
+        self.pieces.len() <= 1
+    }
+
     pub(super) fn len(&self) -> usize {
         self.pieces.last().map_or(0, |(_, end)| *end)
     }
@@ -73,10 +78,23 @@ impl<'a> Rope<'a> {
         }
     }
 
+    /// Whether this and what `delta` adds to it is in so many pieces that these take more memory than an eighth of
+    /// the checkpoint: then it is to be made one before it goes on.
+    pub(super) fn is_scattered(&self, delta: &[u8]) -> bool {
+        const PIECE: usize = size_of::<(&[u8], usize)>();
+        (self.pieces.len() + 2 * changes(delta)) * PIECE > self.len() / 8 + 4096
+    }
+
     /// What a delta makes of this; `None` if it is no delta of it, or not for `size`.
+    ///
+    /// A delta copies each byte of the old one at most once. So what any number of them make is no longer than they
+    /// and the whole one before them are together, whoever wrote them.
     pub(super) fn apply(&self, mut delta: &'a [u8], size: usize) -> Option<Self> {
+        if size > self.len().checked_add(delta.len())? {
+            return None;
+        }
         let mut new = Self { pieces: Vec::new() };
-        let mut at = 0_u64;
+        let (mut at, mut copied) = (0_u64, 0_u64);
         while !delta.is_empty() {
             let fresh = usize::try_from(number(&mut delta)?).ok()?;
             let (bytes, rest) = delta.split_at_checked(fresh)?;
@@ -84,6 +102,10 @@ impl<'a> Rope<'a> {
             let skip = number(&mut delta)?;
             at = at.checked_add_signed((skip >> 1) as i64 ^ -((skip & 1) as i64))?;
             let end = at.checked_add(number(&mut delta)?)?;
+            copied = copied.checked_add(end - at)?;
+            if copied > self.len() as u64 {
+                return None;
+            }
             new.push(bytes);
             self.copy(usize::try_from(at).ok()?, usize::try_from(end).ok()?, &mut new)?;
             at = end;
@@ -125,6 +147,18 @@ impl<'a> Rope<'a> {
             room[end - piece.len()..*end].copy_from_slice(piece);
         }
     }
+}
+
+/// How many runs a delta copies.
+fn changes(mut delta: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some(fresh) = number(&mut delta) {
+        let rest = usize::try_from(fresh).ok().and_then(|fresh| delta.get(fresh..));
+        delta = rest.unwrap_or_default();
+        let _ = (number(&mut delta), number(&mut delta));
+        count += 1;
+    }
+    count
 }
 
 #[derive(Default)]
@@ -244,6 +278,22 @@ mod tests {
             std::iter::successors(Some(seed), next).take(1 << 20).map(|x| (x >> 56) as u8).collect()
         };
         assert_eq!(encode(&noise(1), &noise(2), 1 << 20), None);
+    }
+
+    #[test]
+    fn what_copies_more_than_there_is_is_no_delta() {
+        // The whole, again and again: 7 bytes for a mebibyte each.
+        let old = vec![1; 1 << 20];
+        let mut bomb = Delta::default();
+        for _ in 0..6000 {
+            bomb.put(b"x", 0, old.len());
+        }
+        assert!(bomb.bytes.len() < 60_000);
+        let size = 6000 * (old.len() + 1);
+        assert!(Rope::new(&old).apply(&bomb.bytes, size).is_none());
+        // Nor are pieces made that nobody wants.
+        assert!(Rope::new(&old).apply(&bomb.bytes, old.len()).is_none());
+        assert_eq!(changes(&bomb.bytes), 6000);
     }
 
     proptest! {

@@ -7,24 +7,13 @@ use twox_hash::XxHash3_64;
 
 use super::names;
 use super::pieces::{self, Part};
-use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels};
+use crate::checkpoint::{CheckpointInfo, Digest, Labels};
 use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Dated, Directory, found};
 pub(super) use save::PlainWriter;
-
-/// The checkpoint, if there is one.
-pub(super) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
-    let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
-        return Ok(None);
-    };
-    let there = file.dated()?;
-    let data = file.read(there.size)?;
-    let info = info(Digest::of(&data), &there);
-    Ok(Some(Checkpoint { info, data }))
-}
 
 /// The checkpoint, if there is one, into memory of the caller's.
 pub(super) fn load_into(
@@ -55,6 +44,15 @@ pub(super) fn open(session: &Directory) -> Result<Option<CheckpointReader>> {
     let info = info(pieces::digest(&file, 0, there.size)?, &there);
     let data = Part { file, at: 0, end: there.size };
     Ok(Some(CheckpointReader::new(info, data)))
+}
+
+/// How long the checkpoint is, if there is one and all of it is zero.
+pub(super) fn size_if_zero(session: &Directory) -> Result<Option<u64>> {
+    let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
+        return Ok(None);
+    };
+    let size = file.metadata()?.size;
+    Ok(pieces::is_zero(&file, size)?.then_some(size))
 }
 
 fn info(digest: Digest, there: &Dated) -> CheckpointInfo {

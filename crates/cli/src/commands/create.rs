@@ -42,5 +42,5 @@ pub(super) fn run(args: &CreateArgs, context: &Context) -> Outcome {
     if args.json.json {
         return output::print_json(&session);
     }
-    output::print(format!("{}\n", session.id()))
+    output::print_names([session.id()])
 }

@@ -53,5 +53,5 @@ pub(super) fn run(args: &ForkArgs, context: &Context) -> Outcome {
     if args.json.json {
         return output::print_json(&fork);
     }
-    output::print(format!("{}\n", fork.id()))
+    output::print_names([fork.id()])
 }

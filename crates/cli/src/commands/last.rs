@@ -30,7 +30,7 @@ pub(super) fn run(args: &LastArgs, context: &Context) -> Outcome {
     if args.json.json {
         output::print_json(&session)
     } else if args.session.is_none() {
-        output::print(format!("{}\n", session.id()))
+        output::print_names([session.id()])
     } else {
         Ok(Exit::Ok)
     }

@@ -160,8 +160,7 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> Outcome {
     if args.json.json {
         output::print_json(&as_json(&repository, &found, &problems, total))?;
     } else if args.ids {
-        let names = found.iter().flat_map(|it| [it.summary.id.as_str(), "\n"]);
-        output::print(names.collect::<String>())?;
+        output::print_names(found.iter().map(|it| &it.summary.id))?;
     } else {
         print_table(&found, &problems, &total)?;
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
-use pitstop::{CheckpointReader, Error, Labels, Revision, Session};
+use pitstop::{CheckpointReader, Error, Labels, Revision, Session, printable};
 use serde::Serialize;
 
 use crate::args::JsonArg;
@@ -177,6 +177,6 @@ fn show(checkpoint: &mut CheckpointReader) -> Result<(), Failed> {
 
 /// Whether a terminal can show it and is not steered by it.
 fn is_text(data: &[u8]) -> bool {
-    std::str::from_utf8(data)
-        .is_ok_and(|text| text.chars().all(|c| !context::steers(c) || "\n\r\t".contains(c)))
+    let shows = |text: &str| text.split(['\n', '\r', '\t']).all(|it| printable(it) == it);
+    std::str::from_utf8(data).is_ok_and(shows)
 }

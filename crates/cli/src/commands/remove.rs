@@ -1,7 +1,7 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::Args;
-use pitstop::{Error, Repository, SessionId, Usage};
+use pitstop::{Error, Repository, SessionId, Usage, printable};
 use serde::Serialize;
 
 use crate::args::RemovalArgs;
@@ -89,8 +89,8 @@ fn remove(
         let usage = session.would_remove()?;
         if !args.removal.json.json {
             let noun = if usage.files == 1 { "file" } else { "files" };
-            let size = output::size(usage.bytes);
-            output::print(format!("would remove {id}: {} {noun}, {size}\n", usage.files))?;
+            let (name, size) = (printable(id.as_str()), output::size(usage.bytes));
+            output::print(format!("would remove {name}: {} {noun}, {size}\n", usage.files))?;
         }
         return Ok(of(false, Some(usage), Vec::new()));
     }

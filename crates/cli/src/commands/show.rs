@@ -1,15 +1,17 @@
 use std::fmt::Write as _;
+use std::io::{self, Read as _};
 use std::time::SystemTime;
 
 use clap::Args;
 use pitstop::inspect::{self, Content, TestRun};
 use pitstop::{
     CheckpointInfo, Error, Format, History, ProgramState, Revision, Session, Status, WriterState,
+    printable,
 };
 use serde::Serialize;
 
 use crate::args::JsonArg;
-use crate::context::{Context, printable};
+use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input::SessionArg;
 use crate::output;
@@ -137,6 +139,11 @@ fn part(session: &Session, path: &str, args: &ShowArgs, context: &Context) -> Ou
     }
 }
 
+/// What the library said, or the system.
+fn of_reading(error: io::Error) -> Error {
+    error.downcast().unwrap_or_else(|source| Error::Input { source })
+}
+
 /// What is known of a checkpoint, if there is one.
 struct Known {
     checkpoint: Option<CheckpointInfo>,
@@ -167,12 +174,22 @@ impl Known {
                 return Ok(Self { checkpoint, stored, history, data: None });
             }
         }
-        let loaded = match revision {
-            Some(revision) => session.load_revision(revision),
-            None => session.load(),
+        let opened = match revision {
+            Some(revision) => session.open_revision(revision),
+            None => session.open_checkpoint(),
         };
-        let (checkpoint, data) = match loaded {
-            Ok(checkpoint) => (Some(checkpoint.info), Some(checkpoint.data)),
+        let (checkpoint, data) = match opened {
+            Ok(mut checkpoint) => {
+                let info = checkpoint.info().clone();
+                let mut data = Vec::new();
+                // One that is larger is not looked into.
+                checkpoint
+                    .by_ref()
+                    .take(inspect::LIMIT + 1)
+                    .read_to_end(&mut data)
+                    .map_err(of_reading)?;
+                (Some(info), Some(data))
+            }
             Err(Error::NoCheckpoint { .. }) => (None, None),
             Err(error) => return Err(error),
         };
@@ -233,7 +250,7 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
     let now = SystemTime::now();
     let mut text = String::new();
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
-        let _ = writeln!(text, "{name:<10}{value}");
+        let _ = writeln!(text, "{name:<10}{}", printable(&value.to_string()));
     };
     line("session", session.id());
     if let Some(location) = session.location() {
@@ -254,7 +271,7 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
             line("revision", &it.revision);
             line("digest", &it.digest);
             for (name, value) in &it.labels {
-                line("label", &printable(&format!("{name}={value}")));
+                line("label", &format_args!("{name}={value}"));
             }
         }
         None => line("saved", &"never"),
@@ -267,6 +284,7 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
         }
     }
     line("format", &status.summary.format);
-    line("state", &output::with_state(&report::writer(&status.writer, now)));
+    let state = report::writer(&status.writer, now);
+    let _ = writeln!(text, "{:<10}{}", "state", output::with_state(&printable(&state)));
     text
 }

@@ -3,11 +3,13 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use clap::Args;
-use pitstop::{Error, Problem, ProgramState, Repository, Session, SessionId, Status, WriterState};
+use pitstop::{
+    Error, Problem, ProgramState, Repository, Session, SessionId, Status, WriterState, printable,
+};
 use serde::Serialize;
 
 use crate::args::JsonArg;
-use crate::context::{Context, printable};
+use crate::context::Context;
 use crate::error::{Exit, Outcome};
 use crate::values::StateName;
 use crate::{input, output, report};
@@ -133,8 +135,10 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
 }
 
 fn line(id: &SessionId, sentence: &str) -> String {
-    output::wrapped(&format!("{}: {}", printable(id.as_str()), output::with_state(sentence)), 4)
-        + "\n"
+    output::wrapped(
+        &format!("{}: {}", printable(id.as_str()), output::with_state(&printable(sentence))),
+        4,
+    ) + "\n"
 }
 
 /// `5 sessions: 1 running, 1 interrupted, 2 done`.

@@ -3,10 +3,8 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use pitstop::Labels;
+use pitstop::{Labels, printable};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-use crate::context::printable;
 
 pub(super) const HEADER: Style = Style::new().bold();
 
@@ -39,10 +37,10 @@ pub(crate) fn labels(labels: &Labels) -> String {
     let mut text = String::new();
     for (name, value) in labels {
         let separator = if text.is_empty() { "" } else { " " };
-        let name = printable(name);
+        let (name, shown) = (printable(name), printable(value));
         let _ = match value.is_empty() || value.contains([' ', '"', '=']) {
-            true => write!(text, "{separator}{name}={value:?}"),
-            false => write!(text, "{separator}{name}={}", printable(value)),
+            true => write!(text, "{separator}{name}=\"{}\"", shown.replace('"', "\\\"")),
+            false => write!(text, "{separator}{name}={shown}"),
         };
     }
     text

@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal};
 use std::time::SystemTime;
 
 use pitstop::inspect::{Content, Json, TestRun};
+use pitstop::printable;
 
 use super::{absolute, count, relative};
-use crate::context::printable;
 
 /// On a terminal no more lines than this are shown of one checkpoint.
 const MOST_LINES: usize = 40;

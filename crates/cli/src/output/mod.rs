@@ -15,6 +15,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
 use anstyle::{AnsiColor, Style};
+use pitstop::{SessionId, printable, printable_json};
 use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
@@ -68,11 +69,25 @@ struct Document<'a, T> {
 pub(crate) fn print_json(report: &impl Serialize) -> Outcome {
     let document = Document { schema: 1, report };
     let mut text = match io::stdout().is_terminal() {
-        true => serde_json::to_vec_pretty(&document),
-        false => serde_json::to_vec(&document),
+        true => serde_json::to_string_pretty(&document),
+        false => serde_json::to_string(&document),
     }
     .map_err(|error| cannot_write(Destination::of(None), error.into()))?;
-    text.push(b'\n');
+    text.push('\n');
+    print(&*printable_json(&text))
+}
+
+/// Prints the names of sessions, one a line: to a program as they are, to a person so that they can be shown.
+pub(crate) fn print_names<'a>(ids: impl IntoIterator<Item = &'a SessionId>) -> Outcome {
+    let is_terminal = io::stdout().is_terminal();
+    let mut text = String::new();
+    for id in ids {
+        match is_terminal {
+            true => text += &printable(id.as_str()),
+            false => text += id.as_str(),
+        }
+        text.push('\n');
+    }
     print(text)
 }
 

@@ -1,7 +1,7 @@
 //! A bar for long work, where standard error is a terminal.
 
 use indicatif::ProgressStyle;
-use pitstop::Progress;
+use pitstop::{Progress, printable};
 use unicode_width::UnicodeWidthStr;
 
 use super::cells::pad;
@@ -31,8 +31,8 @@ impl ProgressBar {
         self.0.set_length(progress.total);
         self.0.set_position(progress.done);
         let mut name = String::new();
-        let id = progress.session.as_str();
-        pad(&mut name, id, id.width().min(MOST_OF_NAME));
+        let id = printable(progress.session.as_str());
+        pad(&mut name, &id, id.width().min(MOST_OF_NAME));
         if self.0.message() != name {
             self.0.set_message(name);
         }

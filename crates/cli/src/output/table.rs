@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use anstyle::Style;
-use pitstop::{Labels, Problem, ProgramState, Summary};
+use pitstop::{Labels, Problem, ProgramState, Summary, printable};
 
 use super::cells::{HEADER, columns, labels, pad};
 use super::{coloured, relative, style_of, width};
-use crate::context::printable;
 
 const SAVED: usize = 13;
 const SIZE: usize = 8;

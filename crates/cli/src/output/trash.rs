@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use anstyle::Style;
-use pitstop::{Gone, SessionId, Trashed};
+use pitstop::{Gone, SessionId, Trashed, printable};
 use unicode_width::UnicodeWidthStr;
 
 use super::cells::{HEADER, pad};
@@ -48,7 +48,7 @@ struct Row<'a> {
 }
 
 fn table(rows: &[Row<'_>]) -> String {
-    let widest = rows.iter().map(|it| it.id.as_str().width()).max().unwrap_or(0);
+    let widest = rows.iter().map(|it| printable(it.id.as_str()).width()).max().unwrap_or(0);
     let fits = width().map_or(usize::MAX, |width| width.saturating_sub(RIGHT).max(NARROWEST));
     let name = widest.max("SESSION".len()).min(fits);
     let header = if coloured() { HEADER } else { Style::new() };
@@ -60,7 +60,7 @@ fn table(rows: &[Row<'_>]) -> String {
     }
     let _ = writeln!(text, "  {:<TIME$}  {:>SIZE$}{header:#}", "SAVED", "TAKES");
     for it in rows {
-        pad(&mut text, it.id.as_str(), name);
+        pad(&mut text, &printable(it.id.as_str()), name);
         if let Some(removed) = it.removed {
             let _ = write!(text, "  {:<TIME$}", relative(removed, now).to_string());
         }

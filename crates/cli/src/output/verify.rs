@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use pitstop::{Error, Finding, Format, Severity, Verification};
+use pitstop::{Error, Finding, Format, Severity, Verification, printable};
 
 use super::{coloured, count, wrapped};
-use crate::context::printable;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const DAMAGED: Style = AnsiColor::Red.on_default().bold();

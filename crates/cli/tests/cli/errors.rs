@@ -171,3 +171,25 @@ fn a_wrong_command_line_is_2() {
     let ended = it.run(["save", "--follows", "seven", "job"]).code(2);
     assert!(ended.err.contains("a revision is a number, or ~ and 16 digits"), "{ended}");
 }
+
+#[test]
+fn no_record_makes_a_person_end_a_process() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "--create", "job"]).code(0);
+    let writer = it.repository().get("job").unwrap().writer().unwrap();
+    let place = it.location().join("job.session/session.writer");
+    let record: serde_json::Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+    // Another's process, as it is here; one of a container; one that nobody has.
+    let mut victim = it.command("sleep").arg("600").spawn().unwrap();
+    for pid in [victim.id(), 1, 0, u32::MAX] {
+        let mut forged = record.clone();
+        forged["pid"] = pid.into();
+        fs::write(&place, forged.to_string()).unwrap();
+        let ended = it.feed(b"2", ["save", "job"]).code(4);
+        assert!(!ended.err.contains("kill"), "{ended}");
+        assert!(ended.err.contains("`pitstop status job`"), "{ended}");
+    }
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    drop(writer);
+}

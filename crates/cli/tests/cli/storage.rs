@@ -154,3 +154,36 @@ fn a_repository_of_somebody_else_is_told_as_such() {
     fs::set_permissions(it.location(), fs::Permissions::from_mode(0o700)).unwrap();
     it.run(["load", "job"]).code(0).prints("one");
 }
+
+#[test]
+fn a_file_system_without_room_for_files_is_told_from_a_full_one() {
+    let it = Environment::new();
+    let line = "mkdir m; mount -t tmpfs -o nr_inodes=20 none m; export PITSTOP_REPOSITORY=$PWD/m; \
+                echo 1 | $P -q save -c job; n=0; \
+                while touch m/$n 2>/dev/null; do n=$((n + 1)); done; \
+                echo 2 | $P save -c other || :";
+    let Some(ended) = it.shell_with_mounts(line) else { return };
+    assert!(ended.err.contains("run `df -i`, this file system can hold no more files"), "{ended}");
+}
+
+/// As another user, for root may start as many threads as it likes.
+#[test]
+fn a_long_list_needs_no_threads() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can be another user");
+        return;
+    }
+    let it = Environment::new();
+    for n in 0..1100 {
+        let session = it.location().join(format!("job-{n}.session"));
+        fs::create_dir_all(&session).unwrap();
+        fs::write(session.join("session"), "1").unwrap();
+    }
+    fs::set_permissions(it.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = it.command("prlimit");
+    command.args(["--nproc=1", super::environment::PITSTOP, "list", "--ids"]);
+    let ended = it.ended(command.uid(52_001).gid(52_001).output().unwrap()).code(0).says("");
+    assert_eq!(ended.out.lines().count(), 1100);
+}

@@ -56,6 +56,7 @@ from ._pitstop import (
     Session,
     Writer,
     __version__,
+    printable,
 )
 from ._reader import CheckpointReader
 from ._results import (
@@ -127,4 +128,5 @@ __all__ = [
     "Writer",
     "WriterState",
     "__version__",
+    "printable",
 ]

@@ -22,9 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     for session in listing:
         saved = f"{session.saved:%Y-%m-%dT%H:%M:%SZ}" if session.saved else "-"
         size = "-" if session.size is None else session.size
-        print(session.id, saved, size, "live" if session.live else "", sep="\t")
+        print(pitstop.printable(session.id), saved, size, "live" if session.live else "", sep="\t")
     for problem in listing.problems:
-        print(f"error: {problem.name}: {problem.error}", file=sys.stderr)
+        print(f"error: {pitstop.printable(problem.name)}: {problem.error}", file=sys.stderr)
     return 1 if listing.problems else 0
 
 

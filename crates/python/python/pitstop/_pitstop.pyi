@@ -29,6 +29,7 @@ __all__ = [
     "__version__",
     "dump_json",
     "load_json",
+    "printable",
     "Repository",
     "Retention",
     "Revision",
@@ -44,6 +45,13 @@ def dump_json(state: Any, /) -> bytes:
 
 def load_json(data: bytes, /) -> Any:
     """Parses JSON, as `load_json` of a session does."""
+
+def printable(text: str, /) -> str:
+    """Makes text from a disk, a store or another process safe to print.
+
+    Control characters, line ends, and characters that turn the direction of the text or show nothing become escapes
+    such as `\\u{1b}`. All else stays as it is.
+    """
 
 _Format = Literal["journal", "plain"]
 _Revision = Revision | int | str

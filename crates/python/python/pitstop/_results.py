@@ -106,7 +106,9 @@ class Owner:
     """When it became the writer (UTC)."""
 
     def __str__(self) -> str:
-        return f"{self.program} (pid {self.pid} on {self.host})"
+        from ._pitstop import printable
+
+        return printable(f"{self.program} (pid {self.pid} on {self.host})")
 
 
 @dataclass(frozen=True)

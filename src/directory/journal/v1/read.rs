@@ -179,8 +179,8 @@ fn standing(journal: &Journal) -> impl Iterator<Item = Result<Place>> {
         if proved.contains(&journal.record(place).header.revision) {
             return Some(Ok(place));
         }
-        let payload = journal.take(place, Journal::payload);
-        payload.map(|payload| payload.map(|_| place)).transpose()
+        let stands = journal.take(place, Journal::stands);
+        stands.map(|stands| stands.map(|()| place)).transpose()
     })
 }
 

@@ -127,7 +127,8 @@ fn read_use(
         open: None,
         name: name.to_owned(),
         header,
-        capacity,
+        // What somebody appended was never a part of it.
+        capacity: if header.capacity == 0 { capacity } else { capacity.min(header.capacity) },
         records: Vec::new(),
         end: BLOCK,
         closed: None,
@@ -144,10 +145,13 @@ fn read_use(
 
 /// The header, if its copy is there and the first record is of its use: it has its salt.
 fn header_behind_first_record(file: &File, capacity: u64) -> Outcome<Option<SegmentHeader>> {
-    let second = file.read_at(BLOCK, BLOCK as usize)?;
-    let Some((at, len)) = third_copy(&second).filter(|(at, _)| *at < capacity) else {
+    if capacity < 2 * BLOCK {
         return Ok(None);
-    };
+    }
+    let second = file.read_at(BLOCK, BLOCK as usize)?;
+    let is_inside =
+        |(at, len): &(u64, usize)| at.checked_add(*len as u64).is_some_and(|end| end <= capacity);
+    let Some((at, len)) = third_copy(&second).filter(is_inside) else { return Ok(None) };
     let copy = file.read_at(at, len)?;
     let header = (copy.len() == len).then(|| SegmentHeader::decode(&copy)).flatten();
     Ok(header.filter(|it| RecordHeader::decode(&second, it.salt).is_some()))
@@ -274,6 +278,12 @@ impl Segment {
     /// The first header at or behind this place.
     fn next_header(&self, file: &File, mut at: u64) -> Result<Option<(RecordHeader, u64)>> {
         while at < self.capacity {
+            let (is_data, end) = file.extent(at)?;
+            if !is_data {
+                // There is nothing, however long it is.
+                at = end.clamp(at + 1, self.capacity).next_multiple_of(BLOCK);
+                continue;
+            }
             let chunk = file.read_at(at, STRIDE.min(self.capacity - at) as usize)?;
             for (n, block) in chunk.chunks_exact(BLOCK as usize).enumerate() {
                 if let Some(header) = self.decode(block) {

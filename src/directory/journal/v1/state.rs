@@ -32,6 +32,9 @@ pub(super) struct Journal {
     pub is_doubtful: Cell<bool>,
 }
 
+/// How many bytes of holes are read where that may be for nothing.
+const MOST_HOLES: u64 = 16 << 20;
+
 /// A record by its place: the segment's and its own.
 pub(super) type Place = (usize, usize);
 
@@ -251,6 +254,17 @@ impl Journal {
         Ok(self.checkpoint((s, r))?.map(Payload::InMemory))
     }
 
+    /// Whether a record is whole, to a look around: `None` if it is damaged. A file may be long and hold
+    /// nothing, at no cost to whoever made it, so that what is mostly holes is taken for cut short.
+    pub(super) fn stands(&self, place: Place) -> Result<Option<()>> {
+        let segment = &self.segments[place.0];
+        let Some(file) = found(segment.file(&self.session, Access::Read))? else { return Ok(None) };
+        if segment.holes(&file, place.1)? > MOST_HOLES {
+            return Ok(None);
+        }
+        Ok(self.payload(place)?.map(drop))
+    }
+
     /// The checkpoint of a record; `None` if it, or what it is made of, is damaged.
     pub(super) fn checkpoint(&self, (s, r): Place) -> Result<Option<Vec<u8>>> {
         let (segment, record) = (&self.segments[s], &self.segments[s].records[r]);
@@ -326,25 +340,56 @@ impl Segment {
         let full = self.records[..r].iter().rposition(|it| it.header.kind == Kind::Full);
         let Some(full) = full else { return Ok(None) };
         let base = &self.records[full];
-        let Some(whole) = self.stored(file, base, false)? else { return Ok(None) };
+        let most = self.records[r].header.size.saturating_mul(2).saturating_add(MOST_HOLES);
+        if base.len > most && self.holes(file, r)? > most {
+            return Ok(None);
+        }
+        let Some(mut whole) = self.stored(file, base, false)? else { return Ok(None) };
+        // A writer sees to it that deltas are no longer than the whole one before them.
+        let chain = &self.records[full + 1..=r];
+        if chain.iter().map(|record| record.len).sum::<u64>() > base.len {
+            return Ok(None);
+        }
         let mut deltas = Vec::new();
-        for record in &self.records[full + 1..=r] {
-            match self.stored(file, record, true)? {
-                Some(stored) => deltas.push((stored, &record.header)),
-                None => return Ok(None),
-            }
-        }
-        let mut rope = Rope::new(&whole);
         let mut revision = base.header.revision;
-        for (stored, header) in &deltas {
-            let made = usize::try_from(header.size).ok().and_then(|size| rope.apply(stored, size));
-            match made.filter(|_| header.previous == revision) {
-                Some(next) => rope = next,
+        for record in chain {
+            match self.stored(file, record, true)?.filter(|_| record.header.previous == revision) {
+                Some(stored) => deltas.push((stored, record.header.size)),
                 None => return Ok(None),
             }
-            revision = header.revision;
+            revision = record.header.revision;
         }
-        take(&rope)
+        let mut deltas = deltas.as_slice();
+        loop {
+            let mut rope = Rope::new(&whole);
+            loop {
+                let Some(((stored, size), rest)) = deltas.split_first() else { return take(&rope) };
+                if !rope.is_whole() && rope.is_scattered(stored) {
+                    break;
+                }
+                let size = usize::try_from(*size).ok();
+                let Some(next) = size.and_then(|size| rope.apply(stored, size)) else {
+                    return Ok(None);
+                };
+                (rope, deltas) = (next, rest);
+            }
+            let Some(joined) = rope.join() else { return Ok(None) };
+            whole = joined;
+        }
+    }
+
+    /// How much of the records that this one is made of is no more than holes in the file.
+    fn holes(&self, file: &File, r: usize) -> Outcome<u64> {
+        let first = self.records[..=r].iter().rposition(|it| it.header.kind == Kind::Full);
+        let (from, end) = (first.unwrap_or(r), self.records[r].at + self.records[r].len);
+        let (mut at, mut holes) = (self.records[from].at, 0);
+        while at < end {
+            let (is_data, until) = file.extent(at)?;
+            let until = until.clamp(at + 1, end);
+            holes += if is_data { 0 } else { until - at };
+            at = until;
+        }
+        Ok(holes)
     }
 
     /// The stored bytes of a record; `None` if they are damaged. A base need not be checked by itself:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import logging
 import os
 import zlib
@@ -15,6 +16,9 @@ import pitstop
 
 # The name under which PlainBox's users look for it.
 logger = logging.getLogger("plainbox.session.storage")
+
+
+_PIECE = 256 * 1024
 
 
 class LockedStorageError(IOError):
@@ -166,7 +170,10 @@ def _problem_of(data: bytes) -> Exception | None:
     if data[:2] != b"\x1f\x8b":
         return None
     try:
-        gzip.decompress(data)
+        # In pieces: a few bytes may be compressed from more than the memory holds.
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
+            while unpacked.read(_PIECE):
+                pass
     except (OSError, EOFError, zlib.error) as problem:
         return problem
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from pitstop.compat._repository import create, dated_ids, is_session, session_names
-from pitstop.compat._shared import make_directory, make_shared
+from pitstop.compat._shared import is_shared, make_directory, make_shared
 from pitstop.compat._storage import ForgivingStorage, LockedStorageError, logger
 
 import pitstop
@@ -21,13 +21,12 @@ class WellKnownDirsHelper:
     """Where everything is. Assign `base_of_everything` to have it elsewhere."""
 
     base_of_everything = "/var/tmp/checkbox-ng"
+    _BELOW = ("sessions",)
 
     @classmethod
     def populate_base(cls) -> None:
         """Makes the directories that are no session's, shared with the members of a group."""
-        make_shared(cls.base_of_everything)
-        for directory in cls._base_directories()[1:]:
-            make_directory(directory)
+        make_shared(*cls._way())
 
     @classmethod
     def populate_session(cls, session_id: str) -> str:
@@ -39,8 +38,8 @@ class WellKnownDirsHelper:
         return cls.session_dir(session_id)
 
     @classmethod
-    def _base_directories(cls) -> list[str]:
-        return [cls.base_of_everything, cls.session_repository()]
+    def _way(cls) -> list[str]:
+        return [cls.base_of_everything, *cls._BELOW]
 
     @classmethod
     def _session_directories(cls, session_id: str) -> list[str]:
@@ -52,7 +51,13 @@ class WellKnownDirsHelper:
 
     @classmethod
     def session_repository(cls) -> str:
-        return os.path.join(cls.base_of_everything, "sessions")
+        return os.path.join(*cls._way())
+
+    @classmethod
+    def is_there(cls) -> bool:
+        """Whether there is a repository. One in which strangers could change what is kept is none for root, and a
+        `PermissionError` for others."""
+        return is_shared(*cls._way())
 
     @classmethod
     def session_dir(cls, session_id: str) -> str:
@@ -73,6 +78,8 @@ class WellKnownDirsHelper:
     @classmethod
     def get_storage_list(cls) -> list[SessionStorage]:
         """The sessions that this process may look into, those that were saved last first."""
+        if not cls.is_there():
+            return []
         names = session_names(cls.session_repository(), is_session)
         return [SessionStorage(name[: -len(".session")]) for name in names]
 
@@ -94,6 +101,7 @@ class SessionStorage(ForgivingStorage):
         return WellKnownDirsHelper.session_dir(self.id)
 
     def _session(self) -> pitstop.Session:
+        WellKnownDirsHelper.is_there()
         # By its name, which is checked: none leads out of the repository.
         return pitstop.Repository(WellKnownDirsHelper.session_repository()).session(self.id)
 
