@@ -151,9 +151,6 @@ impl Conversion {
             None => {
                 session.remove_file(names::JOURNAL)?;
                 session.sync().map_err(Failure::indeterminate)?;
-                // Without a checkpoint, a segment would say that it is a journal without its marker.
-                self.clear_segments()?;
-                return session.sync().map_err(Failure::indeterminate);
             }
         }
         if let Err(failure) = self.clear_segments() {

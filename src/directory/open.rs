@@ -102,9 +102,9 @@ pub(super) fn format(dir: &Directory) -> Result<Format> {
     format_by(dir, journal::marker(dir)?.as_ref())
 }
 
-/// Without a marker a session is plain: but where it has no plain checkpoint, and segments of a journal, it is a
-/// journal that lost its marker. That is empty and never written, so that clean-up tools take it first. Of a
-/// session that is converted either format is right until that is done.
+/// Without a marker a session is plain: but where it has no plain checkpoint, and segments of a journal in which
+/// something was saved, it is a journal that lost its marker. That is empty and never written, so that clean-up
+/// tools take it first. (Where nothing was saved, a conversion may have been cut short.)
 fn format_by(dir: &Directory, marker: Option<&Dated>) -> Result<Format> {
     let is_journal =
         marker.is_some() || (dir.metadata(names::CHECKPOINT)?.is_none() && journal::is_begun(dir)?);

@@ -92,7 +92,7 @@ pub(super) fn history(session: &Directory) -> Result<History> {
     in_its_version(|| v2::history(session), || v1::history(session))
 }
 
-/// Whether there is a file of a journal, with or without [`marker`].
+/// Whether there is a file of a journal in which something was saved, with or without [`marker`].
 pub(super) fn is_begun(session: &Directory) -> Result<bool> {
     in_its_version(|| v2::is_there(session).map(Some), || v1::is_begun(session))
 }

@@ -140,10 +140,10 @@ pub(in crate::directory) fn oldest_first(session: &Directory) -> Result<Vec<Stri
     }
 }
 
-/// Whether there is a segment of a journal, with or without [`marker`](super::marker).
+/// Whether there is a segment of a journal in which something was saved, with or without [`marker`](super::marker).
 pub(in crate::directory) fn is_begun(session: &Directory) -> Result<bool> {
     match Journal::open(session, Access::Read) {
-        Ok(journal) => Ok(!journal.segments.is_empty()),
+        Ok(journal) => Ok(journal.segments.iter().any(|it| it.newest().is_some())),
         // What is no file is none of a journal's.
         Err(Error::Corrupt { .. }) => Ok(false),
         Err(error) => Err(error),
