@@ -1,0 +1,4 @@
+//! Histories of many clients, and the checker that judges them.
+
+mod planted;
+mod simulated;
