@@ -12,9 +12,12 @@ use super::{Call, Down, History, Op, Outcome};
 #[derive(Clone)]
 pub struct Recorder {
     history: Arc<Mutex<History>>,
-    now: Arc<dyn Fn() -> u64 + Send + Sync>,
-    tell: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    now: Arc<Now>,
+    tell: Option<Arc<Tell>>,
 }
+
+type Now = dyn Fn() -> u64 + Send + Sync;
+type Tell = dyn Fn(&str) + Send + Sync;
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,16 +16,15 @@ use crate::random::Random;
 /// What is done with the store later.
 type Later = Box<dyn FnOnce(&InMemory) + Send>;
 
+/// Carries a request out, and gives what of it comes later.
+type CarryOut = Box<dyn FnOnce(&InMemory, Fate) -> Option<Later> + Send>;
+
 /// What a host waits for.
 pub(super) enum Wait {
     /// That so much time passes.
     Time(Duration, Box<dyn FnOnce() + Send>),
     /// The answer of the store.
-    Request {
-        kind: Kind,
-        path: String,
-        carry_out: Box<dyn FnOnce(&InMemory, Fate) -> Option<Later> + Send>,
-    },
+    Request { kind: Kind, path: String, carry_out: CarryOut },
 }
 
 /// A wait: of which host, whether in the background, and which of those.
