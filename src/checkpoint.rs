@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use twox_hash::XxHash3_128;
 
-use crate::error::{Error, Result};
-use crate::revision::{HIGHEST, Revision, TOO_HIGH};
+use crate::error::{Error, Operation, Result, Subject};
+use crate::revision::{HIGHEST, Revision};
 
 /// Small strings that a program attaches to a checkpoint, readable without its payload.
 pub type Labels = BTreeMap<String, String>;
@@ -192,11 +192,14 @@ impl SaveOptions {
     pub(crate) fn check(&self) -> Result<()> {
         const MOST: usize = 3000;
         if self.number.is_some_and(|number| number > HIGHEST) {
-            return Err(Error::Unsupported { what: TOO_HIGH, place: "this Pitstop".to_owned() });
+            return Err(Error::Unsupported {
+                operation: Operation::HighRevision,
+                subject: Subject::Pitstop,
+            });
         }
         match self.labels.iter().map(|(name, value)| 4 + name.len() + value.len()).sum() {
             0..=MOST => Ok(()),
-            size => Err(Error::LabelsTooLong { size, most: MOST }),
+            size => Err(Error::LabelsTooLong { size, limit: MOST }),
         }
     }
 }

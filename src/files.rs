@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::checkpoint::Digester;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::sys::{Access, Directory, File, Kind, Metadata, found};
 
 /// A file that is being put into a directory. It gets its name when it is whole.
@@ -114,7 +114,7 @@ impl Files {
         to: &Self,
         more: &mut dyn FnMut(u64),
     ) -> Result<(usize, Vec<PassedOver>)> {
-        if self.directory.own_metadata()?.is_same_file(&to.directory.own_metadata()?) {
+        if self.directory.own_identity()?.is_same_file(&to.directory.own_identity()?) {
             return Ok((0, Vec::new()));
         }
         let mut receiver = to.receive();
@@ -123,7 +123,7 @@ impl Files {
             Entry::Directory => receiver.directory(path),
             Entry::Link(target) => receiver.symlink(path, &target),
             Entry::File(file) => {
-                let metadata = file.metadata()?;
+                let metadata = file.dated()?;
                 files += 1;
                 if receiver.holds(path, file, &metadata)? {
                     more(metadata.size);
@@ -189,7 +189,7 @@ fn walk(
                     false => pass_over("it is a link that leads out of the session's directory"),
                 }
             }
-            Kind::Other(_) => pass_over("it is neither a file, a directory nor a link"),
+            _ => pass_over("it is neither a file, a directory nor a link"),
         }
     }
     Ok(())
@@ -332,8 +332,8 @@ fn fill(
     match written.digest() == read.digest() {
         true => Ok(()),
         false => Err(Error::Corrupt {
-            place: file.path().to_owned(),
-            problem: "it does not read back as it was written".to_owned(),
+            path: file.path().to_owned(),
+            damage: Damage::NotAsWritten,
             newest_good: None,
         }),
     }

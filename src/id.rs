@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, NameProblem};
 
 /// The name of a session: 1 to 200 bytes of UTF-8 that are safe as a file name, on a command line
 /// and in a table.
@@ -50,23 +50,23 @@ impl SessionId {
     }
 }
 
-fn problem(id: &str) -> Option<&'static str> {
+fn problem(id: &str) -> Option<NameProblem> {
     if id.is_empty() {
-        Some("it is empty")
+        Some(NameProblem::Empty)
     } else if id.contains('\0') {
-        Some("it has a NUL in it")
+        Some(NameProblem::Nul)
     } else if id.contains('/') {
-        Some("it has a '/' in it")
+        Some(NameProblem::Slash)
     } else if id.chars().any(char::is_control) {
-        Some("it has a control character in it")
+        Some(NameProblem::Control)
     } else if id.starts_with('.') {
-        Some("it starts with a dot")
+        Some(NameProblem::LeadingDot)
     } else if id.starts_with('-') {
-        Some("it starts with a dash, like an option")
+        Some(NameProblem::LeadingDash)
     } else if id.trim() != id {
-        Some("it has white space at an end")
+        Some(NameProblem::WhiteSpace)
     } else if id.len() > SessionId::MAX_LEN {
-        Some("it is longer than 200 bytes")
+        Some(NameProblem::TooLong)
     } else {
         None
     }

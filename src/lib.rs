@@ -15,6 +15,9 @@
 //! let repository = Repository::open(&place)?;
 //! let session = repository.get_or_create("nightly-import")?;
 //!
+//! // One writer at a time: become it first, so that nobody else saves after the load.
+//! let mut writer = session.writer()?;
+//!
 //! // Go on from the newest checkpoint, or start afresh.
 //! let mut done: u32 = match session.load() {
 //!     Ok(checkpoint) => String::from_utf8_lossy(&checkpoint.data).parse().unwrap_or(0),
@@ -22,8 +25,6 @@
 //!     Err(error) => return Err(error),
 //! };
 //!
-//! // One writer at a time: hold the place for as long as the program runs.
-//! let mut writer = session.writer()?;
 //! while done < 3 {
 //!     done += 1; // ... the work of one step ...
 //!     writer.save(done.to_string().as_bytes())?;
@@ -45,8 +46,9 @@
 //! # Limitations
 //!
 //! - Linux only. The file system must support flushing of files and directories.
-//! - A process that is forked off while a [`Writer`] is held keeps its lock alive: if the parent is
-//!   killed, the session stays busy until the child has ended or run another program.
+//! - Fork first, and become the writer then. A process that is forked off while a [`Writer`] is held cannot save
+//!   by its copy of it, nor end it for its parent; but it keeps the lock alive: if the parent is killed, the
+//!   session stays busy until the child has dropped its copy, ended or run another program.
 //! - A plain session keeps one checkpoint and cannot tell damage inside it.
 
 #![forbid(unsafe_code)]
@@ -94,7 +96,9 @@ pub use backend::{
 pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Retention, SaveOptions};
 pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
 pub use directory::DirectoryBackend;
-pub use error::{Error, Result};
+pub use error::{
+    Damage, Error, FileKind, LocationProblem, NameProblem, Operation, Result, Step, Subject,
+};
 pub use files::{Files, PassedOver};
 pub use id::SessionId;
 pub use listing::ListOptions;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::backend::{Backend, Format, NewSession, Removal, Sweep, Trashed};
 use crate::directory::DirectoryBackend;
-use crate::error::{Error, Result};
+use crate::error::{Error, LocationProblem, Result};
 use crate::id::SessionId;
 use crate::session::Session;
 
@@ -40,8 +40,8 @@ impl Repository {
     #[cfg(not(feature = "object-store"))]
     fn open_url(_: &str) -> Result<Self> {
         // The URL is not repeated: somebody may have put a password into it.
-        let place = "this build of Pitstop, which was made without object stores,".to_owned();
-        Err(Error::Unsupported { what: "a URL as a repository", place })
+        use crate::error::{Operation, Subject};
+        Err(Error::Unsupported { operation: Operation::Url, subject: Subject::Pitstop })
     }
 
     /// The repository in [`default_location`](Self::default_location).
@@ -309,7 +309,7 @@ fn home() -> Result<PathBuf> {
         Some(home) => Ok(home),
         None => Err(Error::InvalidLocation {
             location: PathBuf::from("~"),
-            problem: "this user has no home directory: name a repository",
+            problem: LocationProblem::NoHome,
         }),
     }
 }

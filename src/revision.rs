@@ -5,7 +5,6 @@ use serde::Serialize;
 
 /// No number is higher: far beyond what anybody saves, and far enough from the end to count on from it.
 pub(crate) const HIGHEST: u64 = u64::MAX >> 1;
-pub(crate) const TOO_HIGH: &str = "a revision of so high a number";
 
 /// Which checkpoint of its session one is. Two are equal if nobody saved between them.
 ///

@@ -11,7 +11,9 @@ use crate::error::Result;
 pub use crate::object::Clock;
 use crate::session::Writer;
 pub use crate::sys::site;
-pub use crate::sys::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
+pub use crate::sys::{
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,
+};
 
 /// Opens a repository whose file calls all go to `disk`.
 ///

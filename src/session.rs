@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader, Input, of_input};
+use crate::sys::Process;
 
 /// A named thing in a repository that holds a program's checkpoints.
 ///
@@ -170,6 +171,10 @@ impl Session {
 
     /// Becomes the session's one writer, until the result is dropped or the process ends in any way.
     ///
+    /// A process that is forked off afterwards inherits nothing of it: its copy fails with
+    /// [`Error::Inherited`] and changes nothing, also where it is dropped. Fork first, and become the writer
+    /// then.
+    ///
     /// In a program that runs under a [`SharedWriter`](crate::SharedWriter) of this session, as its environment tells, that is
     /// what it saves through.
     ///
@@ -190,7 +195,7 @@ impl Session {
             Some(borrowed) => borrowed,
             None => become_writer(&*self.backend, &self.id)?,
         };
-        Ok(Writer { session: self.clone(), inner })
+        Ok(Writer { session: self.clone(), process: Process::current(), inner: Some(inner) })
     }
 
     /// How it stands: when it was saved, how large that is, and whether somebody is writing. Neither
@@ -237,8 +242,8 @@ impl Session {
         match self.backend.status(&id)?.writer {
             WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
             WriterState::PlainBox { age, stale: false } => {
-                let place = self.location().unwrap_or_default().join("session.next");
-                Err(Error::Locked { id, place, age })
+                let path = self.location().unwrap_or_default().join("session.next");
+                Err(Error::Locked { id, path, age })
             }
             _ => Ok(()),
         }
@@ -295,10 +300,28 @@ impl fmt::Debug for Session {
 #[derive(Debug)]
 pub struct Writer {
     session: Session,
-    inner: Box<dyn BackendWriter>,
+    process: Process,
+    /// `None` in a child, where its parent had lent it.
+    inner: Option<Box<dyn BackendWriter>>,
 }
 
 impl Writer {
+    /// The copy that a child got of a writer which its parent had lent.
+    pub(crate) fn lent(session: Session, process: Process) -> Self {
+        Self { session, process, inner: None }
+    }
+
+    /// The backend's side, for the process that became the writer and for no child of it.
+    pub(crate) fn inner(&mut self) -> Result<&mut dyn BackendWriter> {
+        match &mut self.inner {
+            Some(inner) if self.process.is_current() => Ok(&mut **inner),
+            _ => {
+                let (id, pid) = (self.session.id.clone(), self.process.pid());
+                Err(Error::Inherited { id, pid })
+            }
+        }
+    }
+
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
@@ -312,7 +335,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Storage`] says which step failed and why; the checkpoint before stands, and saving
     /// goes on once the cause is gone. [`Error::Indeterminate`]: the new checkpoint is there, and may
-    /// be gone after a power cut.
+    /// be gone after a power cut. [`Error::Inherited`] in a child of the process that became the writer.
     pub fn save(&mut self, data: &[u8]) -> Result<CheckpointInfo> {
         self.save_with(data, &SaveOptions::new())
     }
@@ -323,7 +346,7 @@ impl Writer {
     /// [`Error::Conflict`] if the revision it was to follow is not the newest,
     /// [`Error::Unsupported`] if the session keeps no labels; else those of [`save`](Self::save).
     pub fn save_with(&mut self, data: &[u8], options: &SaveOptions) -> Result<CheckpointInfo> {
-        let info = self.inner.save(data, options)?;
+        let info = self.inner()?.save(data, options)?;
         self.replace_old();
         Ok(info)
     }
@@ -363,14 +386,14 @@ impl Writer {
         source: &mut dyn Read,
         options: &SaveOptions,
     ) -> Result<CheckpointInfo> {
-        let info = self.inner.save_from(source, options)?;
+        let info = self.inner()?.save_from(source, options)?;
         self.replace_old();
         Ok(info)
     }
 
     /// Removes the session that this one replaces, after its first checkpoint.
     fn replace_old(&mut self) {
-        if let Some(old) = self.inner.replaces().cloned() {
+        if let Some(old) = self.inner.as_ref().and_then(|it| it.replaces()).cloned() {
             // The checkpoint is saved; what goes wrong here is done again after the next one.
             if let Err(error) = self.take_the_place_of(old) {
                 tracing::warn!(session = %self.session.id, %error, "could not replace the last session");
@@ -412,7 +435,7 @@ impl Writer {
         match outcome {
             // Gone already, or in use: a live session is never removed.
             Ok(()) | Err(Error::NotFound { .. } | Error::Busy { .. } | Error::Locked { .. }) => {
-                self.inner.set_replaced()
+                self.inner()?.set_replaced()
             }
             Err(error) => Err(error),
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Cursor, Read};
 
 use crate::checkpoint::{CheckpointInfo, Digester};
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 
 /// Up to this size a checkpoint is taken into memory without asking; larger ones go in pieces.
 pub(crate) const IN_MEMORY: usize = 8 << 20;
@@ -131,8 +131,8 @@ impl CheckpointReader {
     fn changed(&self) -> io::Error {
         let revision = self.info.revision;
         Error::Corrupt {
-            place: format!("revision {revision}").into(),
-            problem: "it changed while it was read".to_owned(),
+            path: format!("revision {revision}").into(),
+            damage: Damage::Changed,
             newest_good: None,
         }
         .into()

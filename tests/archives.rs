@@ -155,7 +155,7 @@ fn no_byte_of_an_archive_changes_unseen() {
             // What is between the entries counts for nothing.
             Ok(copied) => assert_eq!(infos(&copied.session), infos(&original), "{at}"),
             // Of the head, before its digest comes.
-            Err(Error::InvalidId { .. } | Error::Unsupported { .. }) => (),
+            Err(Error::InvalidId { .. } | Error::NewerFormat { .. }) => (),
             Err(Error::Corrupt { .. }) => {
                 assert!(memory.list().unwrap().sessions.is_empty(), "{at}");
             }
@@ -280,7 +280,7 @@ fn an_archive_of_a_newer_format_is_refused() {
     let mut newer = archive;
     newer[at + 11] = b'2';
     match import(&newer, &there) {
-        Err(Error::Unsupported { what, .. }) => assert_eq!(what, "an archive of a newer format"),
+        Err(Error::NewerFormat { version, .. }) => assert_eq!(version, 2),
         other => panic!("{other:?}"),
     }
 }

@@ -96,7 +96,7 @@ fn what_is_no_directory_is_no_session_and_is_never_followed() {
             let session = place.repository.get(id).unwrap();
             let corrupt = |error: &Error| {
                 let there = place.entry(format!("{id}.session"));
-                matches!(error, Error::Corrupt { place, .. } if *place == there)
+                matches!(error, Error::Corrupt { path, .. } if *path == there)
             };
             assert!(corrupt(&session.load().unwrap_err()), "{id}");
             assert!(corrupt(&session.save(b"x").unwrap_err()), "{id}");
@@ -226,8 +226,8 @@ fn what_lies_where_pitstops_own_files_belong_is_not_followed_and_not_waited_for(
                         outcome.unwrap();
                         assert_eq!(session.load().unwrap().data, b"after");
                     }
-                    (_, _, Err(Error::Corrupt { place, .. } | Error::Storage { place, .. })) => {
-                        assert_eq!(place, there, "{id}");
+                    (_, _, Err(Error::Corrupt { path, .. } | Error::Storage { path, .. })) => {
+                        assert_eq!(path, there, "{id}");
                         assert_eq!(session.load().unwrap().data, b"before");
                     }
                     (_, _, outcome) => panic!("{id}: {outcome:?}"),

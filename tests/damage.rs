@@ -342,8 +342,8 @@ fn a_newer_format_is_refused_and_left_alone() {
         newer[copy] = 2;
     }
     fs::write(&journal.segment, &newer).unwrap();
-    assert!(matches!(journal.session.load(), Err(Error::Unsupported { .. })));
-    assert!(matches!(journal.session.save(b"x"), Err(Error::Unsupported { .. })));
+    assert!(matches!(journal.session.load(), Err(Error::NewerFormat { .. })));
+    assert!(matches!(journal.session.save(b"x"), Err(Error::NewerFormat { .. })));
     assert_eq!(fs::read(&journal.segment).unwrap(), newer);
 }
 

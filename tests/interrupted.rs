@@ -46,10 +46,9 @@ fn prepare(place: &Path, format: Format) {
 }
 
 /// Those that are made again, and what they are called.
-const AGAIN: [(libc::c_long, &str); 12] = [
+const AGAIN: [(libc::c_long, &str); 11] = [
     (libc::SYS_openat, "open"),
     (libc::SYS_statx, "statx"),
-    (libc::SYS_fstat, "fstat"),
     (libc::SYS_readlinkat, "readlink"),
     (libc::SYS_getdents64, "getdents"),
     (libc::SYS_pread64, "pread"),

@@ -215,7 +215,7 @@ fn a_save_of_plainbox_that_was_killed_locks_until_it_is_moved_aside() {
     let session = repository.get(id_of(&location)).unwrap();
     assert_eq!(session.load().unwrap().data, b"before");
     let error = session.save(b"after").unwrap_err();
-    assert!(matches!(&error, Error::Locked { place, .. } if *place == next), "{error}");
+    assert!(matches!(&error, Error::Locked { path, .. } if *path == next), "{error}");
     assert!(matches!(session.remove(), Err(Error::Locked { .. })));
     let state = session.status().unwrap().writer;
     assert!(matches!(state, WriterState::PlainBox { stale: false, .. }), "{state:?}");

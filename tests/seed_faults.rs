@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use pitstop::{CreateOptions, Error, Format, Repository, Session, SessionId, WriterState};
+use pitstop::{CreateOptions, Error, Format, Repository, Session, SessionId, Step, WriterState};
 
 use crate::watchdog::{as_nobody, child, run, within_time};
 
@@ -146,7 +146,7 @@ fn d6_a_checkpoint_that_cannot_be_put_in_place_is_no_success() {
     let mut writer = session.writer().unwrap();
     for _ in 0..2 {
         match writer.save(b"data").unwrap_err() {
-            Error::Storage { step: "put in place", place: named, source } => {
+            Error::Storage { step: Step::Rename, path: named, source } => {
                 assert_eq!((named, source.raw_os_error()), (place.clone(), Some(21)));
             }
             other => panic!("{other:?}"),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pitstop::{CreateOptions, Error, Format, Repository, SessionId};
+use pitstop::{CreateOptions, Error, Format, Repository, SessionId, Step};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::watchdog;
@@ -69,7 +69,7 @@ fn save_too_much() {
     let mut writer = session.writer().unwrap();
     for _ in 0..2 {
         match writer.save(&[0; 1_000_000]).unwrap_err() {
-            Error::Storage { step: "write", source, .. } => {
+            Error::Storage { step: Step::Write, source, .. } => {
                 assert_eq!(source.kind(), std::io::ErrorKind::FileTooLarge);
             }
             other => panic!("{other:?}"),

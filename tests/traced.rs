@@ -1,8 +1,10 @@
 //! Runs a task in a child process and stops it at a system call of one's choice. No other tool is
 //! needed for that: the kernel lets a parent trace its child.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::libc;
@@ -42,11 +44,47 @@ pub(crate) struct Trace {
 /// Runs the test `child` of this binary with a task. With `kill_at`, SIGKILL comes instead of that
 /// call between the marks, counted from 0.
 pub(crate) fn run(child: &str, task: &str, place: &Path, kill_at: Option<usize>) -> Trace {
-    let is_it = |calls: &[libc::c_long]| kill_at == Some(calls.len() - 1);
+    let is_it = |calls: &[libc::c_long], _: &_| kill_at == Some(calls.len() - 1);
     follow(start(command(child, task, place)), is_it, |process, _| {
         kill(process, Signal::SIGKILL).unwrap();
         true
     })
+}
+
+/// Runs the test `child` with a task, and shows each call between the marks before it is made.
+pub(crate) fn watch(child: &str, task: &str, place: &Path, mut show: impl FnMut(&Call)) {
+    let look = |_: &[libc::c_long], call: &Call| {
+        show(call);
+        false
+    };
+    follow(start(command(child, task, place)), look, |_, _| false);
+}
+
+/// A system call that is about to be made.
+pub(crate) struct Call {
+    pub(crate) thread: Pid,
+    pub(crate) number: libc::c_long,
+    pub(crate) arguments: [u64; 6],
+}
+
+impl Call {
+    /// The text at an address in the memory of the process.
+    pub(crate) fn text(&self, address: u64) -> OsString {
+        use std::os::unix::fs::FileExt;
+        let memory = std::fs::File::open(format!("/proc/{}/mem", self.thread)).unwrap();
+        let mut byte = [0];
+        let bytes = (address..).map_while(|at| {
+            memory.read_exact_at(&mut byte, at).unwrap();
+            (byte != [0]).then_some(byte[0])
+        });
+        OsString::from_vec(bytes.collect())
+    }
+
+    /// The path of an open file.
+    pub(crate) fn path_of(&self, descriptor: u64) -> PathBuf {
+        let open = format!("/proc/{}/fd/{}", self.thread, descriptor as i32);
+        std::fs::read_link(open).unwrap()
+    }
 }
 
 /// Runs the test `child` with a task. Between the marks, the nth of these calls is not made: it fails
@@ -58,7 +96,7 @@ pub(crate) fn interrupt(
     place: &Path,
     (call, nth): (libc::c_long, usize),
 ) -> Trace {
-    let is_it = |calls: &[libc::c_long]| {
+    let is_it = |calls: &[libc::c_long], _: &_| {
         calls.ends_with(&[call]) && calls.iter().filter(|it| **it == call).count() == nth + 1
     };
     follow(start(command(child, task, place)), is_it, |_, thread| {
@@ -80,7 +118,7 @@ pub(crate) fn pause(command: Command, at: usize, meanwhile: impl FnOnce()) -> bo
     let mut meanwhile = Some(meanwhile);
     follow(
         start(command),
-        |calls| at == calls.len() - 1,
+        |calls, _| at == calls.len() - 1,
         |_, _| {
             meanwhile.take().unwrap()();
             false
@@ -103,12 +141,12 @@ fn start(mut command: Command) -> Pid {
     process
 }
 
-/// `is_it` is given the calls between the marks, and says whether the last of them, which is about to be
-/// made, is the one to act at. `act` is given the process and the thread, and says whether it killed
+/// `is_it` is given the calls between the marks, and the last of them, which is about to be made: it says
+/// whether that is the one to act at. `act` is given the process and the thread, and says whether it killed
 /// them.
 fn follow(
     process: Pid,
-    is_it: impl Fn(&[libc::c_long]) -> bool,
+    mut is_it: impl FnMut(&[libc::c_long], &Call) -> bool,
     mut act: impl FnMut(Pid, Pid) -> bool,
 ) -> Trace {
     let mut trace = Trace { calls: Vec::new(), killed: false };
@@ -119,10 +157,10 @@ fn follow(
         match waitpid(None, Some(ours)).unwrap() {
             WaitStatus::PtraceSyscall(thread) => {
                 match entered(thread) {
-                    Some(libc::SYS_getppid) => between_marks = !between_marks,
+                    Some(Call { number: libc::SYS_getppid, .. }) => between_marks = !between_marks,
                     Some(call) if between_marks && !trace.killed => {
-                        trace.calls.push(call);
-                        if is_it(&trace.calls) {
+                        trace.calls.push(call.number);
+                        if is_it(&trace.calls, &call) {
                             trace.killed = act(process, thread);
                         }
                     }
@@ -152,11 +190,12 @@ fn follow(
 }
 
 /// The system call that is about to begin; `None` where one ends.
-fn entered(thread: Pid) -> Option<libc::c_long> {
+fn entered(thread: Pid) -> Option<Call> {
     let info = ptrace::syscall_info(thread).ok()?;
     if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
         return None;
     }
     // SAFETY: `op` says that this is the part of the union that the kernel filled in.
-    Some(unsafe { info.u.entry.nr } as libc::c_long)
+    let entry = unsafe { info.u.entry };
+    Some(Call { thread, number: entry.nr as libc::c_long, arguments: entry.args })
 }

@@ -113,7 +113,7 @@ impl<W: Write, P: FnMut(&Progress)> Export<W, P> {
         file: &File,
         digest: &mut FilesDigest,
     ) -> Result<()> {
-        let metadata = file.metadata()?;
+        let metadata = file.dated()?;
         digest.begin(EntryType::Regular, path, metadata.size);
         let (progress, at) = (&mut self.progress, &mut self.at);
         let pieces = Pieces {

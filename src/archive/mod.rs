@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Format;
 use crate::checkpoint::{CheckpointInfo, Digest, Digester, Labels};
 use crate::copy::Outline;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::files::DEEPEST;
 use crate::id::SessionId;
 use crate::revision::Revision;
@@ -82,10 +82,8 @@ impl Head {
     /// Says what is wrong with it, where it is not what an export writes.
     fn outline(self) -> Result<Outline> {
         if self.archive > VERSION {
-            return Err(Error::Unsupported {
-                what: "an archive of a newer format",
-                place: format!("this Pitstop: it has {}", self.archive),
-            });
+            let path = PathBuf::from("the archive");
+            return Err(Error::NewerFormat { path, version: self.archive });
         }
         let revisions: Option<Vec<_>> = self.checkpoints.into_iter().map(Entry::info).collect();
         let revisions = revisions.ok_or_else(|| damaged("a checkpoint in it is not described"))?;
@@ -184,7 +182,11 @@ fn checked_path(bytes: &[u8]) -> Option<PathBuf> {
 }
 
 fn damaged(problem: impl Into<String>) -> Error {
-    Error::Corrupt { place: "the archive".into(), problem: problem.into(), newest_good: None }
+    Error::Corrupt {
+        path: "the archive".into(),
+        damage: Damage::Malformed(problem.into()),
+        newest_good: None,
+    }
 }
 
 #[cfg(test)]

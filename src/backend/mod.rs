@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{Checkpoint, CheckpointInfo, SaveOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::files::Files;
 use crate::id::SessionId;
 use crate::revision::Revision;
@@ -151,8 +151,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
         match self.status(id)?.summary.format == to {
             true => Ok(()),
             false => Err(Error::Unsupported {
-                what: "another format",
-                place: self.location().display().to_string(),
+                operation: Operation::Format(to),
+                subject: Subject::Repository(self.location().to_owned()),
             }),
         }
     }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use crate::backend::{Backend, BackendWriter};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Step};
 use crate::id::SessionId;
-use crate::sys;
+use crate::sys::{self, Process};
 use wire::{Answer, Hello, Request, Save, Saved, Sent};
 
 /// Names the sockets of the writers that a process may save through, with spaces between them.
@@ -31,12 +31,12 @@ pub(crate) fn borrow(
     };
     let place = place(backend, id);
     let (stream, answer) = connect(&name).map_err(|source| Error::Storage {
-        step: "reach the process that shares the writer of",
-        place: place.clone(),
+        step: Step::Connect,
+        path: place.clone(),
         source,
     })?;
     answer.into_result(id, &place)?;
-    let process = std::process::id();
+    let process = Process::current();
     Ok(Some(Box::new(BorrowedWriter { stream, id: id.clone(), place, process })))
 }
 
@@ -53,7 +53,7 @@ struct BorrowedWriter {
     stream: UnixStream,
     id: SessionId,
     place: PathBuf,
-    process: u32,
+    process: Process,
 }
 
 impl BorrowedWriter {
@@ -65,20 +65,20 @@ impl BorrowedWriter {
     ) -> Result<CheckpointInfo> {
         let asked = wire::send(&mut self.stream, &Request::Save(save));
         let sent = asked.and_then(|()| payload(&mut self.stream));
-        let step = "save through the process that shares the writer of";
-        let place = || self.place.clone();
+        let step = Step::SaveThrough;
+        let path = || self.place.clone();
         let answer: Answer<Saved> = match (wire::receive(&mut self.stream), sent) {
             (_, Ok(Sent::Broken(source))) => return Err(Error::Input { source }),
             (Ok(answer), _) => answer,
             // It did not get all of it, and so saved nothing.
-            (Err(_), Err(source)) => return Err(Error::Storage { step, place: place(), source }),
+            (Err(_), Err(source)) => return Err(Error::Storage { step, path: path(), source }),
             (Err(source), Ok(Sent::Whole)) => {
-                return Err(Error::Indeterminate { step, place: place(), source });
+                return Err(Error::Indeterminate { step, path: path(), source });
             }
         };
         let saved = answer.into_result(&self.id, &self.place)?;
         let invalid = || io::ErrorKind::InvalidData.into();
-        saved.info().ok_or_else(|| Error::Indeterminate { step, place: place(), source: invalid() })
+        saved.info().ok_or_else(|| Error::Indeterminate { step, path: path(), source: invalid() })
     }
 }
 
@@ -108,9 +108,8 @@ impl BackendWriter for BorrowedWriter {
 
 impl Drop for BorrowedWriter {
     fn drop(&mut self) {
-        // A child that was forked off shares the socket, but not the place of the writer.
-        if self.process == std::process::id() && wire::send(&mut self.stream, &Request::End).is_ok()
-        {
+        // A child shares the socket, and would end it for its parent.
+        if self.process.is_current() && wire::send(&mut self.stream, &Request::End).is_ok() {
             // Whoever asks after this is not told that the session is busy.
             let _: io::Result<Answer<()>> = wire::receive(&mut self.stream);
         }

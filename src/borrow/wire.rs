@@ -1,17 +1,15 @@
 //! What is said over the socket: each message is its length, in four bytes, and JSON; a payload is
 //! bytes alone.
 
-use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{CheckpointInfo, Digest, Labels, Retention, SaveOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Step, Subject};
 use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::revision::Revision;
@@ -61,12 +59,13 @@ pub(crate) enum Answer<T> {
     Ok(T),
     Busy(Owner),
     Conflict { expected: String, found: String },
-    Unsupported { what: String, place: String },
+    Unsupported { operation: Operation },
+    NewerFormat { path: PathBuf, version: u64 },
     NotFound { repository: PathBuf },
-    LabelsTooLong { size: usize, most: usize },
-    Indeterminate { step: String, place: PathBuf, cause: Cause },
-    NotDurable { place: PathBuf, cause: Cause },
-    Storage { step: String, place: PathBuf, cause: Cause },
+    LabelsTooLong { size: usize, limit: usize },
+    Indeterminate { step: Step, path: PathBuf, cause: Cause },
+    NotDurable { path: PathBuf, cause: Cause },
+    Storage { step: Step, path: PathBuf, cause: Cause },
     Other(String),
 }
 
@@ -247,24 +246,23 @@ impl<T> Answer<T> {
             Error::Conflict { expected, found, .. } => {
                 Self::Conflict { expected: expected.to_string(), found: found.to_string() }
             }
-            Error::Unsupported { what, place } => {
-                Self::Unsupported { what: (*what).to_owned(), place: place.clone() }
+            Error::Unsupported { operation, .. } => Self::Unsupported { operation: *operation },
+            Error::NewerFormat { path, version } => {
+                Self::NewerFormat { path: path.clone(), version: *version }
             }
             Error::NotFound { repository, .. } => Self::NotFound { repository: repository.clone() },
-            Error::LabelsTooLong { size, most } => Self::LabelsTooLong { size: *size, most: *most },
-            Error::Indeterminate { step, place, source } => Self::Indeterminate {
-                step: (*step).to_owned(),
-                place: place.clone(),
-                cause: Cause::of(source),
-            },
-            Error::NotDurable { place, source } => {
-                Self::NotDurable { place: place.clone(), cause: Cause::of(source) }
+            Error::LabelsTooLong { size, limit } => {
+                Self::LabelsTooLong { size: *size, limit: *limit }
             }
-            Error::Storage { step, place, source } => Self::Storage {
-                step: (*step).to_owned(),
-                place: place.clone(),
-                cause: Cause::of(source),
-            },
+            Error::Indeterminate { step, path, source } => {
+                Self::Indeterminate { step: *step, path: path.clone(), cause: Cause::of(source) }
+            }
+            Error::NotDurable { path, source } => {
+                Self::NotDurable { path: path.clone(), cause: Cause::of(source) }
+            }
+            Error::Storage { step, path, source } => {
+                Self::Storage { step: *step, path: path.clone(), cause: Cause::of(source) }
+            }
             other => Self::Other(other.to_string()),
         }
     }
@@ -279,19 +277,22 @@ impl<T> Answer<T> {
             Self::Conflict { expected, found } => {
                 Error::Conflict { id, expected: revision(expected), found: revision(found) }
             }
-            Self::Unsupported { what, place } => Error::Unsupported { what: kept(what), place },
-            Self::NotFound { repository } => Error::NotFound { id, repository },
-            Self::LabelsTooLong { size, most } => Error::LabelsTooLong { size, most },
-            Self::Indeterminate { step, place, cause } => {
-                Error::Indeterminate { step: kept(step), place, source: cause.into() }
+            Self::Unsupported { operation } => {
+                Error::Unsupported { operation, subject: Subject::Session(id) }
             }
-            Self::NotDurable { place, cause } => Error::NotDurable { place, source: cause.into() },
-            Self::Storage { step, place, cause } => {
-                Error::Storage { step: kept(step), place, source: cause.into() }
+            Self::NewerFormat { path, version } => Error::NewerFormat { path, version },
+            Self::NotFound { repository } => Error::NotFound { id, repository },
+            Self::LabelsTooLong { size, limit } => Error::LabelsTooLong { size, limit },
+            Self::Indeterminate { step, path, cause } => {
+                Error::Indeterminate { step, path, source: cause.into() }
+            }
+            Self::NotDurable { path, cause } => Error::NotDurable { path, source: cause.into() },
+            Self::Storage { step, path, cause } => {
+                Error::Storage { step, path, source: cause.into() }
             }
             Self::Other(text) => Error::Storage {
-                step: "save through the writer of",
-                place: place.to_owned(),
+                step: Step::SaveThrough,
+                path: place.to_owned(),
                 source: io::Error::other(text),
             },
         })
@@ -309,20 +310,6 @@ impl From<Cause> for io::Error {
         match cause.code {
             Some(code) => Self::from_raw_os_error(code),
             None => Self::other(cause.text),
-        }
-    }
-}
-
-/// An error's words are constants of the program, there as here: of each there is one, kept for ever.
-fn kept(words: String) -> &'static str {
-    static KEPT: OnceLock<Mutex<HashSet<&'static str>>> = OnceLock::new();
-    let mut kept = KEPT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    match kept.get(words.as_str()) {
-        Some(words) => words,
-        None => {
-            let words: &'static str = words.leak();
-            kept.insert(words);
-            words
         }
     }
 }

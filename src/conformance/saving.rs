@@ -68,7 +68,7 @@ pub(super) fn labels(repository: &Subject) {
         let long = |size: usize| SaveOptions::new().label("long", "x".repeat(size - 8));
         session.save_with(b"long", &long(3000)).unwrap();
         let outcome = session.save_with(b"too long", &long(3001));
-        assert_error!(outcome, Error::LabelsTooLong { size: 3001, most: 3000 });
+        assert_error!(outcome, Error::LabelsTooLong { size: 3001, limit: 3000 });
         assert_eq!(session.load().unwrap().data, b"long");
     } else {
         assert_error!(outcome, Error::Unsupported { .. });

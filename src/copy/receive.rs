@@ -6,7 +6,7 @@ use std::io::Read;
 use super::{Copied, CopyOptions, Progress};
 use crate::backend::Format;
 use crate::checkpoint::{CheckpointInfo, Labels, Retention, SaveOptions};
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::files::{Files, PassedOver};
 use crate::id::SessionId;
 use crate::repository::{CreateOptions, Repository};
@@ -204,8 +204,8 @@ fn put(
     match (there.info().size, there.info().digest) == (saved.size, saved.digest) {
         true => Ok(()),
         false => Err(Error::Corrupt {
-            place: writer.session().place(),
-            problem: format!("revision {} does not read back as it was saved", saved.revision),
+            path: writer.session().place(),
+            damage: Damage::NotAsSaved(saved.revision),
             newest_good: None,
         }),
     }

@@ -13,10 +13,10 @@ use super::plain::{self, leftover};
 use super::{journal, names, pieces};
 use crate::backend::{Format, History};
 use crate::checkpoint::SaveOptions;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::stream::{CheckpointReader, Input, of_input};
-use crate::sys::{Access, Directory, Disk, Failure, Metadata, Outcome, found};
+use crate::sys::{Access, Dated, Directory, Disk, Failure, Metadata, Outcome, found};
 
 pub(super) fn convert(session: &OpenSession, to: Format, lose_history: bool) -> Result<()> {
     let _lock = session.lock()?;
@@ -39,8 +39,8 @@ pub(super) fn convert(session: &OpenSession, to: Format, lose_history: bool) -> 
             Ok(conversion.clear_segments()?)
         }
         _ => Err(Error::Unsupported {
-            what: "such a format",
-            place: format!("{}, a directory", session.root.location().display()),
+            operation: Operation::Format(to),
+            subject: Subject::Directory(session.root.location().to_owned()),
         }),
     }
 }
@@ -81,7 +81,7 @@ impl Conversion {
         let session = &self.session;
         leftover::clear(session, &self.id, &*self.disk)?;
         self.clear_segments()?;
-        let before = session.metadata(names::CHECKPOINT)?;
+        let before = session.dated(names::CHECKPOINT)?;
         let made = self.make_journal(before.is_some());
         let outcome = made.and_then(|from| self.become_a_journal(from, before.as_ref()));
         // A rename that failed may have done it all the same.
@@ -108,7 +108,7 @@ impl Conversion {
         Ok(if is_saved { names::CHECKPOINT } else { names::NEW_CHECKPOINT })
     }
 
-    fn become_a_journal(&self, from: &str, before: Option<&Metadata>) -> Result<()> {
+    fn become_a_journal(&self, from: &str, before: Option<&Dated>) -> Result<()> {
         let session = &self.session;
         let marker = self.put_in_place(from, names::JOURNAL, |now| {
             let same = match (before, now) {
@@ -134,8 +134,8 @@ impl Conversion {
         leftover::clear(session, &self.id, &*self.disk)?;
         if !lose_history && has_more_than_a_checkpoint(&journal::history(session)?) {
             return Err(Error::Unsupported {
-                what: "a history, or a label,",
-                place: "the format 'plain'".to_owned(),
+                operation: Operation::KeepHistory,
+                subject: Subject::Format(Format::Plain),
             });
         }
         let newest = journal::open(session)?;
@@ -176,9 +176,10 @@ impl Conversion {
             Input::Small(data) => writer.save(&data, &options),
             Input::Large(mut source) => writer.save_from(&mut source, &options),
         };
+        writer.close();
         outcome.map(drop).map_err(|error| match of_input(error) {
             // It does not count yet.
-            Error::Indeterminate { step, place, source } => Error::Storage { step, place, source },
+            Error::Indeterminate { step, path, source } => Error::Storage { step, path, source },
             error => error,
         })
     }
@@ -189,7 +190,7 @@ impl Conversion {
         &self,
         from: &str,
         to: &str,
-        check: impl FnOnce(Option<Metadata>) -> Result<()>,
+        check: impl FnOnce(Option<Dated>) -> Result<()>,
     ) -> Result<Metadata> {
         let session = &self.session;
         leftover::lock_out(session, &self.id, &*self.disk, from)?;
@@ -197,7 +198,7 @@ impl Conversion {
             return Err(leftover::taken(session, &self.id));
         };
         let renamed = session
-            .metadata(names::CHECKPOINT)
+            .dated(names::CHECKPOINT)
             .map_err(Error::from)
             .and_then(check)
             .and_then(|()| Ok(session.rename(from, to)?));

@@ -7,7 +7,7 @@ use super::open::is_current;
 use super::root::Root;
 use super::{journal, names};
 use crate::backend::{Format, NewSession};
-use crate::error::{Error, Result};
+use crate::error::{Error, LocationProblem, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::sys::{Access, Directory, Failure, Outcome, found};
 
@@ -18,8 +18,8 @@ use crate::sys::{Access, Directory, Failure, Outcome, found};
 pub(super) fn create(root: &Root, id: &SessionId, new: &NewSession) -> Result<()> {
     if new.format == Some(Format::Memory) {
         return Err(Error::Unsupported {
-            what: "the format 'memory'",
-            place: format!("{}, a directory", root.location().display()),
+            operation: Operation::Format(Format::Memory),
+            subject: Subject::Directory(root.location().to_owned()),
         });
     }
     let repository = make_path(root, root.location())?;
@@ -108,7 +108,7 @@ fn make_path(root: &Root, path: &Path) -> Result<Directory> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Error::InvalidLocation {
             location: path.to_owned(),
-            problem: "it leads through a directory that does not exist",
+            problem: LocationProblem::NoParent,
         });
     };
     let parent = make_path(root, parent)?;
@@ -124,7 +124,7 @@ fn lost(path: &Path, failure: Failure) -> Error {
     match failure.kind() {
         ErrorKind::NotFound => Error::InvalidLocation {
             location: path.to_owned(),
-            problem: "it is a link that leads nowhere",
+            problem: LocationProblem::DanglingLink,
         },
         _ => failure.into(),
     }

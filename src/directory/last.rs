@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::aside::move_aside;
 use super::names;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Failure, Kind, Outcome, found};
 
@@ -41,8 +41,8 @@ fn link(repository: &Directory) -> Result<Option<OsString>> {
         None => Ok(None),
         Some(there) if there.kind == Kind::Link => Ok(found(repository.read_link(names::LAST))?),
         Some(there) => Err(Error::Corrupt {
-            place: repository.path().join(names::LAST),
-            problem: format!("it is {}, where a link belongs", there.kind.name()),
+            path: repository.path().join(names::LAST),
+            damage: Damage::WrongKind { found: there.kind, expected: Kind::Link },
             newest_good: None,
         }),
     }

@@ -6,9 +6,9 @@ use super::open::{is_current, open_directory, require_marker};
 use super::{journal, lock, names};
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::{SessionId, printable};
-use crate::sys::{Directory, Kind, Metadata};
+use crate::sys::{Ask, Dated, Directory, Kind};
 
 /// From here on it pays to look at sessions with more than one thread.
 const MANY: usize = 1000;
@@ -78,16 +78,17 @@ fn summary(repository: &Directory, name: &OsString, guess: Format) -> Result<Opt
 
 /// A plain session that was saved and that nobody writes, as nearly all of many are: two calls tell.
 fn at_a_glance(repository: &Directory, name: &OsString, id: &SessionId) -> Result<Option<Summary>> {
-    let look = |file| repository.metadata_below(name, file);
+    let look = |file, ask| repository.metadata_below(name, file, ask);
     // What else is there, or is wrong, is looked at more closely.
-    let Ok(Some(checkpoint)) = look(names::CHECKPOINT) else { return Ok(None) };
-    if checkpoint.kind != Kind::File || look(names::WRITER)?.is_some_and(|it| it.size > 0) {
+    let Ok(Some(checkpoint)) = look(names::CHECKPOINT, Ask::Times) else { return Ok(None) };
+    let writer = look(names::WRITER, Ask::Metadata)?;
+    if checkpoint.kind != Kind::File || writer.is_some_and(|it| it.size > 0) {
         return Ok(None);
     }
     Ok(Some(plain(id, &checkpoint, false)))
 }
 
-fn plain(id: &SessionId, checkpoint: &Metadata, live: bool) -> Summary {
+fn plain(id: &SessionId, checkpoint: &Dated, live: bool) -> Summary {
     Summary {
         id: id.clone(),
         saved: Some(checkpoint.modified),
@@ -111,7 +112,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
             labels: Some(newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default()),
             changed: match newest {
                 Some(newest) => newest.info.saved,
-                None => session.own_metadata()?.modified,
+                None => session.own_dated()?.modified,
             },
             format: Format::Journal,
             live: lock::is_live(session)?,
@@ -119,11 +120,11 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
         });
     }
     let live = lock::is_live(session)?;
-    match session.metadata(names::CHECKPOINT)? {
+    match session.dated(names::CHECKPOINT)? {
         Some(there) if there.kind == Kind::File => Ok(plain(id, &there, live)),
         Some(there) => Err(Error::Corrupt {
-            place: session.path().join(names::CHECKPOINT),
-            problem: format!("it is {}, where a file belongs", there.kind.name()),
+            path: session.path().join(names::CHECKPOINT),
+            damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
             newest_good: None,
         }),
         // It became a journal just now.
@@ -135,7 +136,7 @@ pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> 
                 saved: None,
                 size: None,
                 labels: Some(Labels::new()),
-                changed: session.own_metadata()?.modified,
+                changed: session.own_dated()?.modified,
                 format: Format::Plain,
                 live,
                 version: None,

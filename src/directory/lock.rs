@@ -4,15 +4,15 @@
 use super::names;
 use super::open::OpenSession;
 use crate::backend::WriterState;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::owner::Owner;
-use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, found};
+use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, Process, found};
 
 /// Held by the writer of a session, and by whoever removes or unlocks it.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     file: File,
-    process: u32,
+    process: Process,
 }
 
 impl WriterLock {
@@ -35,13 +35,18 @@ impl WriterLock {
         // The lock counts only on the file that the next one will find: not in a session that was
         // removed while we came, nor on a file that was taken out of it.
         let locked = file.metadata()?;
-        let there = dir.metadata(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
+        let there = dir.identity(names::WRITER)?.is_some_and(|it| it.is_same_file(&locked));
         if !there || !session.is_current()? {
             return Err(session.not_found());
         }
-        let lock = Self { file, process: std::process::id() };
+        let lock = Self { file, process: Process::current() };
         lock.leave_record(locked.size);
         Ok(lock)
+    }
+
+    /// Whether this process took it, and did not inherit it by a fork.
+    pub(super) fn is_ours(&self) -> bool {
+        self.process.is_current()
     }
 
     /// The record only tells people, so that a disk too full for it does not keep anyone from saving.
@@ -57,8 +62,8 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // A child that was forked off shares the open file, but not the place of the writer.
-        if self.process == std::process::id() {
+        // A child shares the open file, and would unlock it for its parent.
+        if self.is_ours() {
             // An empty record says that its writer ended in order.
             let _ = self.file.set_len(0);
             // Closing the file does not end the lock while a child has it open, and every child has
@@ -92,11 +97,12 @@ pub(super) fn is_live(session: &Directory) -> Result<bool> {
 /// A record that is half written, or none that we know, is no record.
 fn read_record(file: &File) -> Outcome<Option<Owner>> {
     const LONGEST: u64 = 64 * 1024;
-    if file.metadata()?.size > LONGEST {
+    let size = file.metadata()?.size;
+    if size > LONGEST {
         return Ok(None);
     }
-    match file.read() {
-        Ok((record, _)) => Ok(serde_json::from_slice(&record).ok()),
+    match file.read(size) {
+        Ok(record) => Ok(serde_json::from_slice(&record).ok()),
         // It was emptied under our eyes.
         Err(failure) if failure.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
         Err(failure) => Err(failure),
@@ -106,8 +112,8 @@ fn read_record(file: &File) -> Outcome<Option<Owner>> {
 fn cannot_lock(failure: Failure) -> Error {
     if failure.is_unsupported() {
         return Error::Unsupported {
-            what: "locking, without which two writers cannot be kept apart,",
-            place: failure.place.display().to_string(),
+            operation: Operation::Locking,
+            subject: Subject::FileSystem(failure.path),
         };
     }
     failure.into()

@@ -27,7 +27,7 @@ use crate::backend::{
     Status, Sweep, Trashed, Unlocked, Usage, Verification, WriterState,
 };
 use crate::checkpoint::{Checkpoint, CheckpointInfo};
-use crate::error::{Error, Result};
+use crate::error::{Error, LocationProblem, Operation, Result};
 use crate::files::Files;
 use crate::id::SessionId;
 use crate::revision::Revision;
@@ -66,12 +66,12 @@ impl DirectoryBackend {
     /// The repository around a session's directory, and the session.
     pub(crate) fn around(session: &Path) -> Result<(Self, SessionId)> {
         let invalid = |problem| Error::InvalidLocation { location: session.to_owned(), problem };
-        let session = std::path::absolute(session).map_err(|_| invalid("its path is empty"))?;
+        let session = std::path::absolute(session).map_err(|_| invalid(LocationProblem::Empty))?;
         match (session.parent(), session.file_name()) {
             (Some(repository), Some(name)) => {
                 Ok((Self::open(repository)?, names::in_directory(name)?))
             }
-            _ => Err(invalid("its path ends in no name")),
+            _ => Err(invalid(LocationProblem::NoName)),
         }
     }
 
@@ -119,13 +119,13 @@ impl Backend for DirectoryBackend {
             }
             state => state,
         };
-        let created = session.dir.own_metadata()?.created;
+        let created = session.dir.own_dated()?.created;
         Ok(Status { summary, created, writer })
     }
 
     fn load(&self, id: &SessionId) -> Result<Checkpoint> {
         let session = self.root.session(id)?;
-        let loaded = session.read(|format| match format {
+        let loaded = session.with_stable_format(|format| match format {
             Format::Journal => journal::load(&session.dir),
             _ => plain::load(&session.dir),
         })?;
@@ -134,9 +134,9 @@ impl Backend for DirectoryBackend {
 
     fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
         let session = self.root.session(id)?;
-        let loaded = session.read(|format| match format {
+        let loaded = session.with_stable_format(|format| match format {
             Format::Journal => journal::load_revision(&session.dir, revision),
-            _ => Err(plain::unsupported("an older revision", id)),
+            _ => Err(plain::unsupported(Operation::OlderRevision, id)),
         })?;
         loaded.ok_or_else(|| not_kept(id, Some(revision)))
     }
@@ -148,10 +148,10 @@ impl Backend for DirectoryBackend {
         buffer: &mut dyn Buffer,
     ) -> Result<CheckpointInfo> {
         let session = self.root.session(id)?;
-        let loaded = session.read(|format| match (format, revision) {
+        let loaded = session.with_stable_format(|format| match (format, revision) {
             (Format::Journal, revision) => journal::load_into(&session.dir, revision, buffer),
             (_, None) => plain::load_into(&session.dir, buffer),
-            (_, Some(_)) => Err(plain::unsupported("an older revision", id)),
+            (_, Some(_)) => Err(plain::unsupported(Operation::OlderRevision, id)),
         })?;
         loaded.ok_or_else(|| not_kept(id, revision))
     }
@@ -162,11 +162,11 @@ impl Backend for DirectoryBackend {
         revision: Option<Revision>,
     ) -> Result<CheckpointReader> {
         let session = self.root.session(id)?;
-        let opened = session.read(|format| match (format, revision) {
+        let opened = session.with_stable_format(|format| match (format, revision) {
             (Format::Journal, None) => journal::open(&session.dir),
             (Format::Journal, Some(revision)) => journal::open_revision(&session.dir, revision),
             (_, None) => plain::open(&session.dir),
-            (_, Some(_)) => Err(plain::unsupported("an older revision", id)),
+            (_, Some(_)) => Err(plain::unsupported(Operation::OlderRevision, id)),
         })?;
         opened.ok_or_else(|| not_kept(id, revision))
     }
@@ -180,7 +180,7 @@ impl Backend for DirectoryBackend {
                 };
                 journal::history(&session.dir).map(|it| Some(it).filter(tells))
             }
-            _ => Err(plain::unsupported("a history", id)),
+            _ => Err(plain::unsupported(Operation::History, id)),
         })?;
         Ok(history.unwrap_or_default())
     }
@@ -297,7 +297,7 @@ impl Backend for DirectoryBackend {
                 convert::finish(&session.dir, &marker)?;
                 journal::give_up(&session.dir, before)
             }
-            None => Err(plain::unsupported("a history", id)),
+            None => Err(plain::unsupported(Operation::History, id)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, NameProblem, Result};
 use crate::id::{SessionId, printable};
 
 /// In the repository: a link to the last session. PlainBox's name.
@@ -155,7 +155,7 @@ pub(super) fn is_session(name: &OsStr) -> bool {
 pub(super) fn id(name: &OsStr) -> Result<SessionId> {
     let Some(text) = name.to_str() else {
         let id = printable(&name.to_string_lossy());
-        return Err(Error::InvalidId { id, problem: "it is not UTF-8" });
+        return Err(Error::InvalidId { id, problem: NameProblem::NotUtf8 });
     };
     SessionId::new(text.strip_suffix(SUFFIX).unwrap_or(text))
 }

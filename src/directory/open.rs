@@ -4,9 +4,9 @@ use super::lock::WriterLock;
 use super::root::Root;
 use super::{journal, names};
 use crate::backend::Format;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Directory, Disk, Kind, Metadata, Outcome, found};
+use crate::sys::{Dated, Directory, Disk, Kind, Outcome, found};
 
 /// The open directory of a session, the repository it was found in, and its name.
 #[derive(Clone, Debug)]
@@ -42,13 +42,13 @@ impl OpenSession<'_> {
     }
 
     /// The file whose name says that the session keeps a journal.
-    pub(super) fn marker(&self) -> Result<Option<Metadata>> {
+    pub(super) fn marker(&self) -> Result<Option<Dated>> {
         journal::marker(&self.dir)
     }
 
     /// Reads by `look` in the session's format, again if the session was converted meanwhile. A session that
     /// seems empty or damaged because it is being removed is not found.
-    pub(super) fn read<T>(
+    pub(super) fn with_stable_format<T>(
         &self,
         look: impl FnMut(Format) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
@@ -63,8 +63,8 @@ impl OpenSession<'_> {
 /// Whether this open directory still is the session of that name: not one that was removed after it
 /// was opened, whose files go one after the other.
 pub(super) fn is_current(repository: &Directory, dir: &Directory, id: &SessionId) -> Outcome<bool> {
-    let here = dir.own_metadata()?;
-    Ok(repository.metadata(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
+    let here = dir.own_identity()?;
+    Ok(repository.identity(names::session(id))?.is_some_and(|it| it.is_same_file(&here)))
 }
 
 /// Opens a session's directory. A link is never followed, and is damage.
@@ -73,8 +73,8 @@ pub(super) fn open_directory(repository: &Directory, name: &str) -> Result<Optio
         Ok(dir) => Ok(dir),
         Err(failure) => match repository.metadata(name)? {
             Some(there) if there.kind != Kind::Directory => Err(Error::Corrupt {
-                place: failure.place,
-                problem: format!("it is {}, where a directory belongs", there.kind.name()),
+                path: failure.path,
+                damage: Damage::WrongKind { found: there.kind, expected: Kind::Directory },
                 newest_good: None,
             }),
             _ => Err(failure.into()),
@@ -123,10 +123,8 @@ pub(super) fn require_marker(dir: &Directory) -> Result<()> {
         && !journal::is_there(dir)?;
     match is_lost {
         true => Err(Error::Corrupt {
-            place: dir.path().join(names::JOURNAL),
-            problem: "the journal marker is missing, but segments with a checkpoint exist; \
-                      a repair makes the marker anew"
-                .to_owned(),
+            path: dir.path().join(names::JOURNAL),
+            damage: Damage::NoMarker,
             newest_good: None,
         }),
         false => Ok(()),

@@ -8,7 +8,7 @@ use super::names;
 use super::open::OpenSession;
 use super::plain::leftover;
 use crate::backend::Removal;
-use crate::error::Result;
+use crate::error::{Result, Step};
 use crate::id::SessionId;
 use crate::sys::{Directory, Failure, Kind, Outcome, found};
 
@@ -110,8 +110,8 @@ fn remove_below(
     let directory = parent.open_directory(name)?;
     if directory.own_metadata()?.mount != mount {
         return Err(Failure {
-            step: "remove",
-            place: directory.path().to_owned(),
+            step: Step::Remove,
+            path: directory.path().to_owned(),
             source: std::io::Error::other("another file system is mounted there"),
         });
     }

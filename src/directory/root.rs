@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::names;
 use super::open::{OpenSession, open_directory};
-use crate::error::{Error, Result};
+use crate::error::{Error, LocationProblem, Result};
 use crate::id::SessionId;
 use crate::sys::{Directory, Disk, Outcome, found};
 
@@ -22,9 +22,10 @@ impl Root {
     /// Refuses a path that cannot be a repository's. Makes nothing.
     pub(super) fn new(location: &Path, disk: Arc<dyn Disk>) -> Result<Self> {
         let invalid = |problem| Error::InvalidLocation { location: location.to_owned(), problem };
-        let absolute = std::path::absolute(location).map_err(|_| invalid("its path is empty"))?;
+        let absolute =
+            std::path::absolute(location).map_err(|_| invalid(LocationProblem::Empty))?;
         if absolute.as_os_str().as_encoded_bytes().contains(&0) {
-            return Err(invalid("its path has a NUL in it"));
+            return Err(invalid(LocationProblem::Nul));
         }
         let root = Self { location: absolute, disk, ancestors_are_durable: OnceLock::new() };
         root.open()?;
@@ -45,7 +46,7 @@ impl Root {
             Err(failure) if failure.kind() == ErrorKind::NotADirectory => {
                 Err(Error::InvalidLocation {
                     location: self.location.clone(),
-                    problem: "it, or something on the way to it, is not a directory",
+                    problem: LocationProblem::NotADirectory,
                 })
             }
             outcome => Ok(outcome?),

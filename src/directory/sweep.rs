@@ -95,7 +95,7 @@ impl Condemned {
 }
 
 fn is_abandoned(directory: &Directory, disk: &dyn Disk) -> Outcome<bool> {
-    let changed = directory.own_metadata()?.changed;
+    let changed = directory.own_dated()?.changed;
     let old = disk.now().duration_since(changed).is_ok_and(|age| age >= ABANDONED_AFTER);
     Ok(old || disk.boot_time().is_ok_and(|boot| changed + Duration::from_secs(1) < boot))
 }

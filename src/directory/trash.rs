@@ -65,7 +65,7 @@ pub(super) fn trashed(repository: &Directory) -> Result<Vec<Trashed>> {
 /// How it stood; `None` if damage hides that. Nobody writes it.
 fn summary(session: &Directory, id: &SessionId) -> Result<Option<Summary>> {
     match list::summarize(session, id) {
-        Err(Error::Corrupt { .. } | Error::Unsupported { .. }) => Ok(None),
+        Err(Error::Corrupt { .. } | Error::NewerFormat { .. }) => Ok(None),
         summary => Ok(Some(Summary { live: false, ..summary? })),
     }
 }

@@ -61,7 +61,7 @@ fn entries(session: &Directory) -> Result<Vec<Finding>> {
             (names::REPLACES, Kind::Link) => continue,
             (names::REPLACES, _) => (Severity::Damage, "no link, where one belongs".to_owned()),
             _ if is_regular(name) && kind != Kind::File => {
-                (Severity::Damage, format!("it is {}, where a file belongs", kind.name()))
+                (Severity::Damage, format!("it is {}, where a file belongs", kind))
             }
             (names::NEW_CHECKPOINT, _) => (Severity::Leftover, "a save that was cut short".into()),
             (names::NEW_SEGMENT, _) => (Severity::Leftover, "a segment that was begun".to_owned()),
@@ -89,9 +89,9 @@ pub(super) fn place(repository: &Directory) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let at = |name: &OsStr| repository.path().join(name);
     match last::last(repository) {
-        Err(Error::Corrupt { problem, .. }) => {
+        Err(Error::Corrupt { damage, .. }) => {
             let place = at(OsStr::new(names::LAST));
-            findings.push(Finding::new(Severity::Damage, place, problem));
+            findings.push(Finding::new(Severity::Damage, place, damage.to_string()));
         }
         Err(error) => return Err(error),
         Ok(None) if repository.metadata(names::LAST)?.is_some() => {
@@ -111,11 +111,11 @@ pub(super) fn place(repository: &Directory) -> Result<Vec<Finding>> {
             Some(Hidden::Removed | Hidden::Staged) if kind == Kind::Directory => continue,
             Some(Hidden::NewLast) if kind == Kind::Link => continue,
             _ if names::is_session(&name) => {
-                let what = format!("it is {}, where a session's directory belongs", kind.name());
+                let what = format!("it is {}, where a session's directory belongs", kind);
                 findings.push(Finding::new(Severity::Damage, at(&name), what));
                 continue;
             }
-            _ => format!("{}, and no session", kind.name()),
+            _ => format!("{}, and no session", kind),
         };
         findings.push(Finding::new(Severity::Note, at(&name), what));
     }

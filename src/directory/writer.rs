@@ -19,7 +19,7 @@ pub(super) struct DirectoryWriter {
     format: FormatWriter,
     session: Directory,
     replaces: Option<SessionId>,
-    _lock: WriterLock,
+    lock: WriterLock,
 }
 
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl DirectoryWriter {
     pub(super) fn new(session: Directory, lock: WriterLock, format: FormatWriter) -> Result<Self> {
         let link = found(session.read_link(names::REPLACES))?;
         let replaces = link.and_then(|link| names::id(Path::new(&link).file_name()?).ok());
-        Ok(Self { format, session, replaces, _lock: lock })
+        Ok(Self { format, session, replaces, lock })
     }
 }
 
@@ -64,5 +64,16 @@ impl BackendWriter for DirectoryWriter {
         self.session.sync()?;
         self.replaces = None;
         Ok(())
+    }
+}
+
+impl Drop for DirectoryWriter {
+    fn drop(&mut self) {
+        // What a child inherited is not at the end that it was at when it was forked.
+        if self.lock.is_ours()
+            && let FormatWriter::Journal(writer) = &mut self.format
+        {
+            writer.close();
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::format::keys::LAST;
 use super::format::nonce::Nonce;
 use super::requests::cas::{CasOutcome, Expected};
 use super::requests::client::{Object, Store};
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::SessionId;
 
 #[derive(Serialize, Deserialize)]
@@ -21,8 +21,8 @@ pub(super) fn last(store: &Store) -> Result<Option<SessionId>> {
     let last: Option<Last> = serde_json::from_slice(&object.bytes).ok();
     let id = last.and_then(|last| SessionId::new(last.id).ok());
     id.map(Some).ok_or_else(|| Error::Corrupt {
-        place: store.place(LAST),
-        problem: "it names no session".to_owned(),
+        path: store.place(LAST),
+        damage: Damage::ForeignName,
         newest_good: None,
     })
 }

@@ -15,7 +15,7 @@ use super::requests::client::Store;
 use super::requests::probe;
 use crate::backend::{Format, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::id::SessionId;
 
 /// How much of a head a listing in full reads: all but the payloads, unless labels are many and long.
@@ -72,7 +72,7 @@ pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
                 }
                 // It was removed meanwhile.
                 Err(Error::NotFound { .. }) => (),
-                Err(error @ (Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+                Err(error @ (Error::Corrupt { .. } | Error::NewerFormat { .. })) => {
                     let (name, id) = (id.to_string(), Some(id.clone()));
                     listing.problems.push(Problem { name, id, error });
                 }
@@ -109,8 +109,8 @@ fn heads(store: &Store) -> Result<(Vec<Listed>, Vec<Problem>)> {
                 name: name.to_owned(),
                 id: None,
                 error: Error::Corrupt {
-                    place: store.location().join(object.location.as_ref()),
-                    problem: "its name is none that a session has".to_owned(),
+                    path: store.location().join(object.location.as_ref()),
+                    damage: Damage::ForeignName,
                     newest_good: None,
                 },
             }),

@@ -28,7 +28,7 @@ use crate::backend::{
     Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::Checkpoint;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::CheckpointReader;
@@ -221,8 +221,12 @@ impl Backend for ObjectBackend {
 
     fn create(&self, id: &SessionId, new: &NewSession) -> Result<()> {
         if new.format.is_some_and(|format| format != Format::Object) {
-            let place = self.location().display().to_string();
-            return Err(Error::Unsupported { what: "a format of local disks", place });
+            let (format, store) =
+                (new.format.unwrap_or(Format::Object), self.location().to_owned());
+            return Err(Error::Unsupported {
+                operation: Operation::Format(format),
+                subject: Subject::Store(store),
+            });
         }
         self.inner.probe()?;
         let head = Head::new(new);

@@ -11,7 +11,7 @@ use super::format::keys;
 use super::requests::client::{Object, PIECE, Version};
 use super::requests::download::Reader;
 use crate::checkpoint::{Checkpoint, Digest};
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result, Step};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::CheckpointReader;
@@ -70,8 +70,8 @@ impl Inner {
             self.checkpoint(id, head, newest)
         });
         loaded.map_err(|error| match error {
-            Error::Corrupt { place, problem, .. } => {
-                Error::Corrupt { place, problem, newest_good: self.newest_good(id) }
+            Error::Corrupt { path, damage, .. } => {
+                Error::Corrupt { path, damage, newest_good: self.newest_good(id) }
             }
             other => other,
         })
@@ -169,8 +169,8 @@ impl Inner {
         let Some(mut reader) = Reader::open(&self.store, key, size)? else { return Ok(None) };
         let mut data = Vec::with_capacity(size as usize);
         reader.read_to_end(&mut data).map_err(|source| Error::Storage {
-            step: "read",
-            place: self.store.place(key),
+            step: Step::Read,
+            path: self.store.place(key),
             source,
         })?;
         Ok(Some(data.into()))
@@ -247,26 +247,24 @@ impl Inner {
     }
 
     pub(super) fn gone(&self, key: &str) -> Error {
-        self.corrupt(key, "it is gone, or has another length".to_owned(), None)
+        self.corrupt(key, Damage::NoObject, None)
     }
 
     fn not_what_was_saved(&self, key: &str, entry: &RevisionEntry) -> Error {
-        let problem = format!("revision {} is not what was saved", entry.revision);
-        self.corrupt(key, problem, None)
+        self.corrupt(key, Damage::NotAsSaved(Revision::from_number(entry.revision)), None)
     }
 
     pub(super) fn unreadable(&self, key: &str, problem: Unreadable) -> Error {
         match problem {
-            Unreadable::Damaged(problem) => self.corrupt(key, problem, None),
-            Unreadable::Newer => Error::Unsupported {
-                what: "an object of a newer format",
-                place: self.store.place(key).display().to_string(),
-            },
+            Unreadable::Damaged(problem) => self.corrupt(key, Damage::Malformed(problem), None),
+            Unreadable::Newer(version) => {
+                Error::NewerFormat { path: self.store.place(key), version: version.into() }
+            }
         }
     }
 
-    fn corrupt(&self, key: &str, problem: String, newest_good: Option<Revision>) -> Error {
-        Error::Corrupt { place: self.store.place(key), problem, newest_good }
+    fn corrupt(&self, key: &str, damage: Damage, newest_good: Option<Revision>) -> Error {
+        Error::Corrupt { path: self.store.place(key), damage, newest_good }
     }
 }
 

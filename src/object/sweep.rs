@@ -50,7 +50,7 @@ impl Inner {
             let Copy { item, trashed, never_counts, .. } = match self.copy(&key) {
                 Ok(Some(copy)) => copy,
                 // It can be told by nothing what it is.
-                Ok(None) | Err(Error::Corrupt { .. } | Error::Unsupported { .. }) => continue,
+                Ok(None) | Err(Error::Corrupt { .. } | Error::NewerFormat { .. }) => continue,
                 Err(error) => return Err(error),
             };
             let (what, usage) = match never_counts {

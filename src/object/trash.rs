@@ -140,7 +140,7 @@ impl Inner {
             match self.copy(&self.store.key(&object.location)) {
                 Ok(Some(copy)) if copy.counts && !copy.item.is_going => trashed.push(copy.trashed),
                 Ok(_) => (),
-                Err(error @ (Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+                Err(error @ (Error::Corrupt { .. } | Error::NewerFormat { .. })) => {
                     tracing::warn!(%error, "something in the trash cannot be read");
                 }
                 Err(error) => return Err(error),
@@ -155,7 +155,7 @@ impl Inner {
         let id = key.rsplit('/').nth(1).and_then(keys::id);
         let standing = match id.map(|id| self.head_state(&id)) {
             Some(Ok((_, standing))) => standing,
-            None | Some(Err(Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+            None | Some(Err(Error::Corrupt { .. } | Error::NewerFormat { .. })) => {
                 HeadState::Nothing
             }
             Some(Err(error)) => return Err(error),
@@ -204,7 +204,7 @@ impl Inner {
         loop {
             let (item, version) = match self.item(key) {
                 Ok(Some((item, version, ..))) if !item.is_in => (item, version),
-                Err(error @ (Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+                Err(error @ (Error::Corrupt { .. } | Error::NewerFormat { .. })) => {
                     tracing::warn!(%error, "something in the trash cannot be read");
                     return Ok(());
                 }

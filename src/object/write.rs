@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::input_failed;
+use crate::sys::Process;
 
 /// Whoever may save now.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(super) struct ObjectWriter {
     place: Option<(Nonce, Option<LeaseGuard>)>,
     /// An outcome was indeterminate: another head than this may stand.
     outcome_unknown: bool,
-    process: u32,
+    process: Process,
 }
 
 /// What is to be saved.
@@ -90,7 +91,7 @@ impl ObjectWriter {
             version: Expected::Version(version),
             place,
             outcome_unknown: false,
-            process: std::process::id(),
+            process: Process::current(),
         }
     }
 
@@ -124,10 +125,6 @@ impl ObjectWriter {
         mut change: impl FnMut(&Self) -> Result<(Head, T)>,
         is_in: impl Fn(&Head, &T) -> bool,
     ) -> Result<T> {
-        if self.process != std::process::id() {
-            let what = "writing after a fork, by the writer of its parent,";
-            return Err(Error::Unsupported { what, place: self.id.to_string() });
-        }
         let expected = self.head.revision();
         if self.outcome_unknown {
             self.refresh(expected)?;
@@ -313,7 +310,9 @@ impl Drop for ObjectWriter {
     /// it for the writer: so it is tried until it works, or somebody else has the place, or this ends.
     fn drop(&mut self) {
         let Some((token, held)) = self.place.take() else { return };
-        if self.process != std::process::id() {
+        if !self.process.is_current() {
+            // Its signs of life are its parent's.
+            std::mem::forget(held);
             return;
         }
         drop(held);
@@ -325,7 +324,7 @@ impl Drop for ObjectWriter {
             replaces: None,
             place: Some((token, None)),
             outcome_unknown: self.outcome_unknown,
-            process: self.process,
+            process: self.process.clone(),
         };
         if is_over(last.release_lease()) {
             last.place = None;

@@ -68,6 +68,12 @@ impl Lender {
         }
     }
 
+    /// The writer as a child of the process that lends it has it: what a thread that is not here had locked
+    /// stays so.
+    pub(super) fn take_copy(&self) -> Option<Writer> {
+        self.state.try_lock().ok()?.writer.take()
+    }
+
     fn lend(&self, borrower: Borrower) -> Result<Lent<'_>, Option<Owner>> {
         let mut state = self.state();
         loop {

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::borrow::{VARIABLE, address, key, place};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Step};
 use crate::random;
 use crate::session::{Session, Writer};
+use crate::sys::Process;
 use lend::Lender;
 
 /// A [`Writer`] that other processes save through, from [`Writer::share`] until this is dropped.
@@ -31,6 +32,7 @@ pub struct SharedWriter {
     name: String,
     listener: Arc<UnixListener>,
     lender: Arc<Lender>,
+    process: Process,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,12 +47,13 @@ impl Writer {
 }
 
 impl SharedWriter {
-    pub(crate) fn new(writer: Writer) -> Result<Self> {
+    pub(crate) fn new(mut writer: Writer) -> Result<Self> {
+        writer.inner()?;
         let session = writer.session().clone();
         let name = format!("{}{}", key(session.backend(), session.id()), random_digits());
         let cannot = |source| Error::Storage {
-            step: "share the writer of",
-            place: place(session.backend(), session.id()),
+            step: Step::Share,
+            path: place(session.backend(), session.id()),
             source,
         };
         let listen = || UnixListener::bind_addr(&address(&name)?);
@@ -61,7 +64,8 @@ impl SharedWriter {
             .name("pitstop-share".to_owned())
             .spawn(move || lend::listen(&here, &theirs))
             .map_err(cannot)?;
-        Ok(Self { session, name, listener, lender, thread: Some(thread) })
+        let process = Process::current();
+        Ok(Self { session, name, listener, lender, process, thread: Some(thread) })
     }
 
     /// The session whose writer it is.
@@ -90,27 +94,31 @@ impl SharedWriter {
     }
 
     /// Shares it no longer. A save that is under way is finished first.
+    ///
+    /// In a child of the process that shares it, what this gives fails with [`Error::Inherited`].
     pub fn into_writer(mut self) -> Writer {
-        self.stop();
-        self.lender.take_back()
+        self.stop().unwrap_or_else(|| Writer::lent(self.session.clone(), self.process.clone()))
     }
 
-    fn stop(&mut self) {
+    /// Gives the writer; `None` if it was given, or is lent by another process than this.
+    fn stop(&mut self) -> Option<Writer> {
+        let thread = self.thread.take()?;
+        if !self.process.is_current() {
+            // Neither the thread nor what it holds is here, and the socket is its parent's.
+            std::mem::forget(thread);
+            return self.lender.take_copy();
+        }
         self.lender.close();
         // This ends the thread's wait for the next one.
         let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = thread.join();
+        Some(self.lender.take_back())
     }
 }
 
 impl Drop for SharedWriter {
     fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.stop();
-            drop(self.lender.take_back());
-        }
+        drop(self.stop());
     }
 }
 

@@ -3,13 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::Error;
+use crate::error::{Damage, Error, Step};
 
 /// A file call that failed: which, on what, why.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub step: &'static str,
-    pub place: PathBuf,
+    pub step: Step,
+    pub path: PathBuf,
     pub source: io::Error,
 }
 
@@ -29,27 +29,25 @@ impl Failure {
 
     /// The error of a step whose effect is visible, but may not last.
     pub(crate) fn indeterminate(self) -> Error {
-        let Self { step, place, source } = self;
-        Error::Indeterminate { step, place, source }
+        let Self { step, path, source } = self;
+        Error::Indeterminate { step, path, source }
     }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let unsupported = failure.is_unsupported();
-        let Failure { step, place, source } = failure;
-        if step == SYNC && unsupported {
-            return Self::NotDurable { place, source };
+        let Failure { step, path, source } = failure;
+        if step == Step::Flush && unsupported {
+            return Self::NotDurable { path, source };
         }
         if source.kind() == io::ErrorKind::InvalidData {
-            return Self::Corrupt { place, problem: source.to_string(), newest_good: None };
+            let damage = source.downcast().unwrap_or_else(|it| Damage::Malformed(it.to_string()));
+            return Self::Corrupt { path, damage, newest_good: None };
         }
-        Self::Storage { step, place, source }
+        Self::Storage { step, path, source }
     }
 }
-
-/// The step that makes something durable.
-pub(super) const SYNC: &str = "flush";
 
 pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
 

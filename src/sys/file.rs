@@ -4,9 +4,10 @@ use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::failure::{Failure, Outcome, SYNC};
+use super::failure::{Failure, Outcome};
 use super::on_behalf;
-use super::seam::{Metadata, RawFile};
+use super::seam::{Ask, Dated, Metadata, RawFile};
+use crate::error::Step;
 
 /// An open regular file and where it was found.
 #[derive(Debug)]
@@ -20,23 +21,19 @@ impl File {
         &self.path
     }
 
-    /// Reads the whole file as it is now, and no more memory than that.
+    /// Reads a file of this size, and takes no more memory than that.
     #[track_caller]
-    pub(crate) fn read(&self) -> Outcome<(Vec<u8>, Metadata)> {
-        self.here("read", || self.read_raw())
-    }
-
-    fn read_raw(&self) -> io::Result<(Vec<u8>, Metadata)> {
-        let metadata = self.raw.metadata()?;
-        let size = usize::try_from(metadata.size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let data = self.exactly(0, size)?;
-        Ok((data, metadata))
+    pub(crate) fn read(&self, size: u64) -> Outcome<Vec<u8>> {
+        self.here(Step::Read, || {
+            let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            self.exactly(0, size)
+        })
     }
 
     /// So many bytes from there on.
     #[track_caller]
     pub(crate) fn read_at(&self, offset: u64, len: usize) -> Outcome<Vec<u8>> {
-        self.here("read", || self.exactly(offset, len))
+        self.here(Step::Read, || self.exactly(offset, len))
     }
 
     /// That the file ends before is an error.
@@ -61,7 +58,7 @@ impl File {
     /// Fills a buffer from there on. That the file ends before is an error.
     #[track_caller]
     pub(crate) fn fill_at(&self, buffer: &mut [u8], offset: u64) -> Outcome<()> {
-        self.here("read", || self.fill_raw(buffer, offset))
+        self.here(Step::Read, || self.fill_raw(buffer, offset))
     }
 
     fn fill_raw(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
@@ -80,7 +77,7 @@ impl File {
     /// Writes the parts one behind the other, in one call unless the system cuts it short.
     #[track_caller]
     pub(crate) fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> Outcome<()> {
-        self.here("write", || self.write_raw(parts, offset))
+        self.here(Step::Write, || self.write_raw(parts, offset))
     }
 
     fn write_raw(&self, parts: &[&[u8]], mut offset: u64) -> io::Result<()> {
@@ -102,48 +99,54 @@ impl File {
 
     #[track_caller]
     pub(crate) fn set_len(&self, len: u64) -> Outcome<()> {
-        self.here("write", || self.raw.set_len(len))
+        self.here(Step::Write, || self.raw.set_len(len))
     }
 
     #[track_caller]
     pub(crate) fn set_modified(&self, time: SystemTime) -> Outcome<()> {
-        self.here("set the time of", || self.raw.set_modified(time))
+        self.here(Step::SetTime, || self.raw.set_modified(time))
     }
 
     #[track_caller]
     pub(crate) fn metadata(&self) -> Outcome<Metadata> {
-        self.here("look at", || self.raw.metadata())
+        Ok(self.here(Step::Inspect, || self.raw.metadata(Ask::Metadata))?.metadata)
+    }
+
+    /// The same, with its times: see [`Ask`].
+    #[track_caller]
+    pub(crate) fn dated(&self) -> Outcome<Dated> {
+        self.here(Step::Inspect, || self.raw.metadata(Ask::Times))
     }
 
     /// Makes the content and the length of this file durable, but not its name.
     #[track_caller]
     pub(crate) fn sync(&self) -> Outcome<()> {
-        self.here(SYNC, || self.raw.sync())
+        self.here(Step::Flush, || self.raw.sync())
     }
 
     /// Makes the content durable. Cheaper than [`sync`](Self::sync) where the length stays.
     #[track_caller]
     pub(crate) fn sync_data(&self) -> Outcome<()> {
-        self.here(SYNC, || self.raw.sync_data())
+        self.here(Step::Flush, || self.raw.sync_data())
     }
 
     #[track_caller]
     pub(crate) fn try_lock(&self) -> Outcome<bool> {
-        self.here("lock", || self.raw.try_lock())
+        self.here(Step::Lock, || self.raw.try_lock())
     }
 
     #[track_caller]
     pub(crate) fn unlock(&self) -> Outcome<()> {
-        self.here("unlock", || self.raw.unlock())
+        self.here(Step::Unlock, || self.raw.unlock())
     }
 
     #[track_caller]
     pub(crate) fn is_locked(&self) -> Outcome<bool> {
-        self.here("lock", || self.raw.is_locked())
+        self.here(Step::Lock, || self.raw.is_locked())
     }
 
     #[track_caller]
-    fn here<T>(&self, step: &'static str, call: impl FnOnce() -> io::Result<T>) -> Outcome<T> {
-        on_behalf(call).map_err(|source| Failure { step, place: self.path.clone(), source })
+    fn here<T>(&self, step: Step, call: impl FnOnce() -> io::Result<T>) -> Outcome<T> {
+        on_behalf(call).map_err(|source| Failure { step, path: self.path.clone(), source })
     }
 }

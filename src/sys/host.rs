@@ -7,21 +7,22 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use super::Metadata;
+use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+
+use super::{Identity, Metadata, Process};
 use crate::owner::Owner;
 
 /// The record that this process leaves where it is the writer.
 pub(crate) fn current_owner() -> Owner {
     thread_local! {
-        static CURRENT: RefCell<Option<Owner>> = const { RefCell::new(None) };
+        static CURRENT: RefCell<Option<(Process, Owner)>> = const { RefCell::new(None) };
     }
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     CURRENT.with_borrow_mut(|current| {
         // A fork makes this another process.
-        if current.as_ref().is_none_or(|owner| owner.pid != std::process::id()) {
-            *current = None;
-        }
-        Owner { since: since.as_secs(), ..current.get_or_insert_with(read_owner).clone() }
+        current.take_if(|(process, _)| !process.is_current());
+        let (_, owner) = current.get_or_insert_with(|| (Process::current(), read_owner()));
+        Owner { since: since.as_secs(), ..owner.clone() }
     })
 }
 
@@ -80,9 +81,7 @@ pub(super) fn is_open_anywhere(file: &Metadata) -> Option<bool> {
         }
         match std::fs::read_dir(path.join("fd")) {
             Ok(descriptors) => {
-                let same =
-                    |open: std::fs::Metadata| (open.dev(), open.ino()) == (file.device, file.inode);
-                if descriptors.flatten().any(|fd| std::fs::metadata(fd.path()).is_ok_and(same)) {
+                if descriptors.flatten().any(|fd| is_open_as(&fd.path(), file)) {
                     return Some(true);
                 }
             }
@@ -95,6 +94,15 @@ pub(super) fn is_open_anywhere(file: &Metadata) -> Option<bool> {
         }
     }
     all_seen.then_some(false)
+}
+
+/// Whether a descriptor is of this file. It may be of any other, also of one whose times must not be asked
+/// for: see [`Ask`](super::Ask).
+fn is_open_as(descriptor: &Path, file: &Identity) -> bool {
+    let open = statx(CWD, descriptor, AtFlags::empty(), StatxFlags::INO);
+    open.is_ok_and(|it| {
+        (makedev(it.stx_dev_major, it.stx_dev_minor), it.stx_ino) == (file.device, file.inode)
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod host;
 #[cfg(feature = "object-store")]
 mod machine;
 mod os;
+mod process;
 mod seam;
 #[cfg(feature = "seam")]
 pub mod site;
@@ -24,8 +25,11 @@ pub(crate) use host::current_owner;
 #[cfg(feature = "object-store")]
 pub(crate) use machine::{Machine, is_running};
 pub(crate) use os::Os;
+pub(crate) use process::Process;
 #[allow(unreachable_pub)] // Public only with the feature `seam`.
-pub use seam::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
+pub use seam::{
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,
+};
 
 #[cfg(feature = "seam")]
 use site::on_behalf;

@@ -22,7 +22,9 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, retry_on_intr};
 
-use super::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, host, not_a_file};
+use super::{
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, host, not_a_file,
+};
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
@@ -62,7 +64,7 @@ impl OsDirectory {
     /// set-group-id bit together with the group's right to write.
     fn is_shared(&self) -> io::Result<bool> {
         let shared = Mode::SGID.union(Mode::RWXG);
-        Ok(Mode::from_raw_mode(retry_on_intr(|| fs::fstat(&self.0))?.st_mode).contains(shared))
+        Ok(Mode::from_raw_mode(mode_of(&self.0)?).contains(shared))
     }
 
     fn list(&self) -> io::Result<Vec<(OsString, Kind)>> {
@@ -84,7 +86,7 @@ impl OsDirectory {
             }
             let kind = match entry.file_type() {
                 // Some file systems do not say in a listing, and what was listed may be gone.
-                FileType::Unknown => match self.metadata(name) {
+                FileType::Unknown => match self.metadata(name, Ask::Metadata) {
                     Ok(metadata) => metadata.kind,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     Err(error) => return Err(error),
@@ -125,20 +127,20 @@ impl RawDirectory for OsDirectory {
         let fd = match retry_on_intr(|| fs::openat(&self.0, name, flags, mode)) {
             Ok(fd) => fd,
             Err(errno @ (Errno::LOOP | Errno::ISDIR | Errno::NXIO)) => {
-                return Err(match self.metadata(name) {
+                return Err(match self.metadata(name, Ask::Metadata) {
                     Ok(there) if there.kind != Kind::File => not_a_file(there.kind),
                     _ => errno.into(),
                 });
             }
             Err(errno) => return Err(errno.into()),
         };
-        let stat = retry_on_intr(|| fs::fstat(&fd))?;
-        match kind(FileType::from_raw_mode(stat.st_mode)) {
+        let is = mode_of(&fd)?;
+        match kind(FileType::from_raw_mode(is)) {
             Kind::File => (),
             other => return Err(not_a_file(other)),
         }
         if creates {
-            set_mode(&fd, stat.st_mode, mode)?;
+            set_mode(&fd, is, mode)?;
         }
         Ok(Box::new(OsFile(fd)))
     }
@@ -156,7 +158,7 @@ impl RawDirectory for OsDirectory {
             Err(Errno::NOENT) => return Ok(()),
             fd => fd?,
         };
-        if !Mode::from_raw_mode(retry_on_intr(|| fs::fstat(&fd))?.st_mode).contains(mode) {
+        if !Mode::from_raw_mode(mode_of(&fd)?).contains(mode) {
             retry_on_intr(|| fs::chmodat(&self.0, name, mode, AtFlags::empty()))?;
         }
         Ok(())
@@ -177,11 +179,13 @@ impl RawDirectory for OsDirectory {
     fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         match fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
             // This file system cannot look and rename in one.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match self.metadata(to) {
-                Ok(_) => Err(Errno::EXIST.into()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => self.rename(from, to),
-                Err(error) => Err(error),
-            },
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                match self.metadata(to, Ask::Identity) {
+                    Ok(_) => Err(Errno::EXIST.into()),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.rename(from, to),
+                    Err(error) => Err(error),
+                }
+            }
             outcome => Ok(outcome?),
         }
     }
@@ -199,20 +203,20 @@ impl RawDirectory for OsDirectory {
         Ok(OsString::from_vec(text.into_bytes()))
     }
 
-    fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
-        metadata(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
+    fn metadata(&self, name: &OsStr, ask: Ask) -> io::Result<Dated> {
+        metadata(&self.0, name, AtFlags::SYMLINK_NOFOLLOW, ask)
     }
 
-    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr, ask: Ask) -> io::Result<Dated> {
         let mut path = Vec::with_capacity(directory.len() + 1 + name.len());
         path.extend_from_slice(directory.as_bytes());
         path.push(b'/');
         path.extend_from_slice(name.as_bytes());
-        metadata(&self.0, OsStr::from_bytes(&path), AtFlags::SYMLINK_NOFOLLOW)
+        metadata(&self.0, OsStr::from_bytes(&path), AtFlags::SYMLINK_NOFOLLOW, ask)
     }
 
-    fn own_metadata(&self) -> io::Result<Metadata> {
-        metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
+    fn own_metadata(&self, ask: Ask) -> io::Result<Dated> {
+        metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH, ask)
     }
 
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
@@ -284,8 +288,8 @@ impl RawFile for OsFile {
         Ok(retry_on_intr(|| fs::futimens(&self.0, &times))?)
     }
 
-    fn metadata(&self) -> io::Result<Metadata> {
-        metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
+    fn metadata(&self, ask: Ask) -> io::Result<Dated> {
+        metadata(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH, ask)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -309,19 +313,13 @@ impl RawFile for OsFile {
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        loop {
-            let mut lock = whole_file(libc::F_WRLCK);
-            match fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut lock)) {
-                Err(nix::Error::EINTR) => (),
-                asked => return Ok(asked.map(|_| i32::from(lock.l_type) != libc::F_UNLCK)?),
-            }
-        }
+        Ok(meets_lock(&self.0, |lock| FcntlArg::F_OFD_GETLK(lock))?)
     }
 }
 
 /// An open-file-description lock: it belongs to the open file, not to the process, so that threads
 /// exclude each other too, and the kernel tells who holds it without anybody having to take it.
-fn whole_file(kind: i32) -> libc::flock {
+pub(super) fn whole_file(kind: i32) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
@@ -331,12 +329,27 @@ fn whole_file(kind: i32) -> libc::flock {
     }
 }
 
-/// On a file system that other machines share, a signal may come before the answer.
 fn set_lock(fd: &OwnedFd, kind: i32) -> nix::Result<()> {
+    again(|| fcntl(fd, FcntlArg::F_OFD_SETLK(&whole_file(kind)))).map(drop)
+}
+
+/// Whether a lock of somebody else would stand in the way, in the eyes of this call.
+pub(super) fn meets_lock(
+    fd: &OwnedFd,
+    ask: impl Fn(&mut libc::flock) -> FcntlArg<'_>,
+) -> nix::Result<bool> {
+    again(|| {
+        let mut lock = whole_file(libc::F_WRLCK);
+        fcntl(fd, ask(&mut lock)).map(|_| i32::from(lock.l_type) != libc::F_UNLCK)
+    })
+}
+
+/// On a file system that other machines share, a signal may come before the answer.
+fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
-        match fcntl(fd, FcntlArg::F_OFD_SETLK(&whole_file(kind))) {
+        match call() {
             Err(nix::Error::EINTR) => (),
-            set => return set.map(drop),
+            outcome => return outcome,
         }
     }
 }
@@ -354,31 +367,58 @@ fn kind(file_type: FileType) -> Kind {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Directory,
         FileType::Symlink => Kind::Link,
-        FileType::Fifo => Kind::Other("a FIFO"),
-        FileType::Socket => Kind::Other("a socket"),
-        FileType::BlockDevice | FileType::CharacterDevice => Kind::Other("a device"),
-        FileType::Unknown => Kind::Other("something unknown"),
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::BlockDevice | FileType::CharacterDevice => Kind::Device,
+        FileType::Unknown => Kind::Unknown,
     }
 }
 
-fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags) -> io::Result<Metadata> {
-    let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME | StatxFlags::MNT_ID;
-    let statx = retry_on_intr(|| fs::statx(directory, name, flags, mask))?;
-    Ok(Metadata {
+fn mask(ask: Ask) -> StatxFlags {
+    const IDENTITY: StatxFlags = StatxFlags::INO.union(StatxFlags::NLINK);
+    const METADATA: StatxFlags = IDENTITY
+        .union(StatxFlags::TYPE)
+        .union(StatxFlags::MODE)
+        .union(StatxFlags::UID)
+        .union(StatxFlags::SIZE)
+        .union(StatxFlags::BLOCKS)
+        .union(StatxFlags::MNT_ID);
+    match ask {
+        Ask::Identity => IDENTITY,
+        Ask::Metadata => METADATA,
+        Ask::Times => METADATA | StatxFlags::MTIME | StatxFlags::CTIME | StatxFlags::BTIME,
+    }
+}
+
+fn metadata(directory: &OwnedFd, name: &OsStr, flags: AtFlags, ask: Ask) -> io::Result<Dated> {
+    let statx = retry_on_intr(|| fs::statx(directory, name, flags, mask(ask)))?;
+    let identity = Identity {
+        inode: statx.stx_ino,
+        device: fs::makedev(statx.stx_dev_major, statx.stx_dev_minor),
+        links: statx.stx_nlink.into(),
+    };
+    let metadata = Metadata {
+        identity,
         kind: kind(FileType::from_raw_mode(statx.stx_mode.into())),
         size: statx.stx_size,
         allocated: statx.stx_blocks * 512,
+        mount: statx.stx_mnt_id,
+        owner: statx.stx_uid,
+        is_executable: Mode::from_raw_mode(statx.stx_mode.into()).contains(Mode::XUSR),
+    };
+    Ok(Dated {
+        metadata,
         modified: time(statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec),
         changed: time(statx.stx_ctime.tv_sec, statx.stx_ctime.tv_nsec),
         created: (statx.stx_mask & StatxFlags::BTIME.bits() != 0)
             .then(|| time(statx.stx_btime.tv_sec, statx.stx_btime.tv_nsec)),
-        inode: statx.stx_ino,
-        device: fs::makedev(statx.stx_dev_major, statx.stx_dev_minor),
-        mount: statx.stx_mnt_id,
-        links: statx.stx_nlink.into(),
-        owner: statx.stx_uid,
-        is_executable: Mode::from_raw_mode(statx.stx_mode.into()).contains(Mode::XUSR),
     })
+}
+
+/// The type and the mode, and nothing else: see [`Ask`].
+fn mode_of(fd: &OwnedFd) -> io::Result<u32> {
+    let mask = StatxFlags::TYPE | StatxFlags::MODE;
+    Ok(retry_on_intr(|| fs::statx(fd, c"", AtFlags::EMPTY_PATH, mask))?.stx_mode.into())
 }
 
 fn time(seconds: i64, nanoseconds: u32) -> SystemTime {

@@ -5,8 +5,12 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
+use std::ops::Deref;
 use std::path::Path;
 use std::time::SystemTime;
+
+use crate::error::Damage;
+pub use crate::error::FileKind as Kind;
 
 /// Where directories are found, and what is known of the machine they are on.
 pub trait Disk: Debug + Send + Sync {
@@ -34,11 +38,11 @@ pub trait RawDirectory: Debug + Send + Sync {
     fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
     fn make_symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()>;
     fn read_link(&self, name: &OsStr) -> io::Result<OsString>;
-    fn metadata(&self, name: &OsStr) -> io::Result<Metadata>;
+    fn metadata(&self, name: &OsStr, ask: Ask) -> io::Result<Dated>;
     /// Of a name in a directory of this one, in one call instead of three. Only for looking: a link that
     /// was just put in the place of that directory is followed.
-    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata>;
-    fn own_metadata(&self) -> io::Result<Metadata>;
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr, ask: Ask) -> io::Result<Dated>;
+    fn own_metadata(&self, ask: Ask) -> io::Result<Dated>;
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>>;
     fn sync(&self) -> io::Result<()>;
     /// Whether only this machine can have its files open.
@@ -61,7 +65,7 @@ pub trait RawFile: Debug + Send + Sync {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Sets the time of its last change.
     fn set_modified(&self, time: SystemTime) -> io::Result<()>;
-    fn metadata(&self) -> io::Result<Metadata>;
+    fn metadata(&self, ask: Ask) -> io::Result<Dated>;
     fn sync(&self) -> io::Result<()>;
     /// Flushes the content, and of the rest only what is needed to read it.
     fn sync_data(&self) -> io::Result<()>;
@@ -86,56 +90,77 @@ pub enum Access {
     CreateNewExecutable,
 }
 
-/// What something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    File,
-    Directory,
-    Link,
-    Other(&'static str),
+/// What opening something else as a file fails with.
+pub fn not_a_file(kind: Kind) -> io::Error {
+    let damage = Damage::WrongKind { found: kind, expected: Kind::File };
+    io::Error::new(io::ErrorKind::InvalidData, damage)
 }
 
-impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::File => "a file",
-            Self::Directory => "a directory",
-            Self::Link => "a link",
-            Self::Other(name) => name,
-        }
+/// How much a call asks about a file; each includes those before it.
+///
+/// The times of a segment and of the writer's file are never asked for. A kernel with multigrain timestamps
+/// gives a file whose times somebody saw a new time at its next write, and the flush behind that write then
+/// commits the journal of the file system, which makes a save half as slow again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ask {
+    Identity,
+    Metadata,
+    Times,
+}
+
+/// Which file or directory it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub inode: u64,
+    pub device: u64,
+    /// How many names it has.
+    pub links: u64,
+}
+
+impl Identity {
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
     }
 }
 
-/// What opening something else as a file fails with.
-pub fn not_a_file(kind: Kind) -> io::Error {
-    let text = format!("it is {}, where a file belongs", kind.name());
-    io::Error::new(io::ErrorKind::InvalidData, text)
-}
-
-/// What is known of a file or directory.
+/// What is known of a file or directory, but its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
+    pub identity: Identity,
     pub kind: Kind,
     pub size: u64,
     /// How many bytes of storage it takes.
     pub allocated: u64,
-    pub modified: SystemTime,
-    /// When anything about it last changed; nobody can set this back.
-    pub changed: SystemTime,
-    /// When it was made, where the file system knows.
-    pub created: Option<SystemTime>,
-    pub inode: u64,
-    pub device: u64,
     pub mount: u64,
-    pub links: u64,
     /// The user whose it is.
     pub owner: u32,
     /// Whether that user may execute it.
     pub is_executable: bool,
 }
 
-impl Metadata {
-    pub fn is_same_file(&self, other: &Self) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
+impl Deref for Metadata {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+/// The same, with its times where they were [asked](Ask) for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dated {
+    pub metadata: Metadata,
+    pub modified: SystemTime,
+    /// When anything about it last changed; nobody can set this back.
+    pub changed: SystemTime,
+    /// When it was made, where the file system knows.
+    pub created: Option<SystemTime>,
+}
+
+impl Deref for Dated {
+    type Target = Metadata;
+
+    fn deref(&self) -> &Metadata {
+        &self.metadata
     }
 }

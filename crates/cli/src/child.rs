@@ -6,7 +6,9 @@ use std::process::Command;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
-use rustix::process::{Pid, WaitOptions, kill_process, waitpid};
+use rustix::process::{
+    Pid, WaitOptions, getppid, kill_process, set_parent_process_death_signal, waitpid,
+};
 
 /// The signals that are passed on. `Ctrl-C` and its like reach the program by themselves.
 const PASSED_ON: [Signal; 9] = [
@@ -72,12 +74,22 @@ fn signals() -> SigSet {
     PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect()
 }
 
-/// Runs a program in place of this one, which was started with its signals blocked. There is no moment
-/// in which one that comes would end the process that is to pass it on.
-pub(crate) fn become_program(command: &mut Command) -> io::Error {
-    match signals().thread_unblock() {
+/// Runs a program in place of this one, which `parent` started with its signals blocked. There is no moment in
+/// which one that comes would end the process that is to pass it on. If the parent is killed, the kernel sends
+/// SIGTERM to the program.
+pub(crate) fn become_program(command: &mut Command, parent: Pid) -> io::Error {
+    match end_with(parent).and_then(|()| Ok(signals().thread_unblock()?)) {
         Ok(()) => command.exec(),
-        Err(errno) => errno.into(),
+        Err(error) => error,
+    }
+}
+
+fn end_with(parent: Pid) -> io::Result<()> {
+    set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    // A parent that was killed before that call sends nothing.
+    match getppid() == Some(parent) {
+        true => Ok(()),
+        false => Err(io::Error::other("the `pitstop run` that started it was killed")),
     }
 }
 

@@ -4,7 +4,7 @@ mod store;
 
 use std::io;
 
-use pitstop::{Error, Format, Session};
+use pitstop::{Error, Format, Session, Subject};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -40,12 +40,17 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
                 line(&["unlock", id.as_str()])
             ),
         ],
-        Error::Busy { owner: Some(owner), .. } => vec![format!(
-            "wait until it has ended, or end it: `kill {}`, on {}",
-            owner.pid, owner.host
-        )],
-        Error::Busy { id, owner: None } => {
-            vec![format!("{} tells who is writing it", line(&["status", id.as_str()]))]
+        Error::Busy { id, owner } => {
+            let next = match owner {
+                Some(owner) => format!("or run `kill {}` on {} to end it", owner.pid, owner.host),
+                None => {
+                    let status = line(&["status", id.as_str()]);
+                    format!("run {status} to see which process is writing")
+                }
+            };
+            let can_wait = ["save", "run", "unlock", "remove"].contains(&context.command);
+            let wait = "add `--wait 10s` to wait for the writer to end".to_owned();
+            can_wait.then_some(wait).into_iter().chain([next]).collect()
         }
         Error::Conflict { id, found, .. } => {
             let found = found.to_string();
@@ -60,7 +65,7 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Corrupt { .. } if context.command == "import" => {
             vec!["nothing was left behind; `pitstop export` writes a good one".to_owned()]
         }
-        Error::Corrupt { place, .. } if place.ends_with("last-session") => vec![format!(
+        Error::Corrupt { path, .. } if path.ends_with("last-session") => vec![format!(
             "it was left as it is; {} moves it aside and puts a good one in its place",
             line(&["last", "SESSION"])
         )],
@@ -70,8 +75,8 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         Error::Corrupt { .. } => {
             vec![format!("it was left as it is; {} says where", line(&["verify", "SESSION"]))]
         }
-        Error::Indeterminate { place, .. } => {
-            let of_store = error.store_problem().map(|problem| store::of(problem, place));
+        Error::Indeterminate { path, .. } => {
+            let of_store = error.store_problem().map(|problem| store::of(problem, path));
             of_store.into_iter().chain(["do it again: that settles it".to_owned()]).collect()
         }
         Error::NotDurable { .. } => {
@@ -95,19 +100,19 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
         }
         Error::Input { .. } => vec!["nothing was saved; what was saved before stands".to_owned()],
         Error::LabelsTooLong { .. } => vec!["keep what is long in the checkpoint itself".to_owned()],
-        Error::Unsupported { place, .. } if place.contains("://") => {
-            vec!["it takes a store that honours If-None-Match and If-Match; what a newer Pitstop wrote, \
-                  a newer one"
-                .to_owned()]
+        Error::Unsupported { subject: Subject::Store(_), .. } => {
+            vec!["use a store that honours If-None-Match and If-Match".to_owned()]
         }
+        Error::NewerFormat { .. } => vec!["upgrade Pitstop: a newer version wrote this".to_owned()],
         Error::Unsupported { .. } => {
             vec![format!("{} tells of what kind a session is", line(&["show", "SESSION"]))]
         }
-        Error::Storage { place, source, .. } => match error.store_problem() {
+        Error::Storage { path, source, .. } => match error.store_problem() {
             Some(problem) if saving => {
-                vec![format!("what was saved before stands; {}", store::of(problem, place))]
+                vec![format!("what was saved before stands; {}", store::of(problem, path))]
             }
-            Some(problem) => vec![store::of(problem, place)],
+            Some(problem) => vec![store::of(problem, path)],
+            None if source.kind() == io::ErrorKind::ConnectionRefused => vec![of_orphan(context)],
             None => of_storage(source, saving),
         },
         _ => vec![format!("{} tells how it is used", line(&[context.command, "--help"]))],
@@ -150,6 +155,15 @@ fn is_plain(session: &Session) -> bool {
     session.status().is_ok_and(|it| it.summary.format == Format::Plain)
 }
 
+/// The `pitstop run` around this process has ended.
+fn of_orphan(context: &Context) -> String {
+    let session = std::env::var("PITSTOP_SESSION").unwrap_or_else(|_| "SESSION".to_owned());
+    let line = context.command_line(&["run", &session]);
+    format!(
+        "end this program, and start it again with `{line} -- COMMAND`: its `pitstop run` has ended"
+    )
+}
+
 fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
     let next = match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if saving => {
@@ -164,13 +178,6 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
         io::ErrorKind::PermissionDenied => {
             "you may not do that there: see who owns it, or name another repository with --repository"
         }
-        io::ErrorKind::ConnectionRefused => {
-            return vec![
-                "the `pitstop run` that this was started under has ended: only what runs under the \
-                 next one can save"
-                    .to_owned(),
-            ];
-        }
         _ if saving => return vec!["what was saved before stands".to_owned()],
         _ => return vec!["what stood before stands: mend the cause, and do it again".to_owned()],
     };
@@ -184,7 +191,7 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
-    use pitstop::{Revision, SessionId};
+    use pitstop::{Damage, LocationProblem, NameProblem, Operation, Revision, SessionId, Step};
 
     use super::*;
 
@@ -198,19 +205,20 @@ mod tests {
             Error::NoCheckpoint { id: id() },
             Error::NoRevision { id: id(), revision: Revision::NONE },
             Error::AlreadyExists { id: id(), repository: place() },
-            Error::Locked { id: id(), place: place(), age: Duration::ZERO },
+            Error::Locked { id: id(), path: place(), age: Duration::ZERO },
             Error::Busy { id: id(), owner: None },
             Error::Conflict { id: id(), expected: Revision::NONE, found: Revision::NONE },
             Error::Diverged { id: id(), repository: place(), revision: Revision::NONE },
-            Error::Corrupt { place: place(), problem: String::new(), newest_good: None },
-            Error::Indeterminate { step: "flush", place: place(), source: source() },
-            Error::NotDurable { place: place(), source: source() },
+            Error::Corrupt { path: place(), damage: Damage::NoMarker, newest_good: None },
+            Error::Indeterminate { step: Step::Flush, path: place(), source: source() },
+            Error::NotDurable { path: place(), source: source() },
             Error::Input { source: source() },
-            Error::InvalidId { id: String::new(), problem: "" },
-            Error::LabelsTooLong { size: 1, most: 0 },
-            Error::InvalidLocation { location: place(), problem: "" },
-            Error::Unsupported { what: "", place: String::new() },
-            Error::Storage { step: "write", place: place(), source: source() },
+            Error::InvalidId { id: String::new(), problem: NameProblem::Empty },
+            Error::LabelsTooLong { size: 1, limit: 0 },
+            Error::InvalidLocation { location: place(), problem: LocationProblem::Empty },
+            Error::Unsupported { operation: Operation::History, subject: Subject::Pitstop },
+            Error::NewerFormat { path: place(), version: 9 },
+            Error::Storage { step: Step::Write, path: place(), source: source() },
         ];
         for command in ["save", "load", "run", "copy"] {
             let context = Context::for_tests(command);

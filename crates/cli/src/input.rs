@@ -15,6 +15,7 @@ use rustix::fs::{self, OFlags};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::hints;
+use crate::wait::WaitArg;
 
 /// The session that a command is about.
 #[derive(Args)]
@@ -42,8 +43,8 @@ impl SessionArg {
 
 /// The name that was given, or that of the session whose program this runs in: see `pitstop run`.
 pub(crate) fn named(name: Option<&OsStr>, context: &Context) -> Result<SessionId, CommandError> {
-    let inside = std::env::var_os("PITSTOP_SESSION").filter(|it| !it.is_empty());
-    match name.or(inside.as_deref()) {
+    let around = session_around();
+    match name.or(around.as_deref()) {
         Some(name) => Ok(session_id(name)?),
         None => {
             let list = context.command_line(&["list"]);
@@ -52,6 +53,11 @@ pub(crate) fn named(name: Option<&OsStr>, context: &Context) -> Result<SessionId
             )))
         }
     }
+}
+
+/// The name of the session whose program this runs in.
+pub(crate) fn session_around() -> Option<OsString> {
+    std::env::var_os("PITSTOP_SESSION").filter(|it| !it.is_empty())
 }
 
 /// The last session, which must be there.
@@ -69,7 +75,7 @@ pub(crate) fn session_id(name: &OsStr) -> Result<SessionId, Error> {
         Some(name) => SessionId::new(name),
         None => Err(Error::InvalidId {
             id: name.to_string_lossy().chars().take(60).flat_map(char::escape_debug).collect(),
-            problem: "it is not UTF-8",
+            problem: pitstop::NameProblem::NotUtf8,
         }),
     }
 }
@@ -77,12 +83,14 @@ pub(crate) fn session_id(name: &OsStr) -> Result<SessionId, Error> {
 /// What is to be saved. Its beginning is in memory, and all of it if it is small.
 pub(crate) struct Input {
     name: String,
-    source: io::Chain<Cursor<Vec<u8>>, io::Take<File>>,
+    head: Vec<u8>,
+    /// What follows the head. A terminal that said once that this is the end is not asked again.
+    rest: io::Take<File>,
 }
 
 impl Input {
     /// So much is read before anything is done.
-    const HEAD: usize = 1 << 20;
+    const HEAD: usize = 8 << 20;
 
     /// Opens a file, or standard input, and reads its beginning.
     pub(crate) fn open(file: Option<&Path>, context: &Context) -> Result<Self, CommandError> {
@@ -97,12 +105,15 @@ impl Input {
         };
         match file.and_then(begin) {
             Ok(file) => {
-                // A terminal that said once that this is the end would be asked again.
                 let rest = if head.len() < Self::HEAD { 0 } else { u64::MAX };
-                Ok(Self { name, source: Cursor::new(head).chain(file.take(rest)) })
+                Ok(Self { name, head, rest: file.take(rest) })
             }
             Err(error) => Err(cannot_read(&name, error)),
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_empty()
     }
 
     /// Saves it.
@@ -110,9 +121,16 @@ impl Input {
         self,
         session: &Session,
         options: &SaveOptions,
+        wait: &WaitArg,
         context: &Context,
     ) -> Result<CheckpointInfo, CommandError> {
-        session.save_from(self.source, options).map_err(|error| match error {
+        let saved = match self.rest.limit() {
+            0 => wait.until_free(session, || session.save_with(&self.head, options)),
+            _ => wait
+                .until_free(session, || session.writer())
+                .and_then(|mut it| it.save_from(Cursor::new(self.head).chain(self.rest), options)),
+        };
+        saved.map_err(|error| match error {
             Error::Input { source } => cannot_read(&self.name, source),
             error => hints::of_session(error, session, context),
         })
@@ -124,7 +142,8 @@ impl Input {
         repository: &Repository,
         options: CopyOptions<'_>,
     ) -> Result<Copied, CommandError> {
-        repository.import(self.source, options).map_err(|error| match error {
+        let source = Cursor::new(self.head).chain(self.rest);
+        repository.import(source, options).map_err(|error| match error {
             Error::Input { source } => {
                 CommandError::io(format!("cannot read {}", self.name), source)
             }

@@ -14,6 +14,7 @@ mod output;
 #[cfg(test)]
 mod reference;
 mod values;
+mod wait;
 mod warnings;
 
 use std::process::ExitCode;

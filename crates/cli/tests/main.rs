@@ -5,6 +5,7 @@
 mod cli {
     mod bad_input;
     mod clean_up;
+    mod destinations;
     mod environment;
     mod errors;
     mod history;
@@ -21,4 +22,5 @@ mod cli {
     mod storage;
     mod store_errors;
     mod story;
+    mod waiting;
 }

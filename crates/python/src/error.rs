@@ -62,10 +62,10 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             data.set_item("id", id.as_str())?;
             ("AlreadyExists", Some(EEXIST), Some(repository.as_path()))
         }
-        Error::Locked { id, place, age } => {
+        Error::Locked { id, path, age } => {
             data.set_item("id", id.as_str())?;
             data.set_item("age", *age)?;
-            ("Locked", Some(EAGAIN), Some(place.as_path()))
+            ("Locked", Some(EAGAIN), Some(path.as_path()))
         }
         Error::Busy { id, owner } => {
             data.set_item("id", id.as_str())?;
@@ -84,37 +84,37 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             data.set_item("revision", Revision(*revision))?;
             ("Diverged", None, None)
         }
-        Error::Corrupt { place, problem, newest_good } => {
-            data.set_item("place", place)?;
-            data.set_item("problem", problem)?;
+        Error::Corrupt { path, damage, newest_good } => {
+            data.set_item("place", path)?;
+            data.set_item("problem", damage.to_string())?;
             data.set_item("newest_good", newest_good.map(Revision))?;
             ("Damaged", None, None)
         }
-        Error::Indeterminate { step, place, source } => {
-            data.set_item("step", step)?;
-            ("Indeterminate", source.raw_os_error(), Some(place.as_path()))
+        Error::Indeterminate { step, path, source } => {
+            data.set_item("step", step.to_string())?;
+            ("Indeterminate", source.raw_os_error(), Some(path.as_path()))
         }
-        Error::NotDurable { place, source } => {
-            ("NotDurable", source.raw_os_error(), Some(place.as_path()))
+        Error::NotDurable { path, source } => {
+            ("NotDurable", source.raw_os_error(), Some(path.as_path()))
         }
         Error::InvalidId { problem, .. } => {
-            data.set_item("problem", problem)?;
+            data.set_item("problem", problem.to_string())?;
             ("InvalidId", None, None)
         }
-        Error::LabelsTooLong { size, most } => {
+        Error::LabelsTooLong { size, limit } => {
             data.set_item("size", size)?;
-            data.set_item("most", most)?;
+            data.set_item("most", limit)?;
             ("LabelsTooLong", None, None)
         }
         Error::InvalidLocation { location, problem } => {
             data.set_item("location", location)?;
-            data.set_item("problem", problem)?;
+            data.set_item("problem", problem.to_string())?;
             ("InvalidLocation", None, None)
         }
-        Error::Unsupported { .. } => ("Unsupported", None, None),
-        Error::Storage { step, place, source } => {
-            data.set_item("step", step)?;
-            ("StorageError", source.raw_os_error(), Some(place.as_path()))
+        Error::Unsupported { .. } | Error::NewerFormat { .. } => ("Unsupported", None, None),
+        Error::Storage { step, path, source } => {
+            data.set_item("step", step.to_string())?;
+            ("StorageError", source.raw_os_error(), Some(path.as_path()))
         }
         _ => ("Error", None, None),
     };

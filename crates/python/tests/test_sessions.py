@@ -251,3 +251,34 @@ def test_a_forked_child_has_no_part_in_the_writer(session: Session) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
         writer.save(b"parent again")
     assert session.load().data == b"parent again"
+
+
+FORK_AND_END = """
+import os, sys
+import pitstop
+
+session = pitstop.Repository(sys.argv[1]).get("job")
+with session.writer() as writer:
+    writer.save(b"one")
+    if not os.fork():
+        if sys.argv[2] == "exit":
+            sys.exit(0)
+        if sys.argv[2] == "raise":
+            raise ValueError("a worker that fails")
+        writer = None  # As a pool of workers does with what is global.
+        os._exit(0)
+    os.wait()
+    writer.save(b"two")
+    writer.save(b"three")
+"""
+
+
+@pytest.mark.parametrize("end", ["exit", "raise", "rebind"])
+def test_the_end_of_a_forked_child_takes_nothing_back(session: Session, end: str) -> None:
+    assert session.location is not None
+    place = str(session.location.parent)
+    command = [sys.executable, "-c", FORK_AND_END, place, end]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    newest = session.load()
+    assert (newest.data, newest.info.revision.number) == (b"three", 3)
+    assert session.save(b"four").revision.number == 4

@@ -10,10 +10,8 @@ use super::hook::{Action, HookedDisk, Operation};
 use super::payload::payload;
 use super::run::{Run, Wrap};
 use super::scenario::{OUTSIDE, Scenario, scenarios};
-use pitstop::Format;
-use pitstop::Repository;
 use pitstop::seam::open_on;
-use pitstop::{Error, Result};
+use pitstop::{Error, Format, Repository, Result};
 
 const LOCATION: &str = "/home/user/sessions";
 

@@ -29,8 +29,7 @@ use super::run::{Run, Wrap};
 use super::scenario::{Scenario, for_faults_alone, scenarios};
 use super::step::Step;
 use super::world::World;
-use pitstop::Error;
-use pitstop::Format;
+use pitstop::{Error, Format, Step as Failed};
 
 /// A line of the library that makes a call: file, line and column.
 pub type Place = (String, u32, u32);
@@ -396,18 +395,18 @@ fn attempt_two(
 /// the system then loses it and calls the next flush a success, nobody can do anything about it: see the
 /// module.
 fn is_by_others(error: &Error, step: Step, scenario: &Scenario) -> bool {
-    let Error::Storage { step: failed, place, .. } = error else { return false };
+    let Error::Storage { step: failed, path, .. } = error else { return false };
     let repository = Path::new(scenario.location);
     match step {
-        _ if place.ends_with("..") => true,
-        Step::Copy(_) | Step::Import(_) | Step::Fork(..) => *failed == "flush",
+        _ if path.ends_with("..") => true,
+        Step::Copy(_) | Step::Import(_) | Step::Fork(..) => *failed == Failed::Flush,
         // What else could not be flushed of a plain session is Indeterminate.
         Step::Save(..) | Step::Follow(..)
-            if scenario.format == Format::Plain && *failed == "flush" =>
+            if scenario.format == Format::Plain && *failed == Failed::Flush =>
         {
-            place == repository || place.parent() == Some(repository)
+            path == repository || path.parent() == Some(repository)
         }
-        Step::Save(..) => place == repository,
+        Step::Save(..) => path == repository,
         _ => false,
     }
 }
@@ -430,18 +429,17 @@ fn crash(scenario: &Scenario, run: &Run, world: &World, seen: &Seen) -> Result<(
 
 /// Whether the error names the step, the place, and the cause.
 fn check_error(error: &Error, fault: Fault) -> Result<(), &'static str> {
-    let (step, place, source) = match error {
-        Error::Storage { step, place, source } | Error::Indeterminate { step, place, source } => {
-            (*step, place, source)
-        }
-        Error::NotDurable { place, source } => ("flush", place, source),
+    let (path, source) = match error {
+        Error::Storage { path, source, .. }
+        | Error::Indeterminate { path, source, .. }
+        | Error::NotDurable { path, source } => (path, source),
         Error::Unsupported { .. } => {
             let is_lock = matches!(fault, Fault::Error(Errno::NOLCK | Errno::NOTSUP));
             return if is_lock { Ok(()) } else { Err("that is not the cause") };
         }
         _ => return Err("that is not the cause"),
     };
-    if step.is_empty() || !place.is_absolute() || error.source().is_none() {
+    if !path.is_absolute() || error.source().is_none() {
         return Err("the error does not say what failed");
     }
     let is_cause = match fault {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pitstop::seam::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, site};
+use pitstop::seam::{Access, Ask, Dated, Disk, Kind, Metadata, RawDirectory, RawFile, site};
 
 /// A call that is about to be made.
 #[derive(Clone, Copy, Debug)]
@@ -207,17 +207,17 @@ impl RawDirectory for HookedDirectory {
         self.hook.value(Operation::ReadLink, Some(name), || self.inner.read_link(name))
     }
 
-    fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
-        self.hook.value(Operation::Metadata, Some(name), || self.inner.metadata(name))
+    fn metadata(&self, name: &OsStr, ask: Ask) -> io::Result<Dated> {
+        self.hook.value(Operation::Metadata, Some(name), || self.inner.metadata(name, ask))
     }
 
-    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
-        let look = || self.inner.metadata_below(directory, name);
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr, ask: Ask) -> io::Result<Dated> {
+        let look = || self.inner.metadata_below(directory, name, ask);
         self.hook.value(Operation::Metadata, Some(directory), look)
     }
 
-    fn own_metadata(&self) -> io::Result<Metadata> {
-        self.hook.value(Operation::OwnMetadata, None, || self.inner.own_metadata())
+    fn own_metadata(&self, ask: Ask) -> io::Result<Dated> {
+        self.hook.value(Operation::OwnMetadata, None, || self.inner.own_metadata(ask))
     }
 
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
@@ -274,8 +274,8 @@ impl RawFile for HookedFile {
         self.hook.unit(Operation::SetModified, None, || self.inner.set_modified(time))
     }
 
-    fn metadata(&self) -> io::Result<Metadata> {
-        self.hook.value(Operation::FileMetadata, None, || self.inner.metadata())
+    fn metadata(&self, ask: Ask) -> io::Result<Dated> {
+        self.hook.value(Operation::FileMetadata, None, || self.inner.metadata(ask))
     }
 
     fn sync(&self) -> io::Result<()> {

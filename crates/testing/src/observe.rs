@@ -10,10 +10,9 @@ use super::run::Run;
 use super::scenario::{OWN_FILE, OWN_LINK};
 use super::step::Id;
 use super::world::{Expected, NO_LINK, Presence, World};
-use pitstop::Error;
-use pitstop::Session;
-use pitstop::{Checkpoint, Digest};
-use pitstop::{Format, History, Kept, Problem, Status, Summary};
+use pitstop::{
+    Checkpoint, Digest, Error, Format, History, Kept, Problem, Session, Status, Summary,
+};
 
 /// What 16 revisions of the payloads here take, and one to go on in.
 const MOST_SEGMENTS: usize = 5;

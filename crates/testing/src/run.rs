@@ -14,17 +14,12 @@ use super::payload::{NOISE, STATE, payload};
 use super::scenario::{COPIED, Meanwhile, NEAR, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, Scenario};
 use super::step::{Harm, Id, Step};
 use super::world::World;
-use pitstop::Error;
-use pitstop::PruneOptions;
-use pitstop::Revision;
-use pitstop::SessionId;
-use pitstop::seam::Disk;
-use pitstop::seam::open_on;
-use pitstop::{CheckpointInfo, Digest, Retention, SaveOptions};
-use pitstop::{Copied, CopyOptions};
-use pitstop::{CreateOptions, Repository};
-use pitstop::{Format, Trashed};
-use pitstop::{Session, Writer};
+use pitstop::seam::{Disk, open_on};
+use pitstop::{
+    CheckpointInfo, Copied, CopyOptions, CreateOptions, Digest, Error, Format, NameProblem,
+    PruneOptions, Repository, Retention, Revision, SaveOptions, Session, SessionId, Trashed,
+    Writer,
+};
 
 /// Puts something between the library and the disk.
 pub(crate) type Wrap = Arc<dyn Fn(SimulatedDisk) -> Arc<dyn Disk> + Send + Sync>;
@@ -342,7 +337,7 @@ impl Run {
             }
             Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
                 Err(Error::Locked { .. }) => Ok(()),
-                Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: "it is not locked" }),
+                Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: NameProblem::Empty }),
                 Err(error) => Err(error),
             },
             Step::Contend(id, number) => match self.perform(Step::Follow(id, number)) {

@@ -7,8 +7,7 @@ use twox_hash::XxHash3_64;
 
 use super::scenario::COPIED;
 use super::step::{Harm, Id, Step};
-use pitstop::Format;
-use pitstop::Revision;
+use pitstop::{Format, Revision};
 
 /// Stands for what is no link, where the link to the last session belongs.
 pub(crate) const NO_LINK: Id = "(no link)";

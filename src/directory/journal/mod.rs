@@ -17,7 +17,7 @@ use super::names;
 use crate::checkpoint::{Digest, Labels};
 use crate::error::Result;
 use crate::random;
-use crate::sys::{Access, Directory, Metadata};
+use crate::sys::{Access, Dated, Directory};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
 pub(super) use give_up::{give_up, would_give_up};
 pub(super) use read::{
@@ -37,8 +37,8 @@ pub(super) fn is_there(session: &Directory) -> Result<bool> {
 }
 
 /// What says that a session keeps a journal: a file of that name, whatever is in it.
-pub(super) fn marker(session: &Directory) -> Result<Option<Metadata>> {
-    Ok(session.metadata(names::JOURNAL)?)
+pub(super) fn marker(session: &Directory) -> Result<Option<Dated>> {
+    Ok(session.dated(names::JOURNAL)?)
 }
 
 /// Makes an empty journal; its names are durable once the session's directory is flushed.

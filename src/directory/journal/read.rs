@@ -8,7 +8,7 @@ use crate::backend::{History, Kept};
 use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::directory::names;
 use crate::directory::pieces::Part;
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory};
@@ -194,19 +194,19 @@ fn undisturbed<T>(
 
 fn damaged(session: &Directory, journal: &Journal, lost: u64, good: u64) -> Error {
     let cut_short = journal.segments.iter().rfind(|it| !it.is_whole());
-    let problem = match (journal.damaged.first(), cut_short) {
-        (Some((name, _)), _) => format!("{name} has lost its header"),
-        (None, Some(segment)) => format!("{} was cut short", segment.name),
-        (None, None) if journal.is_without_files() => "its segments are missing".to_owned(),
-        (None, None) => format!("revision {lost} cannot be read"),
+    let damage = match (journal.damaged.first(), cut_short) {
+        (Some((name, _)), _) => Damage::NoHeader { file: name.clone() },
+        (None, Some(segment)) => Damage::Truncated { file: segment.name.clone() },
+        (None, None) if journal.is_without_files() => Damage::NoSegments,
+        (None, None) => Damage::Revision(Revision::from_number(lost)),
     };
     let good = match good {
         0 => newest_whole(journal),
         good => Some(good),
     };
     Error::Corrupt {
-        place: session.path().join(names::JOURNAL),
-        problem,
+        path: session.path().join(names::JOURNAL),
+        damage,
         newest_good: good.map(Revision::from_number),
     }
 }

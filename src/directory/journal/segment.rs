@@ -71,9 +71,9 @@ pub(super) fn open(file: File, name: String) -> Result<Found> {
             None => return Ok(Found::Damaged(capacity)),
         },
         FirstBlock::Newer(version) => {
-            return Err(Error::Unsupported {
-                what: "a journal of a newer format",
-                place: format!("this Pitstop: {} has {version}", file.path().display()),
+            return Err(Error::NewerFormat {
+                path: file.path().to_owned(),
+                version: version.into(),
             });
         }
     };

@@ -10,9 +10,9 @@ use super::tail::Tail;
 use super::{FIRST_SEGMENT, SEVERAL, close_record};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::directory::{names, pieces};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
-use crate::revision::{HIGHEST, Revision, TOO_HIGH};
+use crate::revision::{HIGHEST, Revision};
 use crate::sys::{Access, Directory, Disk, Failure, Outcome};
 
 /// Segments up to this size are filled with zeros when they are made, so that each save costs one
@@ -22,7 +22,6 @@ const PREFILLED: u64 = 8 << 20;
 const LEAST: u64 = 2 * BLOCK;
 /// A segment this many times larger than what is wanted is given back.
 const TOO_LARGE: u64 = 16;
-const TOO_LARGE_FOR_A_FILE: &str = "a checkpoint of this size";
 const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
 
 /// The writer of a journal.
@@ -78,7 +77,7 @@ impl JournalWriter {
         };
         tail.next = options.number.unwrap_or_else(|| tail.next.max(self.least));
         if tail.next.max(tail.next_sequence()) > HIGHEST {
-            return Err(self.unsupported(TOO_HIGH));
+            return Err(self.unsupported(Operation::HighRevision));
         }
         self.least = self.least.max(tail.next + 1);
         let found = Revision::from_number(tail.newest);
@@ -107,7 +106,7 @@ impl JournalWriter {
         let digest = Digest::of(data);
         let mut header = self.header(tail, data.len() as u64, digest, options);
         (header.kind, header.stored) = (kind, stored.len() as u64);
-        let len = header.len().ok_or_else(|| self.unsupported(TOO_LARGE_FOR_A_FILE))?;
+        let len = header.len().ok_or_else(|| self.unsupported(Operation::Size))?;
         match tail.segments.last() {
             Some(segment) if segment.fits(len) && tail.outlives_damage(segment) => {
                 if kind == Kind::Delta {
@@ -139,7 +138,7 @@ impl JournalWriter {
             let at = BLOCK + (RECORD_LEN + encoded_labels_len(&options.labels)) as u64;
             let (size, digest) = pieces::copy(source, &fresh.file, at)?;
             let header = self.header(tail, size, digest, options);
-            let len = header.len().ok_or_else(|| self.unsupported(TOO_LARGE_FOR_A_FILE))?;
+            let len = header.len().ok_or_else(|| self.unsupported(Operation::Size))?;
             fresh.capacity = LEAST + len;
             fresh.header.capacity = fresh.capacity;
             let padding = fresh.header.padding((BLOCK + len - at - size) as usize);
@@ -282,14 +281,13 @@ impl JournalWriter {
         Ok(filled)
     }
 
-    fn unsupported(&self, what: &'static str) -> Error {
-        Error::Unsupported { what, place: format!("the journal of session '{}'", self.id) }
+    fn unsupported(&self, operation: Operation) -> Error {
+        Error::Unsupported { operation, subject: Subject::Session(self.id.clone()) }
     }
-}
 
-impl Drop for JournalWriter {
-    fn drop(&mut self) {
-        // Not flushed: where it gets lost, the next writer takes a closer look, and that is all.
+    /// Says that the writer ended in order. Not flushed: where it gets lost, the next writer takes a closer
+    /// look, and that is all.
+    pub(in crate::directory) fn close(&mut self) {
         if let Some(segment) = self.tail.as_ref().and_then(|tail| tail.segments.last())
             && let Some(newest) = segment.newest()
             && segment.closed.is_none()
@@ -304,8 +302,8 @@ impl Drop for JournalWriter {
 /// Whether there was no room for a new segment. Of one that has its name already nothing is given back.
 fn is_full(error: &Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    let Error::Storage { place, source, .. } = error else { return false };
-    place.ends_with(names::NEW_SEGMENT) && matches!(source.kind(), StorageFull | QuotaExceeded)
+    let Error::Storage { path, source, .. } = error else { return false };
+    path.ends_with(names::NEW_SEGMENT) && matches!(source.kind(), StorageFull | QuotaExceeded)
 }
 
 /// Nobody misses what may go wrong here: it is done again after the next save, and by the next writer.

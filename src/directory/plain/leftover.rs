@@ -9,7 +9,7 @@ use crate::backend::{Unlocked, WriterState};
 use crate::directory::aside::{move_aside, rename_aside};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sys::{Directory, Disk, Metadata, Outcome, found};
+use crate::sys::{Dated, Directory, Disk, Outcome, found};
 
 /// A `session.next` of PlainBox that nobody has open is left over once it is unchanged for so long.
 /// PlainBox has it open for all of a save but its last few microseconds.
@@ -18,15 +18,15 @@ const STALE_AFTER: Duration = Duration::from_secs(60);
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
 /// The foreign `session.next`, if there is one.
-fn foreign(session: &Directory) -> Outcome<Option<Metadata>> {
-    match session.metadata(names::PLAINBOX_LOCK)? {
+fn foreign(session: &Directory) -> Outcome<Option<Dated>> {
+    match session.dated(names::PLAINBOX_LOCK)? {
         Some(next) if !is_ours(session, &next)? => Ok(Some(next)),
         _ => Ok(None),
     }
 }
 
 /// Ours is a second name of a checkpoint, or of what is about to be one or was one.
-fn is_ours(session: &Directory, next: &Metadata) -> Outcome<bool> {
+fn is_ours(session: &Directory, next: &Dated) -> Outcome<bool> {
     for ours in [names::NEW_CHECKPOINT, names::CHECKPOINT, names::JOURNAL] {
         if session.metadata(ours)?.is_some_and(|it| it.is_same_file(next)) {
             return Ok(true);
@@ -69,7 +69,7 @@ pub(in crate::directory) fn clear(
     id: &SessionId,
     disk: &dyn Disk,
 ) -> Result<()> {
-    let Some(next) = session.metadata(names::PLAINBOX_LOCK)? else { return Ok(()) };
+    let Some(next) = session.dated(names::PLAINBOX_LOCK)? else { return Ok(()) };
     let is_foreign = !is_ours(session, &next)?;
     if is_foreign && !is_stale(session, &next, disk)? {
         return Err(locked(session, id, &next, disk));
@@ -91,7 +91,7 @@ pub(in crate::directory) fn clear_by_hand(
     id: &SessionId,
     disk: &dyn Disk,
 ) -> Result<Unlocked> {
-    let Some(next) = session.metadata(names::PLAINBOX_LOCK)? else { return Ok(Unlocked::Nothing) };
+    let Some(next) = session.dated(names::PLAINBOX_LOCK)? else { return Ok(Unlocked::Nothing) };
     let is_foreign = !is_ours(session, &next)?;
     if is_foreign && disk.is_open_anywhere(&next) == Some(true) {
         return Err(locked(session, id, &next, disk));
@@ -104,12 +104,12 @@ pub(in crate::directory) fn clear_by_hand(
 fn move_away(
     session: &Directory,
     id: &SessionId,
-    seen: &Metadata,
+    seen: &Dated,
     is_foreign: bool,
     disk: &dyn Disk,
     aside: impl Fn(&Directory, &str, &str) -> Outcome<PathBuf>,
 ) -> Result<Unlocked> {
-    match session.metadata(names::PLAINBOX_LOCK)? {
+    match session.dated(names::PLAINBOX_LOCK)? {
         None => return Ok(Unlocked::Nothing),
         // An inode can come again; the time of its last change cannot.
         Some(now) if now.is_same_file(seen) && now.changed == seen.changed => (),
@@ -160,23 +160,23 @@ pub(in crate::directory) fn lock_out(
 
 /// The error of a writer that finds that a PlainBox began to save a moment ago.
 pub(in crate::directory) fn taken(session: &Directory, id: &SessionId) -> Error {
-    let place = session.path().join(names::PLAINBOX_LOCK);
-    Error::Locked { id: id.clone(), place, age: Duration::ZERO }
+    let path = session.path().join(names::PLAINBOX_LOCK);
+    Error::Locked { id: id.clone(), path, age: Duration::ZERO }
 }
 
-fn locked(session: &Directory, id: &SessionId, next: &Metadata, disk: &dyn Disk) -> Error {
-    let place = session.path().join(names::PLAINBOX_LOCK);
-    Error::Locked { id: id.clone(), place, age: age(next, disk) }
+fn locked(session: &Directory, id: &SessionId, next: &Dated, disk: &dyn Disk) -> Error {
+    let path = session.path().join(names::PLAINBOX_LOCK);
+    Error::Locked { id: id.clone(), path, age: age(next, disk) }
 }
 
-fn age(next: &Metadata, disk: &dyn Disk) -> Duration {
+fn age(next: &Dated, disk: &dyn Disk) -> Duration {
     // A time that lies ahead proves nothing: it counts as now.
     disk.now().duration_since(next.changed).unwrap_or_default()
 }
 
 /// Whether it is proved that nobody is writing it: no process has it open, and it is unchanged for
 /// long, or from before this machine started. On a shared file system that can never be proved.
-fn is_stale(session: &Directory, next: &Metadata, disk: &dyn Disk) -> Result<bool> {
+fn is_stale(session: &Directory, next: &Dated, disk: &dyn Disk) -> Result<bool> {
     let old = age(next, disk) >= STALE_AFTER;
     let before_boot = disk.boot_time().is_ok_and(|boot| next.changed + CLOCK_SLACK < boot);
     Ok((old || before_boot) && disk.is_open_anywhere(next) == Some(false) && session.is_local()?)

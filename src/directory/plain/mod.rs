@@ -8,11 +8,11 @@ use twox_hash::XxHash3_64;
 use super::names;
 use super::pieces::{self, Part};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::revision::Revision;
 use crate::stream::{Buffer, CheckpointReader};
-use crate::sys::{Access, Directory, Metadata, found};
+use crate::sys::{Access, Dated, Directory, found};
 pub(super) use save::PlainWriter;
 
 /// The checkpoint, if there is one.
@@ -20,8 +20,9 @@ pub(super) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
     let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
         return Ok(None);
     };
-    let (data, metadata) = file.read()?;
-    let info = info(Digest::of(&data), &metadata);
+    let there = file.dated()?;
+    let data = file.read(there.size)?;
+    let info = info(Digest::of(&data), &there);
     Ok(Some(Checkpoint { info, data }))
 }
 
@@ -33,15 +34,15 @@ pub(super) fn load_into(
     let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
         return Ok(None);
     };
-    let metadata = file.metadata()?;
-    let size = usize::try_from(metadata.size).unwrap_or(usize::MAX);
+    let there = file.dated()?;
+    let size = usize::try_from(there.size).unwrap_or(usize::MAX);
     let mut digest = Digest::of(&[]);
     buffer.make(size, &mut |room| {
         file.fill_at(room, 0)?;
         digest = Digest::of(room);
         Ok(())
     })?;
-    Ok(Some(info(digest, &metadata)))
+    Ok(Some(info(digest, &there)))
 }
 
 /// The checkpoint, if there is one, to be read in pieces. Nobody changes it where it is: the next
@@ -50,17 +51,17 @@ pub(super) fn open(session: &Directory) -> Result<Option<CheckpointReader>> {
     let Some(file) = found(session.open_file(names::CHECKPOINT, Access::Read))? else {
         return Ok(None);
     };
-    let metadata = file.metadata()?;
-    let info = info(pieces::digest(&file, 0, metadata.size)?, &metadata);
-    let data = Part { file, at: 0, end: metadata.size };
+    let there = file.dated()?;
+    let info = info(pieces::digest(&file, 0, there.size)?, &there);
+    let data = Part { file, at: 0, end: there.size };
     Ok(Some(CheckpointReader::new(info, data)))
 }
 
-fn info(digest: Digest, metadata: &Metadata) -> CheckpointInfo {
+fn info(digest: Digest, there: &Dated) -> CheckpointInfo {
     CheckpointInfo {
-        revision: revision(digest, metadata),
-        saved: metadata.modified,
-        size: metadata.size,
+        revision: revision(digest, there),
+        saved: there.modified,
+        size: there.size,
         digest,
         labels: Labels::new(),
     }
@@ -68,14 +69,14 @@ fn info(digest: Digest, metadata: &Metadata) -> CheckpointInfo {
 
 /// The file's identity. The content is part of it: an inode and a time can come again when two saves
 /// fall into one tick of the kernel's clock.
-fn revision(digest: Digest, metadata: &Metadata) -> Revision {
-    let modified = metadata.modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+fn revision(digest: Digest, there: &Dated) -> Revision {
+    let modified = there.modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let mut identity = digest.as_u128().to_le_bytes().to_vec();
-    identity.extend(metadata.inode.to_le_bytes());
+    identity.extend(there.inode.to_le_bytes());
     identity.extend(modified.as_nanos().to_le_bytes());
     Revision::from_identity(XxHash3_64::oneshot(&identity))
 }
 
-pub(super) fn unsupported(what: &'static str, id: &SessionId) -> Error {
-    Error::Unsupported { what, place: format!("the plain session '{id}'") }
+pub(super) fn unsupported(operation: Operation, id: &SessionId) -> Error {
+    Error::Unsupported { operation, subject: Subject::PlainSession(id.clone()) }
 }

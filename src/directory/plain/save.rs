@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use super::{info, leftover, names, open, unsupported};
 use crate::checkpoint::{CheckpointInfo, Digest, Retention, SaveOptions};
 use crate::directory::pieces;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
 use crate::revision::Revision;
-use crate::sys::{Access, Directory, Disk, Failure, File, Metadata};
+use crate::sys::{Access, Dated, Directory, Disk, Failure, File};
 
 /// The writer of a plain session.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(in crate::directory) struct PlainWriter {
     id: SessionId,
     disk: Arc<dyn Disk>,
     /// What we saved last, so that a save that follows it need not read it.
-    last: Option<(Metadata, Revision)>,
+    last: Option<(Dated, Revision)>,
 }
 
 impl PlainWriter {
@@ -59,10 +59,10 @@ impl PlainWriter {
         write: impl FnOnce(&File) -> Result<Digest>,
     ) -> Result<CheckpointInfo> {
         if !options.labels.is_empty() {
-            return Err(unsupported("a label", &self.id));
+            return Err(unsupported(Operation::Label, &self.id));
         }
         if options.retention != Retention::Default {
-            return Err(unsupported("a rule for older revisions", &self.id));
+            return Err(unsupported(Operation::Retention, &self.id));
         }
         self.check(options)?;
         let (new, digest) = self
@@ -87,7 +87,7 @@ impl PlainWriter {
     }
 
     fn revision(&self) -> Result<Revision> {
-        let there = self.session.metadata(names::CHECKPOINT)?;
+        let there = self.session.dated(names::CHECKPOINT)?;
         match (&self.last, there) {
             (_, None) => Ok(Revision::NONE),
             (Some((saved, revision)), Some(there)) if *saved == there => Ok(*revision),
@@ -100,7 +100,7 @@ impl PlainWriter {
         &self,
         write: impl FnOnce(&File) -> Result<Digest>,
         saved: Option<SystemTime>,
-    ) -> Result<(Metadata, Digest)> {
+    ) -> Result<(Dated, Digest)> {
         let file = match self.session.open_file(names::NEW_CHECKPOINT, Access::CreateNew) {
             Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
                 // A save that failed could not clear it away, nor its second name perhaps.
@@ -114,9 +114,9 @@ impl PlainWriter {
         if let Some(saved) = saved {
             file.set_modified(saved)?;
         }
-        let metadata = file.metadata()?;
+        let there = file.dated()?;
         file.sync()?;
-        Ok((metadata, digest))
+        Ok((there, digest))
     }
 
     /// Fails if a PlainBox is saving. One that begins a moment later saves after us, which is in order,
@@ -130,7 +130,7 @@ impl PlainWriter {
     }
 
     /// Puts the new checkpoint in place. From here on a failure may leave it visible.
-    fn install(&self, new: &Metadata, options: &SaveOptions) -> Result<()> {
+    fn install(&self, new: &Dated, options: &SaveOptions) -> Result<()> {
         let renamed = self.session.rename(names::NEW_CHECKPOINT, names::CHECKPOINT);
         if let Err(failure) = renamed {
             return Err(match self.session.metadata(names::CHECKPOINT) {

@@ -43,7 +43,7 @@ pub(crate) enum Unreadable {
     /// What is wrong with it.
     Damaged(String),
     /// A newer Pitstop wrote it.
-    Newer,
+    Newer(u32),
 }
 
 impl From<&str> for Unreadable {
@@ -68,7 +68,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     match number(8)? {
         VERSION => (),
         0 => return Err("it has no version".into()),
-        _ => return Err(Unreadable::Newer),
+        version => return Err(Unreadable::Newer(version)),
     }
     let end = PRELUDE + number(12)? as usize;
     let json = field(PRELUDE, end - PRELUDE)?;

@@ -16,7 +16,7 @@ use object_store::PutMode;
 
 use super::client::{Object, Store, Version};
 use super::response::FailureClass;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Step};
 
 /// What must stand for a change to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +85,12 @@ impl Store {
             if !may_have_counted {
                 match failure.class {
                     FailureClass::Refused | FailureClass::NoBucket => {
-                        return Err(failure.at("write", self.place(key)));
+                        return Err(failure.at(Step::Write, self.place(key)));
                     }
                     FailureClass::Unreachable if pause.wait(failure.class) => continue,
-                    FailureClass::Unreachable => return Err(failure.at("write", self.place(key))),
+                    FailureClass::Unreachable => {
+                        return Err(failure.at(Step::Write, self.place(key)));
+                    }
                     _ => (),
                 }
             }
@@ -106,7 +108,7 @@ impl Store {
                 _ => return Ok(CasOutcome::Rejected(there)),
             }
             if !pause.wait(failure.class) {
-                let error = failure.at("write", self.place(key));
+                let error = failure.at(Step::Write, self.place(key));
                 return Err(if may_have_counted { self.indeterminate(key, error) } else { error });
             }
         }
@@ -114,10 +116,10 @@ impl Store {
 
     fn indeterminate(&self, key: &str, error: Error) -> Error {
         match error {
-            Error::Storage { step, place, source } => Error::Indeterminate { step, place, source },
+            Error::Storage { step, path, source } => Error::Indeterminate { step, path, source },
             other => Error::Indeterminate {
-                step: "write",
-                place: self.place(key),
+                step: Step::Write,
+                path: self.place(key),
                 source: std::io::Error::other(other.to_string()),
             },
         }

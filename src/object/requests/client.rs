@@ -20,7 +20,7 @@ use super::clock::{Clock, SystemClock};
 use super::failure::RequestError;
 use super::response::FailureClass;
 use super::runtime;
-use crate::error::{Error, Result};
+use crate::error::{Error, LocationProblem, Result, Step};
 
 /// Which version of an object a store holds.
 pub(crate) type Version = UpdateVersion;
@@ -140,7 +140,7 @@ impl Store {
             {
                 Ok(None)
             }
-            Err(failure) => Err(failure.at("read", self.place(key))),
+            Err(failure) => Err(failure.at(Step::Read, self.place(key))),
         }
     }
 
@@ -158,7 +158,7 @@ impl Store {
             }
             .boxed()
         });
-        got.map_err(|failure| failure.at("read", self.location.clone()))
+        got.map_err(|failure| failure.at(Step::Read, self.location.clone()))
     }
 
     /// Puts an object that is the same whenever it is put.
@@ -177,7 +177,7 @@ impl Store {
                 failure
             })
         };
-        self.retrying(attempt).map_err(|failure| failure.at("write", self.place(key)))
+        self.retrying(attempt).map_err(|failure| failure.at(Step::Write, self.place(key)))
     }
 
     /// Puts an object once, if it stands as expected.
@@ -199,7 +199,7 @@ impl Store {
     pub(crate) fn delete(&self, keys: &[String]) -> Vec<Error> {
         let delete = |keys: &[String]| {
             let deleted = self.retry(|store| delete(store, self.paths(keys)));
-            deleted.map_err(|failure| failure.at("delete", self.place(&keys[0])))
+            deleted.map_err(|failure| failure.at(Step::Remove, self.place(&keys[0])))
         };
         keys.chunks(REMOVED_AT_ONCE).filter_map(|keys| delete(keys).err()).collect()
     }
@@ -234,7 +234,7 @@ impl Store {
             }
             .boxed()
         });
-        listed.map_err(|failure| failure.at("list", self.location.clone()))
+        listed.map_err(|failure| failure.at(Step::List, self.location.clone()))
     }
 
     /// Does what may be done again, until it works or there is no more budget.
@@ -297,7 +297,7 @@ impl Store {
         };
         path.map_err(|_| Error::InvalidLocation {
             location: self.location.clone(),
-            problem: "its prefix has characters that no key may have",
+            problem: LocationProblem::Prefix,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::problem::StoreProblem;
 use super::response::{FailureClass, Response};
-use crate::error::Error;
+use crate::error::{Error, Step};
 
 /// Why a request did not do what was asked, in words that hold no secret.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl RequestError {
     }
 
     /// The error for a step on an object.
-    pub(crate) fn at(self, step: &'static str, place: PathBuf) -> Error {
+    pub(crate) fn at(self, step: Step, path: PathBuf) -> Error {
         let kind = match self.class {
             FailureClass::NotFound | FailureClass::NoBucket => io::ErrorKind::NotFound,
             FailureClass::Refused => io::ErrorKind::PermissionDenied,
@@ -64,7 +64,7 @@ impl RequestError {
             FailureClass::Unknown => io::ErrorKind::TimedOut,
             FailureClass::Strange => io::ErrorKind::InvalidData,
         };
-        Error::Storage { step, place, source: io::Error::new(kind, self) }
+        Error::Storage { step, path, source: io::Error::new(kind, self) }
     }
 }
 

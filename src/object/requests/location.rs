@@ -13,22 +13,22 @@ use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 
 use super::client::{Connect, RetryBudget, Store};
-use crate::error::{Error, Result};
+use crate::error::{Error, LocationProblem, Result};
 
 /// The store that a URL leads to. Nothing is asked of it yet.
 pub(crate) fn open(url: &str) -> Result<Store> {
     let invalid = |problem| Error::InvalidLocation { location: without_credentials(url), problem };
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("it is no URL"))?;
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid(LocationProblem::NotAUrl))?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.contains('@') {
-        return Err(invalid("it has credentials in it: these belong in the environment"));
+        return Err(invalid(LocationProblem::Credentials));
     }
     if rest.contains(['?', '#']) {
-        return Err(invalid("the URL of a repository has no '?' and no '#'"));
+        return Err(invalid(LocationProblem::Query));
     }
     let prefix = prefix.trim_matches('/');
     if Path::parse(prefix).is_err() {
-        return Err(invalid("its prefix has characters that no key may have"));
+        return Err(invalid(LocationProblem::Prefix));
     }
     let location = PathBuf::from(match prefix {
         "" => format!("{scheme}://{bucket}"),
@@ -36,11 +36,11 @@ pub(crate) fn open(url: &str) -> Result<Store> {
     });
     let connect: fn(&str) -> Connected = match scheme {
         "memory" => |name| Ok((memory(name), RetryBudget::default())),
-        _ if bucket.is_empty() => return Err(invalid("it names no bucket")),
+        _ if bucket.is_empty() => return Err(invalid(LocationProblem::NoBucket)),
         "s3" => s3,
         "gs" => gcs,
         "az" => azure,
-        _ => return Err(invalid("of URLs, only s3://, gs://, az:// and memory:// can be")),
+        _ => return Err(invalid(LocationProblem::Scheme)),
     };
     let (bucket, place) = (bucket.to_owned(), location.clone());
     let connect = move || {
@@ -67,10 +67,10 @@ fn memory(name: &str) -> Arc<dyn ObjectStore> {
     stores.entry(name.to_owned()).or_default().clone()
 }
 
-type Connected = std::result::Result<(Arc<dyn ObjectStore>, RetryBudget), &'static str>;
+type Connected = std::result::Result<(Arc<dyn ObjectStore>, RetryBudget), LocationProblem>;
 
 // What the builders say of a failure may repeat the configuration, and so a secret.
-const INCOMPLETE: &str = "what the environment says of this store is incomplete or wrong";
+const INCOMPLETE: LocationProblem = LocationProblem::Environment;
 
 fn s3(bucket: &str) -> Connected {
     use_ring();
@@ -100,13 +100,11 @@ fn azure(container: &str) -> Connected {
 }
 
 /// What stands before the host would be traced with every connection.
-fn check_endpoint(endpoint: Option<String>) -> std::result::Result<(), &'static str> {
+fn check_endpoint(endpoint: Option<String>) -> std::result::Result<(), LocationProblem> {
     let endpoint = endpoint.unwrap_or_default();
     let (_, host) = endpoint.split_once("://").unwrap_or(("", &endpoint));
     match host.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
-        true => Err(
-            "its endpoint in the environment has credentials in it: these have variables of their own",
-        ),
+        true => Err(LocationProblem::EndpointCredentials),
         false => Ok(()),
     }
 }

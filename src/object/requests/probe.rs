@@ -6,7 +6,7 @@ use object_store::PutMode;
 use super::client::{Store, Version};
 use super::failure::RequestError;
 use super::response::FailureClass;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result, Step, Subject};
 use crate::object::format::keys::MARKER;
 
 const MARK: &[u8] = b"pitstop 1\n";
@@ -34,7 +34,7 @@ pub(crate) fn probe(store: &Store) -> Result<()> {
 pub(crate) fn is_a_store(store: &Store) -> Result<()> {
     match store.get(MARKER)? {
         Some(there) if there.bytes != MARK => {
-            Err(RequestError::strange().at("list", store.location().to_owned()))
+            Err(RequestError::strange().at(Step::List, store.location().to_owned()))
         }
         _ => Ok(()),
     }
@@ -45,13 +45,13 @@ fn is_refused(store: &Store, put: impl Fn() -> Result<Version, RequestError>) ->
     match outcome {
         Ok(_) => Ok(false),
         Err(failure) if failure.class == FailureClass::Condition => Ok(true),
-        Err(failure) => Err(failure.at("write", store.place(MARKER))),
+        Err(failure) => Err(failure.at(Step::Write, store.place(MARKER))),
     }
 }
 
 fn ignores_conditions(store: &Store) -> Error {
     Error::Unsupported {
-        what: "changing an object on a condition, without which two writers cannot be kept apart,",
-        place: store.location().display().to_string(),
+        operation: Operation::ConditionalRequest,
+        subject: Subject::Store(store.location().to_owned()),
     }
 }

@@ -13,7 +13,7 @@ use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
 
 use super::client::{PIECE, RetryBudget, Store, jittered};
 use crate::checkpoint::{Digest, Digester};
-use crate::error::Result;
+use crate::error::{Result, Step};
 use crate::stream::input_failed;
 
 /// How many pieces are on their way at once.
@@ -76,7 +76,7 @@ impl<'a> Upload<'a> {
             }
             .boxed()
         });
-        let begun = begun.map_err(|failure| failure.at("write", store.place(key)))?;
+        let begun = begun.map_err(|failure| failure.at(Step::Write, store.place(key)))?;
         let write = Some(WriteMultipart::new_with_chunk_size(begun, PIECE));
         Ok(Self { store, key, write })
     }
@@ -100,7 +100,7 @@ impl<'a> Upload<'a> {
             .boxed()
         });
         self.write =
-            Some(added.map_err(|failure| failure.at("write", self.store.place(self.key)))?);
+            Some(added.map_err(|failure| failure.at(Step::Write, self.store.place(self.key)))?);
         Ok(())
     }
 
@@ -111,7 +111,7 @@ impl<'a> Upload<'a> {
         // The answer may be lost; and only a whole object is there at all.
         match self.store.get_start(self.key, 1)? {
             Some(object) if object.len == size => Ok(()),
-            _ => Err(failure.at("write", self.store.place(self.key))),
+            _ => Err(failure.at(Step::Write, self.store.place(self.key))),
         }
     }
 

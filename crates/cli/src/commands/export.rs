@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use pitstop::{Error, Exported, Session};
@@ -11,7 +11,7 @@ use crate::context::{Context, warning};
 use crate::error::{CommandError, Exit, Outcome};
 use crate::hints;
 use crate::input::SessionArg;
-use crate::output::{self, ProgressBar};
+use crate::output::{self, Destination, ProgressBar};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +29,7 @@ Examples:
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     session: SessionArg,
-    /// Write to this file; one that is there stays until the new one is whole [default: -]
+    /// Write to this file, which is replaced once the new one is whole [default: -]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print JSON; the archive needs a file then
@@ -39,26 +39,23 @@ pub(crate) struct ExportArgs {
 
 pub(super) fn run(args: &ExportArgs, context: &Context) -> Outcome {
     let session = args.session.find(&context.open()?, context)?;
-    let file = args.output.as_deref().filter(|path| path.as_os_str() != "-");
-    let exported = match file {
-        Some(path) => output::write_file(path, |to| export(&session, to, context))
-            .map_err(|why| why.explain(&path.display().to_string(), &session, context))?,
-        None if args.json.json => {
+    let destination = Destination::of(args.output.as_deref());
+    if destination.is_standard_output() {
+        if args.json.json {
             let message = "the archive and JSON cannot both go to standard output";
             return Err(CommandError::new(Exit::Usage, message).hint("name a file with -o"));
         }
-        None if io::stdout().is_terminal() => {
+        if io::stdout().is_terminal() {
             let line = context.command_line(&["export", session.id().as_str(), "-o", "FILE"]);
-            let message = "an archive is nothing for a terminal";
+            let message = "an archive cannot be shown on a terminal";
             return Err(CommandError::new(Exit::Usage, message)
-                .hint(format!("`{line}` writes it to a file; or use a pipe")));
+                .hint(format!("run `{line}` to write it to a file, or use a pipe")));
         }
-        None => output::stdout()
-            .map_err(Failed::Write)
-            .and_then(|to| export(&session, to, context))
-            .map_err(|why| why.explain("to standard output", &session, context))?,
-    };
-    let exit = tell(&session, &exported, file, context);
+    }
+    let exported = destination
+        .write(|to| export(&session, to, context))
+        .map_err(|why| why.explain(destination, &session, context))?;
+    let exit = tell(&session, &exported, destination, context);
     if args.json.json {
         output::print_json(&json!({
             "id": session.id(),
@@ -84,11 +81,10 @@ impl From<io::Error> for Failed {
 }
 
 impl Failed {
-    fn explain(self, to: &str, session: &Session, context: &Context) -> CommandError {
+    fn explain(self, to: Destination<'_>, session: &Session, context: &Context) -> CommandError {
         match self {
             Self::Write(error) | Self::Session(Error::Output { source: error }) => {
-                CommandError::io(format!("cannot write {to}"), error)
-                    .hint("only the output failed: see where it goes")
+                output::cannot_write(to, error)
             }
             Self::Session(error) => hints::of_session(error, session, context),
         }
@@ -102,12 +98,12 @@ fn export(session: &Session, to: File, context: &Context) -> Result<Exported, Fa
 }
 
 /// Says what is in it, and what is not.
-fn tell(session: &Session, exported: &Exported, file: Option<&Path>, context: &Context) -> Exit {
+fn tell(session: &Session, exported: &Exported, to: Destination<'_>, context: &Context) -> Exit {
     let id = session.id();
     let what = output::revisions_and_files(exported.revisions, exported.files);
-    match file {
-        Some(file) => context.talk(format_args!("wrote {what} of {id} to {}", file.display())),
-        None => context.talk(format_args!("wrote {what} of {id}")),
+    match to.is_standard_output() {
+        true => context.talk(format_args!("wrote {what} of {id}")),
+        false => context.talk(format_args!("wrote {what} of {id} to {to}")),
     }
     for it in &exported.passed_over {
         warning(&format!("{} is not in it: {}", it.place.display(), it.reason));

@@ -1,3 +1,4 @@
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use pitstop::{CheckpointReader, Error, Revision, Session};
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input::SessionArg;
+use crate::output::Destination;
 use crate::{context, hints, output, values};
 
 /// Write a checkpoint to standard output or to a file
@@ -16,37 +18,54 @@ use crate::{context, hints, output, values};
 pub(crate) struct LoadArgs {
     #[command(flatten)]
     session: SessionArg,
-    /// Write to this file; one that is there stays until the new one is whole [default: -]
+    /// Write to this file, which is replaced once the new one is whole [default: -]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// An older revision that is kept: see `pitstop history`
     #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     revision: Option<Revision>,
-    /// Where the newest is damaged, take the newest good one, and say so
+    /// If the newest is damaged, load the newest good one and print a warning
     #[arg(long, conflicts_with = "revision")]
     newest_good: bool,
+    /// Write this value if nothing was ever saved; damage is still an error
+    #[arg(long, value_name = "VALUE", conflicts_with = "revision", allow_hyphen_values = true)]
+    default: Option<OsString>,
 }
 
 pub(super) fn run(args: &LoadArgs, context: &Context) -> Outcome {
-    let session = args.session.find(&context.open()?, context)?;
-    let mut checkpoint = open(&session, args, context)?;
-    if let Some(path) = args.output.as_deref().filter(|path| path.as_os_str() != "-") {
-        output::write_file(path, |to| copy(&mut checkpoint, to))
-            .map_err(|why| why.explain(&path.display().to_string(), &session, context))?;
-        let size = output::size(checkpoint.info().size);
-        context.talk(format_args!("wrote {size} to {}", path.display()));
-        return Ok(Exit::Ok);
-    }
-    let written = match io::stdout().is_terminal() {
+    let repository = context.open()?;
+    let destination = Destination::of(args.output.as_deref());
+    let found = args.session.find(&repository, context);
+    let found = found.and_then(|it| open(&it, args, context).map(|checkpoint| (it, checkpoint)));
+    let (session, mut checkpoint) = match (found, &args.default) {
+        (Err(error), Some(value)) if error.exit == Exit::NotFound => {
+            return write_default(value, destination);
+        }
+        (found, _) => found?,
+    };
+    let written = match destination.is_standard_output() && io::stdout().is_terminal() {
         true => show(&mut checkpoint),
-        false => output::stdout().map_err(Failed::Write).and_then(|to| copy(&mut checkpoint, to)),
+        false => destination.write(|to| copy(&mut checkpoint, to)),
     };
     match written {
         // The reader went away. It knows, and has not got everything.
         Err(Failed::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failed),
-        Err(why) => Err(why.explain("to standard output", &session, context)),
-        Ok(()) => Ok(Exit::Ok),
+        Err(why) => Err(why.explain(destination, &session, context)),
+        Ok(()) => {
+            if !destination.is_standard_output() {
+                let size = output::size(checkpoint.info().size);
+                context.talk(format_args!("wrote {size} to {destination}"));
+            }
+            Ok(Exit::Ok)
+        }
     }
+}
+
+fn write_default(value: &OsStr, destination: Destination<'_>) -> Outcome {
+    destination
+        .write(|mut to| to.write_all(value.as_encoded_bytes()))
+        .map_err(|error| output::cannot_write(destination, error))?;
+    Ok(Exit::Ok)
 }
 
 fn open(
@@ -86,7 +105,7 @@ impl From<io::Error> for Failed {
 }
 
 impl Failed {
-    fn explain(self, to: &str, session: &Session, context: &Context) -> CommandError {
+    fn explain(self, to: Destination<'_>, session: &Session, context: &Context) -> CommandError {
         let id = session.id().as_str();
         match self {
             Self::Read(error) => match error.downcast() {
@@ -96,8 +115,7 @@ impl Failed {
                         .hint("the session is as it was: do it again")
                 }
             },
-            Self::Write(error) => CommandError::io(format!("cannot write {to}"), error)
-                .hint("only the output failed: see where it goes"),
+            Self::Write(error) => output::cannot_write(to, error),
             Self::NotText => {
                 let line = context.command_line(&["load", id, "-o", "FILE"]);
                 let text = format!(

@@ -6,7 +6,7 @@ use clap_mangen::Man;
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
-use crate::output;
+use crate::output::{self, Destination};
 
 /// Print a manual page, or write all of them into a directory
 ///
@@ -42,7 +42,8 @@ pub(super) fn run(args: &ManArgs, whole: clap::Command, context: &Context) -> Ou
         command = found;
     }
     let mut text = Vec::new();
-    render(command, &mut text).map_err(output::cannot_write)?;
+    render(command, &mut text)
+        .map_err(|error| output::cannot_write(Destination::of(None), error))?;
     output::print(text)
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::args::RemovalArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
+use crate::wait::WaitArg;
 use crate::{input, output};
 
 /// Remove sessions, with every file in their directories
@@ -28,6 +29,8 @@ pub(crate) struct RemoveArgs {
     #[arg(long)]
     permanently: bool,
     #[command(flatten)]
+    wait: WaitArg,
+    #[command(flatten)]
     removal: RemovalArgs,
 }
 
@@ -38,8 +41,8 @@ pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
     for name in &args.sessions {
         let outcome = match (args.removal.dry_run, args.permanently) {
             (true, _) => would_remove(&repository, name, args.removal.json.json),
-            (false, true) => remove(&repository, name, context),
-            (false, false) => trash(&repository, name, context),
+            (false, true) => remove(&repository, name, args, context),
+            (false, false) => trash(&repository, name, args, context),
         };
         exit = exit.or(match outcome {
             Ok((ended, what)) => {
@@ -67,10 +70,11 @@ pub(super) fn run(args: &RemoveArgs, context: &Context) -> Outcome {
 fn trash(
     repository: &Repository,
     name: &OsStr,
+    args: &RemoveArgs,
     context: &Context,
 ) -> Result<(Exit, Value), CommandError> {
     let session = repository.get(input::session_id(name)?)?;
-    let trashed = session.trash()?;
+    let trashed = args.wait.until_free(&session, || session.trash())?;
     let id = session.id();
     context.talk(format_args!("removed {id}: it is in the trash"));
     let Usage { files, bytes, .. } = trashed.usage;
@@ -80,10 +84,11 @@ fn trash(
 fn remove(
     repository: &Repository,
     name: &OsStr,
+    args: &RemoveArgs,
     context: &Context,
 ) -> Result<(Exit, Value), CommandError> {
     let session = repository.get(input::session_id(name)?)?;
-    let removal = session.remove()?;
+    let removal = args.wait.until_free(&session, || session.remove())?;
     context.talk(format_args!("removed {}", session.id()));
     removal.remains.iter().for_each(|error| context.warn(error));
     let exit = if removal.remains.is_empty() { Exit::Ok } else { Exit::Failed };

@@ -4,12 +4,14 @@ use std::process::Command;
 
 use clap::Args;
 use pitstop::Owner;
+use rustix::process::{Pid, getpid};
 
 use crate::child::{Ended, Signals, become_program};
 use crate::context::{Context, quoted};
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input;
 use crate::values::NewFormat;
+use crate::wait::WaitArg;
 
 /// Run a program that alone can save in a session
 ///
@@ -18,8 +20,10 @@ use crate::values::NewFormat;
 /// PITSTOP_RESUMES: 1 if there is a checkpoint to go on from, else empty.
 ///
 /// Signals are passed on. The exit code is that of the program, 128 and the number of the signal that
-/// killed it, 126 or 127 if it cannot be started. What it leaves running when it ends, or when this
-/// command is killed, can no longer save.
+/// killed it, 126 or 127 if it cannot be started. What it leaves running when it ends can no longer save.
+///
+/// If this command itself is killed, the kernel sends SIGTERM to the program (not to what the program
+/// started, nor to a set-user-id program), and later saves fail.
 #[derive(Args)]
 pub(crate) struct RunArgs {
     /// The name of the session
@@ -27,22 +31,24 @@ pub(crate) struct RunArgs {
     /// The program and its arguments
     #[arg(required = true, last = true)]
     command: Vec<OsString>,
-    /// Make the session if there is none
+    /// Create the session if it does not exist
     #[arg(long, short)]
     create: bool,
-    /// If the session is made, how it keeps its checkpoints [default: journal]
+    /// If the session is created, how it keeps its checkpoints [default: journal]
     #[arg(long, value_enum, requires = "create")]
     format: Option<NewFormat>,
-    /// For this command itself: be the program
-    #[arg(long, hide = true)]
-    exec: bool,
+    #[command(flatten)]
+    wait: WaitArg,
+    /// For this command itself: become the program; the value is the process id of the parent
+    #[arg(long, hide = true, value_parser = parent)]
+    exec: Option<Pid>,
 }
 
 const NOT_RUN: &str = "the session is as it was: do it again";
 
 pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
-    if args.exec {
-        return Err(exec(args));
+    if let Some(parent) = args.exec {
+        return Err(exec(args, parent));
     }
     let id = input::session_id(&args.session)?;
     // It is this process that holds the session: its number stands beside the name.
@@ -57,11 +63,12 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Outcome {
     };
     let signals = Signals::take()
         .map_err(|error| CommandError::io("cannot pass signals on", error).hint(NOT_RUN))?;
-    let writer = session.writer()?.share()?;
+    let writer = args.wait.until_free(&session, || session.writer())?.share()?;
     let resumes = session.status()?.summary.saved.is_some();
 
     let mut command = Command::new("/proc/self/exe");
-    command.args(["run", "--exec"]).arg(&args.session).arg("--").args(&args.command);
+    let parent = getpid().as_raw_nonzero().to_string();
+    command.args(["run", "--exec", &parent]).arg(&args.session).arg("--").args(&args.command);
     command.envs(writer.environment()).env("PITSTOP_RESUMES", if resumes { "1" } else { "" });
     let ended = signals
         .run(&mut command)
@@ -86,10 +93,14 @@ fn name_of(command: &[OsString]) -> String {
     name
 }
 
+fn parent(text: &str) -> Result<Pid, &'static str> {
+    text.parse().ok().and_then(Pid::from_raw).ok_or("not a process id")
+}
+
 /// Why the program could not be run.
-fn exec(args: &RunArgs) -> CommandError {
+fn exec(args: &RunArgs, parent: Pid) -> CommandError {
     let program = &args.command[0];
-    let error = become_program(Command::new(program).args(&args.command[1..]));
+    let error = become_program(Command::new(program).args(&args.command[1..]), parent);
     let exit = match error.kind() {
         io::ErrorKind::NotFound => Exit::Program(127),
         _ => Exit::Program(126),

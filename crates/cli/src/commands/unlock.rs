@@ -8,6 +8,7 @@ use crate::args::JsonArg;
 use crate::context::Context;
 use crate::error::{Exit, Outcome};
 use crate::output::OwnerJson;
+use crate::wait::WaitArg;
 use crate::{input, output};
 
 /// Clear a lock that PlainBox left, or a writer on another machine
@@ -22,13 +23,15 @@ pub(crate) struct UnlockArgs {
     /// The name of the session
     session: OsString,
     #[command(flatten)]
+    wait: WaitArg,
+    #[command(flatten)]
     json: JsonArg,
 }
 
 pub(super) fn run(args: &UnlockArgs, context: &Context) -> Outcome {
     let session = context.open()?.get(input::session_id(&args.session)?)?;
     let (mut moved, mut displaced) = (None, None);
-    match session.unlock()? {
+    match args.wait.until_free(&session, || session.unlock())? {
         Unlocked::MovedAside(place) => {
             context.talk(format_args!("unlocked: the lock is kept as {}", place.display()));
             moved = Some(place.display().to_string());

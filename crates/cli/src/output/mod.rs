@@ -1,7 +1,7 @@
 //! What a command prints: data on standard output, for people or as JSON.
 
 mod content;
-mod file;
+mod destination;
 mod history;
 mod human;
 mod json;
@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
 pub(crate) use content::{content, part};
-pub(crate) use file::write_file;
+pub(crate) use destination::Destination;
 pub(crate) use history::history;
 pub(crate) use human::{absolute, age, count, relative, revisions_and_files, since, size};
 pub(crate) use json::{OwnerJson, Time, WriterJson};
@@ -41,7 +41,9 @@ pub(crate) fn stdout() -> io::Result<File> {
 /// [`write`] for a listing. A reader that has seen enough of it is no error.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> Outcome {
     match write(text.as_ref()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(cannot_write(Destination::of(None), error))
+        }
         _ => Ok(Exit::Ok),
     }
 }
@@ -51,13 +53,13 @@ pub(crate) fn print_json(value: &impl Serialize) -> Outcome {
         true => serde_json::to_vec_pretty(value),
         false => serde_json::to_vec(value),
     }
-    .map_err(|error| cannot_write(error.into()))?;
+    .map_err(|error| cannot_write(Destination::of(None), error.into()))?;
     text.push(b'\n');
     print(text)
 }
 
-pub(crate) fn cannot_write(error: io::Error) -> CommandError {
-    CommandError::io("cannot write to standard output", error)
+pub(crate) fn cannot_write(to: Destination<'_>, error: io::Error) -> CommandError {
+    CommandError::io(format!("cannot write to {to}"), error)
         .hint("only the output failed: see where it goes")
 }
 

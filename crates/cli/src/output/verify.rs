@@ -39,7 +39,7 @@ pub(crate) fn verified(sessions: &[&Verification], findings: &[Finding]) -> Stri
         // What is told by its place below is not told twice.
         let is_told = |revision, error: &Error| {
             let of_place =
-                |it: &Finding| matches!(error, Error::Corrupt { place, .. } if *place == it.place);
+                |it: &Finding| matches!(error, Error::Corrupt { path, .. } if *path == it.place);
             session.findings.iter().any(|it| it.revision == Some(revision) || of_place(it))
         };
         for lost in &session.revisions {

@@ -128,7 +128,7 @@ fn input_that_cannot_be_read_saves_nothing() {
     it.shell("\"$P\" save --create new missing").code(1);
     it.run(["list", "--ids"]).code(0).prints("job\n");
     // Somebody who means to save nothing may.
-    it.shell("\"$P\" save job </dev/null && \"$P\" save job /dev/null").code(0);
+    it.shell("\"$P\" save --allow-empty job </dev/null && \"$P\" save job /dev/null").code(0);
     it.run(["load", "job"]).code(0).prints("");
 }
 

@@ -46,10 +46,10 @@ fn busy_is_4() {
     it.feed(b"1", ["save", "--create", "job"]).code(0);
     let writer = it.repository().get("job").unwrap().writer().unwrap();
     for command in ["save", "unlock", "remove"] {
-        let ended = it.run([command, "job"]).code(4).prints("");
+        let ended = it.feed(b"2", [command, "job"]).code(4).prints("");
         assert!(ended.err.starts_with("error: session 'job' is in use: "), "{ended}");
         assert!(ended.err.contains(" (pid PID on "), "{ended}");
-        let hint = "hint: wait until it has ended, or end it: `kill ";
+        let hint = "hint: add `--wait 10s` to wait for the writer to end\nhint: or run `kill ";
         assert!(ended.err.contains(hint), "{ended}");
     }
     drop(writer);
@@ -63,9 +63,9 @@ fn a_lock_of_plainbox_is_4_until_it_is_cleared() {
     it.feed(b"1", ["save", "--create", "--format", "plain", "job"]).code(0);
     fs::write(it.location().join("job.session/session.next"), "half").unwrap();
     for command in ["save", "remove"] {
-        it.run([command, "job"]).code(4).says(
-            "error: session 'job' is locked by $DIR/sessions/job.session/session.next, which \
-             PlainBox left or is writing
+        it.feed(b"2", [command, "job"]).code(4).says(
+            "error: session 'job' is locked: PlainBox's $DIR/sessions/job.session/session.next \
+             exists and may be in use
              hint: try again in a minute: what a PlainBox that is gone left is then taken over
              hint: only if you are sure that no PlainBox runs: `pitstop unlock job`",
         );

@@ -159,8 +159,8 @@ fn a_plain_session_says_that_it_keeps_none_of_this() {
                 gives it a history from now on";
     for (words, what) in [
         (&["history", "job"][..], "a history"),
-        (&["save", "job", "-l", "step=7"], "a label"),
-        (&["save", "job", "--keep", "all"], "a rule for older revisions"),
+        (&["save", "job", "--allow-empty", "-l", "step=7"], "a label"),
+        (&["save", "job", "--allow-empty", "--keep", "all"], "a retention rule"),
         (&["load", "job", "--revision", "1"], "an older revision"),
         (&["show", "job", "--revision", "1"], "an older revision"),
     ] {

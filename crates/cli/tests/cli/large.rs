@@ -7,8 +7,8 @@ use super::environment::Environment;
 fn a_checkpoint_may_be_larger_than_memory() {
     let it = Environment::new();
     it.shell(
-        "set -e; ulimit -v 40000
-         state() { yes 'one line of a long state' | head -c 120000000; }
+        "set -e; ulimit -v 50000
+         state() { yes 'one line of a long state' | head -c 150000000; }
          state | \"$P\" -q save --create journal
          test \"$(state | cksum)\" = \"$(\"$P\" load journal | cksum)\"
          \"$P\" list --ids
@@ -16,7 +16,7 @@ fn a_checkpoint_may_be_larger_than_memory() {
          \"$P\" load journal
          \"$P\" load --revision 1 journal | tail -c 5
          \"$P\" -q remove journal
-         truncate -s 120000000 holes
+         truncate -s 150000000 holes
          \"$P\" -q save --create --format plain plain holes
          \"$P\" -q load -o out plain
          cmp holes out && echo the same",

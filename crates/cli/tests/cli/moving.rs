@@ -116,7 +116,7 @@ fn a_copy_is_made_and_brought_up_to_date() {
         .says("copied 1 revision and 1 file of job to $DIR/backup");
     it.feed(b"another 5", ["save", "-q", "-r", "backup", "job"]).code(0);
     it.run(["copy", "job", "--to", "backup"]).code(5).says(
-        "error: session 'job' in $DIR/backup is another one: its revision 5 is none of those to be copied
+        "error: session 'job' in $DIR/backup has diverged: its revision 5 is not in the source
          hint: it was left as it is: give the copy another name with `--as NAME`",
     );
     it.run(["copy", "job", "--to", "backup", "--as", "other"]).code(0);
@@ -193,7 +193,7 @@ fn a_session_goes_on_on_another_machine() {
     let before = fs::read(it.path().join("job.tar")).unwrap();
     it.run(["export", "none", "-o", "job.tar"]).code(3);
     it.run(["export", "job", "-o", "/dev/full"]).code(1).says(
-        "error: cannot write /dev/full
+        "error: cannot write to /dev/full
          cause: No space left on device (os error 28)
          hint: only the output failed: see where it goes",
     );
@@ -204,7 +204,7 @@ fn a_session_goes_on_on_another_machine() {
 fn a_session_is_converted_where_it_is() {
     let it = three_steps();
     it.run(["convert", "job", "--to", "plain"]).code(1).says(
-        "error: a history, or a label, is not supported by the format 'plain'
+        "error: keeping the history or the labels is not supported by the format 'plain'
          hint: it was left as it is; --lose-history keeps the newest checkpoint alone
          hint: `pitstop copy job --to $DIR/sessions --as NAME --format plain` makes a plain one beside it",
     );

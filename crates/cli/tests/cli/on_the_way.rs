@@ -117,7 +117,7 @@ fn a_page_that_answers_everything_is_not_taken_for_a_store() {
         let saved = run(&["create", "job"]).code(1);
         match name {
             "a page with a date" => {
-                assert!(saved.err.contains("changing an object on a condition"), "{saved}");
+                assert!(saved.err.contains("a conditional request"), "{saved}");
             }
             _ => says(
                 &saved,

@@ -44,12 +44,12 @@ fn output_that_cannot_be_written_is_an_error() {
         );
     }
     it.run(["load", "job", "-o", "none/file"]).code(1).says(
-        "error: cannot write none/file
+        "error: cannot write to none/file
          cause: No such file or directory (os error 2)
          hint: only the output failed: see where it goes",
     );
     it.run(["load", "job", "-o", "."]).code(1).says(
-        "error: cannot write .
+        "error: cannot write to .
          cause: Is a directory (os error 21)
          hint: only the output failed: see where it goes",
     );

@@ -170,9 +170,25 @@ fn ctrl_c_reaches_the_program_once() {
 }
 
 #[test]
-fn a_run_that_was_killed_leaves_nothing_in_the_way_and_its_program_out() {
+fn a_run_that_was_killed_ends_its_program() {
     let it = Environment::new();
-    let script = "echo in time | $P save; echo $$; kill -STOP $$; echo late | $P save; echo $?";
+    let script = "echo in time | $P save; trap 'echo told; exit 9' TERM; echo up
+                  while :; do sleep 0.02; done";
+    let mut running = Running::start(&it, script);
+    assert_eq!(running.line(), "up\n");
+    running.signal(Signal::KILL);
+    running.child.wait().unwrap();
+    // The end of its output is the end of the program.
+    assert_eq!(running.line(), "told\n");
+    assert_eq!(running.line(), "");
+    it.run(["load", "job"]).prints("in time\n");
+}
+
+#[test]
+fn a_program_that_outlives_its_run_saves_no_more() {
+    let it = Environment::new();
+    let script = "trap '' TERM; echo in time | $P save; echo $$; kill -STOP $$
+                  echo late | $P save 2>&1; echo $?";
     let mut running = Running::start(&it, script);
     let orphan = Pid::from_raw(running.line().trim().parse().unwrap()).unwrap();
     running.signal(Signal::KILL);
@@ -184,7 +200,9 @@ fn a_run_that_was_killed_leaves_nothing_in_the_way_and_its_program_out() {
     kill_process(orphan, Signal::CONT).unwrap();
     let mut rest = String::new();
     running.out.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest, "1\n", "a save that came too late fails");
+    let hint = "hint: end this program, and start it again with `pitstop run job -- COMMAND`: \
+                its `pitstop run` has ended\n1\n";
+    assert!(rest.ends_with(hint), "{rest}");
     next.signal(Signal::TERM);
     assert_eq!(next.end().1, Some(143));
     it.run(["load", "job"]).prints("next\n");

@@ -222,12 +222,11 @@ fn a_store_that_says_nothing_is_given_up() {
         });
         let (ended, requests) = run(&["save", "job", large]);
         let error = ended.err.lines().next().unwrap();
-        assert_eq!(
-            error.starts_with("error: cannot write s3://bucket/jobs/c/"),
-            is_known,
+        assert!(
+            error.starts_with(&format!("error: cannot write s3://bucket/jobs{key}")),
             "{ended}"
         );
-        assert_eq!(error.starts_with("error: cannot tell whether"), !is_known, "{ended}");
+        assert_eq!(error.contains(": unknown whether"), !is_known, "{ended}");
         assert!(ended.err.contains(&format!("cause: {cause}")), "{ended}");
         assert_eq!(ended.err.contains("hint: do it again: that settles it"), !is_known, "{ended}");
         assert!(requests.len() <= 8, "{requests:?}");
@@ -245,10 +244,9 @@ fn a_store_that_passes_over_conditions_is_refused() {
         for words in [&["create", "new"][..], &["remove", "job"], &["last", "job"]] {
             let ended = it.ended(s3.command(&it).args(words).output().unwrap());
             ended.code(1).says(
-                "error: changing an object on a condition, without which two writers cannot be kept apart, \
-                 is not supported by s3://bucket/jobs
-                 hint: it takes a store that honours If-None-Match and If-Match; what a newer Pitstop wrote, \
-                 a newer one",
+                "error: a conditional request (If-Match, If-None-Match) is not supported by \
+                 the object store s3://bucket/jobs
+                 hint: use a store that honours If-None-Match and If-Match",
             );
         }
         s3.run(&it, ["load", "job"]).code(0).prints("state");

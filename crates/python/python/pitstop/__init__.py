@@ -7,8 +7,8 @@ storage, whole; when it raises, the checkpoint before it still stands.
     from pitstop import Repository
 
     session = Repository().get_or_create("nightly-import")
-    state = session.load_json(default={"done": 0})
-    with session.writer() as writer:
+    with session.writer() as writer:  # First: nobody else can save from here on.
+        state = session.load_json(default={"done": 0})
         while state["done"] < 100:
             state["done"] += 1  # ... one step of the work ...
             writer.save_json(state)

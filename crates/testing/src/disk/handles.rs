@@ -9,7 +9,9 @@ use rustix::io::Errno;
 
 use super::image::{Change, Content, Key};
 use super::{Quirk, SimulatedDisk, State, error};
-use pitstop::seam::{Access, Disk, Kind, Metadata, RawDirectory, RawFile, not_a_file};
+use pitstop::seam::{
+    Access, Ask, Dated, Disk, Identity, Kind, Metadata, RawDirectory, RawFile, not_a_file,
+};
 
 impl Disk for SimulatedDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn RawDirectory>> {
@@ -79,8 +81,8 @@ impl Handle {
         })
     }
 
-    fn metadata(&self) -> io::Result<Metadata> {
-        self.call(|state, key| Ok(state.metadata(key)))
+    fn metadata(&self, ask: Ask) -> io::Result<Dated> {
+        self.call(|state, key| Ok(state.metadata(key, ask)))
     }
 }
 
@@ -101,7 +103,20 @@ impl Drop for Handle {
 }
 
 impl State {
-    fn metadata(&self, key: Key) -> Metadata {
+    /// Times that nobody asked for are as a kernel may leave them: of the year 1970.
+    fn metadata(&self, key: Key, ask: Ask) -> Dated {
+        let metadata = self.undated(key);
+        let node = &self.nodes[key];
+        let time = |time| if ask == Ask::Times { time } else { SystemTime::UNIX_EPOCH };
+        Dated {
+            metadata,
+            modified: time(node.modified),
+            changed: time(node.changed),
+            created: Some(time(node.created)),
+        }
+    }
+
+    fn undated(&self, key: Key) -> Metadata {
         let node = &self.nodes[key];
         let (kind, size) = match &node.live {
             Content::File(bytes) => (Kind::File, bytes.size),
@@ -109,16 +124,11 @@ impl State {
             Content::Link(target) => (Kind::Link, target.len()),
         };
         Metadata {
+            identity: Identity { inode: node.inode, device: 1, links: node.links },
             kind,
             size: size as u64,
             allocated: (size as u64).next_multiple_of(512),
-            modified: node.modified,
-            changed: node.changed,
-            created: Some(node.created),
-            inode: node.inode,
-            device: 1,
             mount: node.mount,
-            links: node.links,
             owner: 1000,
             is_executable: false,
         }
@@ -167,7 +177,7 @@ impl State {
                 }
                 _ => *key,
             };
-            listed.push((name.clone(), self.metadata(key).kind));
+            listed.push((name.clone(), self.undated(key).kind));
         }
         Ok(listed)
     }
@@ -199,7 +209,7 @@ impl RawDirectory for Directory {
                 }
                 Err(failure) => return Err(failure),
             };
-            match state.metadata(key).kind {
+            match state.undated(key).kind {
                 Kind::File => {
                     let handle = self.0.disk.handle(state, key);
                     Ok(Box::new(File { handle, writable: access != Access::Read }) as _)
@@ -289,19 +299,19 @@ impl RawDirectory for Directory {
         })
     }
 
-    fn metadata(&self, name: &OsStr) -> io::Result<Metadata> {
+    fn metadata(&self, name: &OsStr, ask: Ask) -> io::Result<Dated> {
         self.0.call(|state, directory| {
             let key = state.look_up(directory, name)?;
-            Ok(state.metadata(key))
+            Ok(state.metadata(key, ask))
         })
     }
 
-    fn metadata_below(&self, directory: &OsStr, name: &OsStr) -> io::Result<Metadata> {
-        self.open_directory(directory)?.metadata(name)
+    fn metadata_below(&self, directory: &OsStr, name: &OsStr, ask: Ask) -> io::Result<Dated> {
+        self.open_directory(directory)?.metadata(name, ask)
     }
 
-    fn own_metadata(&self) -> io::Result<Metadata> {
-        self.0.metadata()
+    fn own_metadata(&self, ask: Ask) -> io::Result<Dated> {
+        self.0.metadata(ask)
     }
 
     fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
@@ -374,8 +384,8 @@ impl RawFile for File {
         self.change(|state, key| state.nodes[key].modified = time)
     }
 
-    fn metadata(&self) -> io::Result<Metadata> {
-        self.handle.metadata()
+    fn metadata(&self, ask: Ask) -> io::Result<Dated> {
+        self.handle.metadata(ask)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -1,3 +1,10 @@
+//! What can go wrong, and what stands then.
+
+mod damage;
+mod invalid;
+mod step;
+mod unsupported;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -5,6 +12,10 @@ use std::time::Duration;
 use crate::id::SessionId;
 use crate::owner::Owner;
 use crate::revision::Revision;
+pub use damage::{Damage, FileKind};
+pub use invalid::{LocationProblem, NameProblem};
+pub use step::Step;
+pub use unsupported::{Operation, Subject};
 
 /// What an operation of Pitstop returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -52,12 +63,12 @@ pub enum Error {
     },
 
     /// PlainBox's `session.next` is there, and it cannot be proved that whoever made it has ended.
-    #[error("session '{id}' is locked by {}, which PlainBox left or is writing", place.display())]
+    #[error("session '{id}' is locked: PlainBox's {} exists and may be in use", path.display())]
     Locked {
         /// The locked session.
         id: SessionId,
         /// The file that is the lock.
-        place: PathBuf,
+        path: PathBuf,
         /// How long it has been unchanged.
         age: Duration,
     },
@@ -69,6 +80,18 @@ pub enum Error {
         id: SessionId,
         /// Who holds it, where that can be read.
         owner: Option<Box<Owner>>,
+    },
+
+    /// This writer belongs to the process that forked this one, which got a copy of it: nothing was changed.
+    /// Fork first, and become the writer then.
+    #[error(
+        "cannot use this writer of session '{id}': it belongs to process {pid}, which forked this one"
+    )]
+    Inherited {
+        /// The session.
+        id: SessionId,
+        /// The process whose writer it is.
+        pid: u32,
     },
 
     /// The save named the revision that it follows, but another came between. Neither is lost. In an
@@ -86,7 +109,7 @@ pub enum Error {
 
     /// The session that something is copied to holds something else: its newest checkpoint is none of
     /// those that are copied.
-    #[error("session '{id}' in {} is another one: its revision {revision} is none of those to be copied", repository.display())]
+    #[error("session '{id}' in {} has diverged: its revision {revision} is not in the source", repository.display())]
     Diverged {
         /// The session that is there.
         id: SessionId,
@@ -97,12 +120,12 @@ pub enum Error {
     },
 
     /// What lies there is not what Pitstop or PlainBox wrote. It was left as it is.
-    #[error("{} is damaged: {problem}", place.display())]
+    #[error("{} is damaged: {damage}", path.display())]
     Corrupt {
-        /// The damaged file or link.
-        place: PathBuf,
+        /// The damaged file, link or object.
+        path: PathBuf,
         /// What is wrong with it.
-        problem: String,
+        damage: Damage,
         /// The newest revision that can still be loaded, if any.
         newest_good: Option<Revision>,
     },
@@ -110,21 +133,21 @@ pub enum Error {
     /// The outcome cannot be known: what stands now may or may not survive a power cut; or an object store
     /// gave no answer, and may have made the change or make it yet. Look to see what stands; doing it
     /// again settles it.
-    #[error("cannot tell whether the change was made and will last: to {step} {} failed", place.display())]
+    #[error("cannot {step} {}: unknown whether the change was made and is durable", path.display())]
     Indeterminate {
-        /// What was being done.
-        step: &'static str,
-        /// To what.
-        place: PathBuf,
+        /// The step that failed.
+        step: Step,
+        /// The file, directory or object.
+        path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
 
     /// This file system cannot flush to stable storage, so nothing can be promised on it.
-    #[error("{} cannot be flushed to stable storage: this file system does not support it", place.display())]
+    #[error("{} cannot be flushed to stable storage: this file system does not support it", path.display())]
     NotDurable {
-        /// What could not be flushed.
-        place: PathBuf,
+        /// The file or directory that could not be flushed.
+        path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
@@ -149,16 +172,16 @@ pub enum Error {
         /// The name, made printable.
         id: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: NameProblem,
     },
 
     /// More labels than are kept with a checkpoint.
-    #[error("the labels take {size} bytes, and at most {most} are kept with a checkpoint")]
+    #[error("the labels take {size} bytes, and at most {limit} are kept with a checkpoint")]
     LabelsTooLong {
         /// What they take, in bytes.
         size: usize,
         /// What they may take.
-        most: usize,
+        limit: usize,
     },
 
     /// A place that cannot be a repository.
@@ -167,25 +190,34 @@ pub enum Error {
         /// The place.
         location: PathBuf,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: LocationProblem,
     },
 
     /// This kind of repository or session cannot do that.
-    #[error("{what} is not supported by {place}")]
+    #[error("{operation} is not supported by {subject}")]
     Unsupported {
         /// What was asked for.
-        what: &'static str,
+        operation: Operation,
         /// What cannot do it.
-        place: String,
+        subject: Subject,
+    },
+
+    /// A newer Pitstop wrote this file or object. It was left as it is.
+    #[error("{} has format version {version}, which this Pitstop does not know", path.display())]
+    NewerFormat {
+        /// The file or object.
+        path: PathBuf,
+        /// The version of its format.
+        version: u64,
     },
 
     /// The storage refused a step. The source says why (disk full is disk full).
-    #[error("cannot {step} {}", place.display())]
+    #[error("cannot {step} {}", path.display())]
     Storage {
-        /// What was being done.
-        step: &'static str,
-        /// To what.
-        place: PathBuf,
+        /// The step that failed.
+        step: Step,
+        /// The file, directory or object.
+        path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
@@ -222,6 +254,6 @@ impl From<Error> for io::Error {
 fn held_by(owner: &Option<Box<Owner>>) -> String {
     match owner {
         Some(owner) => format!(": {owner} is its writer"),
-        None => " by a writer that left no record of itself".to_owned(),
+        None => " by an unknown process (no owner record)".to_owned(),
     }
 }
