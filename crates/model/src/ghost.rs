@@ -65,7 +65,7 @@ pub(crate) fn counts(store: &Store, key: u8, copy: &Copy) -> bool {
         }),
         Claim::InTrash => true,
         Claim::Restoring => !is_back(store, copy),
-        Claim::Deleting => false,
+        Claim::Deleting | Claim::Retired => false,
     }
 }
 
@@ -106,8 +106,12 @@ pub const PROPERTIES: [Property; 7] = [
             let heads = (0..2).filter_map(|name| store.session(name));
             let heads = heads.filter(|it| it.incarnation == incarnation).count();
             let copies = store.copies().filter(|(_, copy)| copy.session.incarnation == incarnation);
-            let copies = copies.filter(|(key, copy)| counts(store, *key, copy)).count();
             let is_ended = state.ended & 1 << incarnation != 0;
+            // One that is being deleted may turn out to be back.
+            let goes = |copy: &Copy| copy.claim == Claim::Deleting && !is_back(store, copy);
+            let copies = copies
+                .filter(|(key, copy)| counts(store, *key, copy) || (goes(copy) && !is_ended))
+                .count();
             heads + copies == usize::from(!is_ended)
         })
     }),

@@ -28,7 +28,9 @@ pub enum Planted {
     Nothing,
     /// A copy for the trash is put without a condition, again and again, while later steps change the same object.
     UnconditionalCopy,
-    /// A copy is deleted while a tombstone still names it.
+    /// A copy that is no longer needed is deleted, so that a late put makes it anew.
+    CopyDeleted,
+    /// The same, while a tombstone still names it.
     NamedCopyDeleted,
     /// A save is recognised by the revisions that are kept, which prunes and later saves drop.
     SaveKnownByTable,

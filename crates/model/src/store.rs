@@ -121,6 +121,8 @@ pub enum Claim {
     InTrash,
     Restoring,
     Deleting,
+    /// Nothing is in it any more. It stays, so that a late copy of the put that made it finds no free key.
+    Retired,
 }
 
 /// All objects, with their versions.

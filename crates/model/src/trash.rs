@@ -79,7 +79,7 @@ impl State {
                     self.look_back(host, op, key, copy, left);
                 }
             },
-            Why::KeepOut { copy, .. } if is_there(&copy) => self.tell(host, Told::No),
+            Why::KeepOut { key, copy, .. } if is_there(&copy) => self.is_void(world, host, op, key),
             Why::KeepOut { key, copy, left } if session.is_some() => {
                 self.keep_out(host, op, key, copy, left);
             }
@@ -221,6 +221,7 @@ impl State {
             }
             (None, _) => {
                 let (incarnation, then) = (copy.session.incarnation, After::Retire { key });
+                self.ended |= 1 << incarnation;
                 Pc::Collect { op, incarnation, fence: u8::MAX, named: Vec::new(), then }
             }
         };

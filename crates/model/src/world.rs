@@ -210,9 +210,6 @@ impl State {
         let holds = self.store.put(key, condition, object.clone());
         match (key, object) {
             (Key::Head(_), Object::Head(head)) if holds => self.note_head(before, &head),
-            (_, Object::Copy(copy)) if holds && copy.claim == super::store::Claim::Deleting => {
-                self.ended |= 1 << copy.session.incarnation;
-            }
             _ => (),
         }
         holds

@@ -16,6 +16,8 @@ pub struct Client {
     number: usize,
     repository: Repository,
     recorder: Recorder,
+    /// Whether a save says in a label which it is, so that histories tell it.
+    labels: bool,
     /// The places that it holds, by the operation that took them.
     writers: HashMap<usize, Writer>,
 }
@@ -42,7 +44,12 @@ const LABEL: &str = "payload";
 impl Client {
     /// A client of this number.
     pub fn new(number: usize, repository: Repository, recorder: Recorder) -> Self {
-        Self { number, repository, recorder, writers: HashMap::new() }
+        Self { number, repository, recorder, labels: true, writers: HashMap::new() }
+    }
+
+    /// Saves without labels, where sessions keep none.
+    pub fn without_labels(self) -> Self {
+        Self { labels: false, ..self }
     }
 
     /// Makes a call, and records it with its answer. Returns its index in the history, and what was told.
@@ -130,7 +137,10 @@ impl Client {
     }
 
     fn options(&self, number: Payload, follows: Option<u64>) -> SaveOptions {
-        let options = SaveOptions::new().label(LABEL, number.to_string());
+        let options = match self.labels {
+            true => SaveOptions::new().label(LABEL, number.to_string()),
+            false => SaveOptions::new(),
+        };
         match follows {
             Some(follows) => options.follows(Revision::from_number(follows)),
             None => options,

@@ -141,8 +141,10 @@ pub struct History {
     /// The operations, in the order in which they were begun. [`Call::Write`] and [`Call::Release`] name earlier ones by
     /// their index.
     pub ops: Vec<Op>,
-    /// Who stood still or was killed.
+    /// Who stood still so long that others may take its place, or was killed.
     pub down: Vec<Down>,
+    /// Whether each change holds the place of the writer while it lasts, as with a lock.
+    pub locks: bool,
 }
 
 /// Why a history cannot be true.
@@ -169,6 +171,35 @@ impl History {
     /// Whether a client was killed or stood still before this time.
     fn was_down(&self, client: usize, before: u64) -> bool {
         self.down.iter().any(|down| down.client == client && down.from < before)
+    }
+
+    /// Whether somebody else changes the session of this operation at the same time.
+    fn has_rival(&self, index: usize) -> bool {
+        const SLACK: u64 = 1_000_000_000;
+        let op = &self.ops[index];
+        let name = |call: &Call| match call {
+            Call::Write { place, .. } | Call::Release { place } => match &self.ops[*place].call {
+                Call::Acquire { name } => Some(name.clone()),
+                _ => None,
+            },
+            Call::Create { name }
+            | Call::Save { name, .. }
+            | Call::Acquire { name }
+            | Call::Prune { name }
+            | Call::Remove { name }
+            | Call::Trash { name }
+            | Call::Restore { name, .. } => Some(name.clone()),
+            _ => None,
+        };
+        let overlaps = |other: &Op| {
+            let end = self.death(other.client).map_or(other.end, |it| it.saturating_add(SLACK));
+            other.client != op.client && other.start <= op.end && op.start <= end
+        };
+        let wanted = name(&op.call);
+        self.ops.iter().any(|other| {
+            let is_sweep = matches!(other.call, Call::Sweep);
+            (is_sweep || name(&other.call) == wanted) && overlaps(other)
+        })
     }
 
     /// When a client was killed.

@@ -83,6 +83,9 @@ impl Rules<'_> {
         let is_possible = match (&op.outcome, session) {
             (Outcome::NotFound, None) => !matches!(op.call, Call::Create { .. }),
             (Outcome::AlreadyExists, Some(_)) => matches!(op.call, Call::Create { .. }),
+            (Outcome::Busy, session) if self.history.locks && self.history.has_rival(index) => {
+                session.is_some()
+            }
             (Outcome::Busy, Some(it)) => it.writer.is_some_and(|writer| {
                 let death = self.history.death(self.history.ops[writer].client);
                 death.is_none_or(|death| op.start < death.saturating_add(GRACE))

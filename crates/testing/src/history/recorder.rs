@@ -126,5 +126,5 @@ pub fn merge(
         }
         op
     });
-    Ok(History { ops: ops.collect(), down })
+    Ok(History { ops: ops.collect(), down, locks: false })
 }

@@ -75,6 +75,16 @@ impl Simulation {
         HostClock { simulation: self.clone(), host }.sleep(time);
     }
 
+    /// Lets a host stand still for this long from now on, and what it does in the background too.
+    pub fn stand_still(&self, host: usize, time: Duration) {
+        self.world().stand_still(host, time.as_nanos() as u64, &self.shared.recorder);
+    }
+
+    /// Kills a host: nothing that it does from now on takes effect.
+    pub fn kill(&self, host: usize) {
+        self.world().kill(host, &self.shared.recorder);
+    }
+
     /// From now on nothing goes wrong, and what was late has come.
     pub fn calm_down(&self) {
         self.world().calm_down();

@@ -242,12 +242,21 @@ impl World {
         }
         let victim = up[self.random.below(up.len())];
         if kills > 0 && self.random.below(kills) == 0 && dead < MOST_KILLS {
-            self.hosts[victim].is_dead = true;
-            recorder.down(victim, None);
+            self.kill(victim, recorder);
         } else if stops > 0 && self.random.below(stops) == 0 {
-            let until = now + STOPS[self.random.below(STOPS.len())] * 1_000_000_000;
-            self.hosts[victim].still_until = until;
-            recorder.down(victim, Some(until));
+            let time = STOPS[self.random.below(STOPS.len())] * 1_000_000_000;
+            self.stand_still(victim, time, recorder);
         }
+    }
+
+    pub(super) fn stand_still(&mut self, host: usize, time: u64, recorder: &Recorder) {
+        let until = self.time.now() + time;
+        self.hosts[host].still_until = until;
+        recorder.down(host, Some(until));
+    }
+
+    pub(super) fn kill(&mut self, host: usize, recorder: &Recorder) {
+        self.hosts[host].is_dead = true;
+        recorder.down(host, None);
     }
 }

@@ -19,7 +19,7 @@ fn history(lines: &[Line], down: &[Down]) -> History {
         op(&(9, 3, 4, save(1, None), Outcome::Saved(1))),
     ];
     ops.extend(lines.iter().map(op));
-    History { ops, down: down.to_vec() }
+    History { ops, down: down.to_vec(), locks: false }
 }
 
 /// The index of the first line's operation.

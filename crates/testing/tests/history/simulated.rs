@@ -90,6 +90,49 @@ fn judge(run: &Run) -> Result<(), Violation> {
     liveness(&run.history, Limits { longest: LONGEST, calm_from: run.calm_from })
 }
 
+/// A writer that stood still and was displaced shows that it lives, but not that the one lives who displaced it.
+#[test]
+fn a_displaced_writer_keeps_no_dead_ones_place() {
+    let simulation = Simulation::new(1, 4, Trouble::NONE);
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let acquire = || Call::Acquire { name: "job".to_owned() };
+    let hosts = (0..3).map(|host| {
+        let (simulation, told) = (simulation.clone(), told.clone());
+        let work: Box<dyn FnOnce() + Send> = Box::new(move || {
+            let repository = simulation.repository(host, host);
+            let mut client = Client::new(host, repository, simulation.recorder());
+            let idle = |seconds| simulation.idle(host, Duration::from_secs(seconds));
+            match host {
+                // Sleeps from 10 to 210, and holds its place until the end.
+                0 => {
+                    client.call(Call::Create { name: "job".to_owned() });
+                    client.call(acquire());
+                    idle(10);
+                    simulation.stand_still(0, Duration::from_secs(200));
+                    idle(1000);
+                }
+                // Takes the place at about 90, and is killed at 150.
+                1 => {
+                    idle(20);
+                    told.lock().unwrap().push(client.call(acquire()).1);
+                    idle(40);
+                    simulation.kill(1);
+                    idle(1);
+                }
+                _ => {
+                    idle(400);
+                    told.lock().unwrap().push(client.call(acquire()).1);
+                }
+            }
+        });
+        (host, work)
+    });
+    simulation.run(hosts.collect::<Vec<_>>());
+    assert_eq!(*told.lock().unwrap(), [Outcome::Done, Outcome::Done]);
+    let history = simulation.recorder().history_so_far();
+    check(&history).unwrap_or_else(|violation| panic!("{violation}"));
+}
+
 /// `PITSTOP_TEST_SEED` runs one; `PITSTOP_TEST_RUNS` so many, from there on or from a fixed seed.
 fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().map(|it| it.parse::<u64>().unwrap());
