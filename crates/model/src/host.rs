@@ -101,6 +101,10 @@ pub enum CopyWhy {
     Keep {
         change: Box<Change>,
     },
+    /// It is to be empty.
+    Retire {
+        then: After,
+    },
     /// Whether it is still claimed by this host.
     IsOurs {
         change: Box<Change>,
@@ -179,6 +183,10 @@ pub enum Then {
         copy: Copy,
     },
     Unnamed {
+        key: u8,
+        then: After,
+    },
+    Retired {
         key: u8,
         then: After,
     },

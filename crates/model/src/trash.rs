@@ -37,7 +37,7 @@ impl State {
             Pc::Send(Change { op, key: Key::Copy(key), condition, object, number: None, then });
     }
 
-    /// Sees to it that no tombstone names a copy, and deletes it.
+    /// Sees to it that no tombstone names a copy, and empties it.
     pub(crate) fn retire(&mut self, world: &World, host: usize, op: u8, key: u8, then: After) {
         self.hosts[host].retired = Some(key);
         let name = self.origins[usize::from(key)];
@@ -45,6 +45,14 @@ impl State {
             true => Pc::Delete { op, keys: vec![Key::Copy(key)], then },
             false => Pc::Look { op, name, why: Why::Retire { key, then } },
         };
+    }
+
+    /// Empties a copy that no tombstone names.
+    fn empty(&self, world: &World, op: u8, key: u8, then: After) -> Pc {
+        match world.planted == Planted::CopyDeleted {
+            true => Pc::Delete { op, keys: vec![Key::Copy(key)], then },
+            false => Pc::LookCopy { op, key, why: CopyWhy::Retire { then } },
+        }
     }
 
     fn change_copy(&mut self, op: u8, key: u8, version: u8, copy: Copy, then: Then) -> Change {
@@ -108,7 +116,7 @@ impl State {
                         let then = Then::Unnamed { key, then };
                         Pc::Send(self.change(host, op, name, Some(base), nothing, false, then))
                     }
-                    None => Pc::Delete { op, keys: vec![Key::Copy(key)], then },
+                    None => self.empty(world, op, key, then),
                 };
             }
             Why::Begin | Why::Save { .. } => (),
@@ -137,6 +145,12 @@ impl State {
             {
                 self.hosts[host].pc = Pc::Send(*change);
             }
+            (CopyWhy::Retire { then }, Some((version, copy))) if copy.claim != Claim::Retired => {
+                let retired = Copy { claim: Claim::Retired, tag: self.tag(host, op), ..copy };
+                let then = Then::Retired { key, then };
+                self.hosts[host].pc = Pc::Send(self.change_copy(op, key, version, retired, then));
+            }
+            (CopyWhy::Retire { then }, _) => self.go_on(world, host, op, then),
             (CopyWhy::IsOurs { .. }, _) | (CopyWhy::Judge { .. }, None) => {
                 self.tell(host, Told::No);
             }
@@ -165,6 +179,7 @@ impl State {
                 let left = copy.1.to.clone();
                 self.look_back(host, op, key, copy, left);
             }
+            Claim::Retired => self.tell(host, if is_sweep { Told::Yes } else { Told::No }),
             Claim::Deleting if is_sweep => self.claim(host, op, key, copy),
             Claim::Deleting if matches!(self.kind(op), Kind::Restore { .. }) => {
                 self.tell(host, Told::No);
@@ -285,10 +300,12 @@ impl State {
                 let Kind::Restore { to, .. } = self.kind(op) else { return };
                 self.hosts[host].pc = Pc::Look { op, name: to, why: Why::Place { key, copy } };
             }
+            Then::Retired { then, .. } if is_made => self.go_on(world, host, op, then),
+            Then::Retired { key, then } => self.hosts[host].pc = self.empty(world, op, key, then),
             Then::Unnamed { key, then } => {
                 let name = self.origins[usize::from(key)];
                 self.hosts[host].pc = match is_made {
-                    true => Pc::Delete { op, keys: vec![Key::Copy(key)], then },
+                    true => self.empty(world, op, key, then),
                     false => Pc::Look { op, name, why: Why::Retire { key, then } },
                 };
             }

@@ -153,8 +153,10 @@ fn processes_are_told_the_truth(format: &str) {
     while processes.listen() {
         let up: Vec<usize> = (0..processes.all.len())
             .filter(|it| !processes.all[*it].is_over && stopped.is_none_or(|(who, _)| who != *it))
+            .filter(|it| processes.down.iter().all(|down| down.client != *it))
             .collect();
         stopped = match stopped {
+            Some((who, _)) if processes.all[who].is_over => None,
             Some((who, left)) if left == 0 || up.is_empty() => {
                 processes.signal(who, Signal::CONT);
                 None
@@ -195,4 +197,16 @@ fn processes_that_share_journals_are_told_the_truth() {
 #[test]
 fn processes_that_share_plain_sessions_are_told_the_truth() {
     processes_are_told_the_truth("plain");
+}
+
+#[test]
+fn scratch() {
+    let scratch = tempfile::tempdir().unwrap();
+    let repository =
+        Repository::open(scratch.path().join("s")).unwrap().with_format(Format::Journal);
+    let session = repository.get_or_create("job").unwrap();
+    let mut writer = session.writer().unwrap();
+    let follows = pitstop::SaveOptions::new().follows(pitstop::Revision::from_number(1));
+    eprintln!("{:?}", writer.save_with(b"x", &follows));
+    eprintln!("{:?}", writer.save(b"x"));
 }
