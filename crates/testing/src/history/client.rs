@@ -188,7 +188,7 @@ fn told(error: &Error) -> Outcome {
         Error::Busy { .. } => Outcome::Busy,
         Error::NoCheckpoint { .. } => Outcome::Empty,
         Error::Indeterminate { .. } => Outcome::Unknown,
-        Error::Storage { .. } => Outcome::Failed,
+        Error::Storage { .. } | Error::Unsupported { .. } => Outcome::Failed,
         other => Outcome::Wrong(format!("{other:?}")),
     }
 }

@@ -20,29 +20,31 @@ pub(super) struct State {
 struct Incarnation {
     /// The operation that created it.
     created: usize,
-    /// All that was ever saved: the last is the newest, and its revision is how many there are.
-    saved: Vec<Payload>,
+    /// All that was ever saved, with its revision, or 0 where that was not told: the last is the newest.
+    saved: Vec<(u64, Payload)>,
     /// The operation by which the writer took its place.
     writer: Option<usize>,
 }
 
 impl Incarnation {
-    fn revision(&self) -> u64 {
-        self.saved.len() as u64
+    /// Whether this may be the newest revision.
+    fn is_newest(&self, revision: u64) -> bool {
+        self.saved.last().map_or(revision == 0, |(newest, _)| *newest == 0 || *newest == revision)
     }
 
+    /// The same of what was told, which may be nothing.
     fn is_told(&self, revision: u64) -> bool {
-        revision == 0 || revision == self.revision()
+        revision == 0 || self.is_newest(revision)
     }
 
     fn keeps(&self, kept: &[(u64, Payload)]) -> bool {
+        let is_it = |((revision, payload), (of, saved)): (&(u64, Payload), &(u64, Payload))| {
+            payload == saved && (*of == 0 || of == revision)
+        };
         kept.len() <= self.saved.len()
             && kept.is_empty() == self.saved.is_empty()
-            && kept.iter().zip(self.saved.iter().enumerate().rev()).all(
-                |((revision, payload), (index, saved))| {
-                    *revision == index as u64 + 1 && payload == saved
-                },
-            )
+            && kept.windows(2).all(|pair| pair[0].0 > pair[1].0)
+            && kept.iter().zip(self.saved.iter().rev()).all(is_it)
     }
 }
 
@@ -52,6 +54,29 @@ pub(super) struct Rules<'a> {
 }
 
 impl Rules<'_> {
+    /// A session in which one more checkpoint was saved; `None` if it cannot have been told this.
+    fn saved(
+        &self,
+        session: &Incarnation,
+        payload: Payload,
+        outcome: &Outcome,
+    ) -> Option<Incarnation> {
+        let last = session.saved.iter().rev().map(|(revision, _)| *revision).find(|it| *it != 0);
+        let last = last.unwrap_or(0);
+        // Where locks rule, a number that a caller knows may be passed over.
+        let is_next = |told: u64| if self.history.locks { told > last } else { told == last + 1 };
+        let revision = match outcome {
+            Outcome::Saved(0) => 0,
+            Outcome::Saved(told) => Some(*told).filter(|told| is_next(*told))?,
+            Outcome::Unknown if self.history.locks => 0,
+            Outcome::Unknown => last + 1,
+            _ => return None,
+        };
+        let mut saved = session.clone();
+        saved.saved.push((revision, payload));
+        Some(saved)
+    }
+
     /// Whether somebody else may take the place of this writer, with an operation that ends then.
     fn is_displaceable(&self, writer: usize, end: u64) -> bool {
         self.history.was_down(self.history.ops[writer].client, end)
@@ -100,17 +125,14 @@ impl Rules<'_> {
                     Outcome::Conflict { found } => {
                         it.is_told(*found) && follows.is_some_and(|it| it != *found)
                     }
-                    _ => {
-                        let mut saved = it.clone();
-                        saved.writer = None;
-                        saved.saved.push(*payload);
-                        let is_next = is_unknown
-                            || matches!(&op.outcome, Outcome::Saved(revision) if saved.is_told(*revision));
+                    outcome => {
+                        let Some(saved) = self.saved(it, *payload, outcome) else {
+                            return Vec::new();
+                        };
+                        next.sessions.insert(name.clone(), Incarnation { writer: None, ..saved });
                         let is_free =
                             it.writer.is_none_or(|it| self.is_displaceable(it, op.latest()));
-                        let follows = follows.is_none_or(|follows| follows == it.revision());
-                        next.sessions.insert(name.clone(), saved);
-                        is_next && is_free && follows
+                        is_free && follows.is_none_or(|follows| it.is_newest(follows))
                     }
                 },
                 (Call::Acquire { .. }, Some(it)) => {
@@ -121,7 +143,8 @@ impl Rules<'_> {
                 }
                 (Call::Load { .. }, Some(it)) => match &op.outcome {
                     Outcome::Loaded { revision, payload } => {
-                        it.is_told(*revision) && it.saved.last() == Some(payload)
+                        it.is_told(*revision)
+                            && it.saved.last().is_some_and(|(_, saved)| saved == payload)
                     }
                     outcome => *outcome == Outcome::Empty && it.saved.is_empty(),
                 },
@@ -184,12 +207,9 @@ impl Rules<'_> {
                 held.is_told(*found) && follows.is_some_and(|follows| follows != *found)
             }
             (Call::Write { payload, follows, .. }, outcome, Some(held)) => {
-                let mut saved = held.clone();
-                saved.saved.push(*payload);
-                let is_next = matches!(outcome, Outcome::Unknown)
-                    || matches!(outcome, Outcome::Saved(revision) if saved.is_told(*revision));
+                let Some(saved) = self.saved(held, *payload, outcome) else { return Vec::new() };
                 next.sessions.insert(name.clone(), saved);
-                is_next && follows.is_none_or(|follows| follows == held.revision())
+                follows.is_none_or(|follows| held.is_newest(follows))
             }
             // It is the writer no more. If it names a revision to follow, what it knew may be enough to refuse.
             (Call::Write { follows, .. }, Outcome::Conflict { found }, None) => {

@@ -198,15 +198,3 @@ fn processes_that_share_journals_are_told_the_truth() {
 fn processes_that_share_plain_sessions_are_told_the_truth() {
     processes_are_told_the_truth("plain");
 }
-
-#[test]
-fn scratch() {
-    let scratch = tempfile::tempdir().unwrap();
-    let repository =
-        Repository::open(scratch.path().join("s")).unwrap().with_format(Format::Journal);
-    let session = repository.get_or_create("job").unwrap();
-    let mut writer = session.writer().unwrap();
-    let follows = pitstop::SaveOptions::new().follows(pitstop::Revision::from_number(1));
-    eprintln!("{:?}", writer.save_with(b"x", &follows));
-    eprintln!("{:?}", writer.save(b"x"));
-}
