@@ -14,10 +14,10 @@ import tempfile
 import time
 
 SCRIPT = """\
-n=$([ "$PITSTOP_RESUMES" ] && pitstop load || echo 0)
+n=$(pitstop load --default 0) || exit
 while [ $n -lt 5 ]; do
   n=$((n + 1)); echo "table $n"; sleep 0.5
-  echo $n | pitstop -q save -l table=$n
+  echo $n | pitstop -q save -l table=$n || exit
 done
 """
 STORY = [

@@ -23,9 +23,12 @@ struct State {
     sum: u64,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    if let Err(error) = start(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        eprintln!("error: {error}");
+        std::process::exit(1);
+    }
 }
 
 pub(crate) fn start(arguments: &[&str]) -> Result<(), Box<dyn Error>> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use twox_hash::XxHash3_128;
 
 use crate::error::{Error, Operation, Result, Subject};
+use crate::json;
 use crate::revision::{HIGHEST, Revision};
 
 /// Small strings that a program attaches to a checkpoint, readable without its payload.
@@ -21,13 +22,21 @@ pub struct Checkpoint {
     pub data: Vec<u8>,
 }
 
+impl Checkpoint {
+    /// A payload and what is known of it.
+    pub fn new(info: CheckpointInfo, data: Vec<u8>) -> Self {
+        Self { info, data }
+    }
+}
+
 /// What is known of a checkpoint beside its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CheckpointInfo {
     /// Which checkpoint of its session this is.
     pub revision: Revision,
     /// When it was saved, by the clock of the machine that saved it.
+    #[serde(serialize_with = "json::time")]
     pub saved: SystemTime,
     /// The length of its payload in bytes.
     pub size: u64,
@@ -35,6 +44,19 @@ pub struct CheckpointInfo {
     pub digest: Digest,
     /// Its labels.
     pub labels: Labels,
+}
+
+impl CheckpointInfo {
+    /// A checkpoint with this payload, without labels.
+    pub fn new(revision: Revision, saved: SystemTime, payload: &[u8]) -> Self {
+        let digest = Digest::of(payload);
+        Self { revision, saved, size: payload.len() as u64, digest, labels: Labels::new() }
+    }
+
+    /// The same checkpoint with these labels.
+    pub fn with_labels(self, labels: Labels) -> Self {
+        Self { labels, ..self }
+    }
 }
 
 /// XXH3 (128 bits) of a payload. It finds accidents; it is no protection against forgery.
@@ -172,9 +194,29 @@ impl SaveOptions {
         Self { number: info.revision.number(), saved: Some(info.saved), ..options }
     }
 
-    /// What it expects to be the newest revision, if that is not so. One that keeps its number follows any
-    /// that is lower.
-    pub(crate) fn conflicts(&self, newest: Revision) -> Option<Revision> {
+    /// The labels to keep with the checkpoint.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The rule for older revisions.
+    pub fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    /// The number that the checkpoint must get, if it is the copy of one that has a number.
+    pub fn number(&self) -> Option<u64> {
+        self.number
+    }
+
+    /// The time at which the checkpoint was saved, if it is a copy.
+    pub fn saved(&self) -> Option<SystemTime> {
+        self.saved
+    }
+
+    /// The revision that the save expects to be the newest, if another one is. A save that keeps its number
+    /// follows any revision that is lower.
+    pub fn conflicts(&self, newest: Revision) -> Option<Revision> {
         let is_taken = |number: &u64| newest.number().is_some_and(|newest| newest >= *number);
         let below = |number: u64| Revision::from_number(number.saturating_sub(1));
         let expected = self.follows.filter(|expected| *expected != newest);

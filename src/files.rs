@@ -5,8 +5,11 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use crate::checkpoint::Digester;
 use crate::error::{Damage, Error, Result};
+use crate::json;
 use crate::sys::{Access, Directory, File, Kind, Metadata, found};
 
 /// A file that is being put into a directory. It gets its name when it is whole.
@@ -28,10 +31,11 @@ pub struct Files {
 }
 
 /// Something in a session's directory that was not copied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PassedOver {
     /// Where it is.
+    #[serde(rename = "path", serialize_with = "json::path")]
     pub place: PathBuf,
     /// Why it was passed over.
     pub reason: &'static str,

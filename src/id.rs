@@ -3,8 +3,6 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::error::{Error, NameProblem};
-
 /// The name of a session: 1 to 200 bytes of UTF-8 that are safe as a file name, on a command line
 /// and in a table.
 ///
@@ -20,12 +18,12 @@ impl SessionId {
     /// Checks a name.
     ///
     /// # Errors
-    /// [`Error::InvalidId`] says what is wrong with it.
-    pub fn new(id: impl Into<String>) -> Result<Self, Error> {
+    /// [`InvalidId`] says what is wrong with it.
+    pub fn new(id: impl Into<String>) -> Result<Self, InvalidId> {
         let id = id.into();
         match problem(&id) {
             None => Ok(Self(id)),
-            Some(problem) => Err(Error::InvalidId { id: printable(&id), problem }),
+            Some(problem) => Err(InvalidId::new(&id, problem)),
         }
     }
 
@@ -48,6 +46,57 @@ impl SessionId {
         let dash = if prefix.is_empty() { "" } else { "-" };
         Self(format!("{prefix}{dash}{stamp}-{}", random_letters()))
     }
+}
+
+/// A text that is not the name of a session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{id}' cannot be the name of a session: {problem}")]
+#[non_exhaustive]
+pub struct InvalidId {
+    /// The text, made printable.
+    pub id: String,
+    /// What is wrong with it.
+    pub problem: NameProblem,
+}
+
+impl InvalidId {
+    /// Refuses a text, which is cut short where it is long.
+    pub fn new(id: &str, problem: NameProblem) -> Self {
+        Self { id: printable(id), problem }
+    }
+}
+
+/// Why a text is not the name of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameProblem {
+    /// It is empty.
+    #[error("it is empty")]
+    Empty,
+    /// It has a NUL in it.
+    #[error("it has a NUL in it")]
+    Nul,
+    /// It has a `/` in it.
+    #[error("it has a '/' in it")]
+    Slash,
+    /// It has a control character in it.
+    #[error("it has a control character in it")]
+    Control,
+    /// It starts with a dot.
+    #[error("it starts with a dot")]
+    LeadingDot,
+    /// It starts with a dash.
+    #[error("it starts with a dash, like an option")]
+    LeadingDash,
+    /// It has white space at an end.
+    #[error("it has white space at an end")]
+    WhiteSpace,
+    /// It is longer than [`SessionId::MAX_LEN`].
+    #[error("it is longer than {} bytes", SessionId::MAX_LEN)]
+    TooLong,
+    /// It is not UTF-8.
+    #[error("it is not UTF-8")]
+    NotUtf8,
 }
 
 fn problem(id: &str) -> Option<NameProblem> {
@@ -109,9 +158,9 @@ impl AsRef<str> for SessionId {
 }
 
 impl FromStr for SessionId {
-    type Err = Error;
+    type Err = InvalidId;
 
-    fn from_str(id: &str) -> Result<Self, Error> {
+    fn from_str(id: &str) -> Result<Self, InvalidId> {
         Self::new(id)
     }
 }

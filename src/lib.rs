@@ -65,14 +65,17 @@ mod copy;
 mod directory;
 mod error;
 mod files;
+mod format;
 mod id;
 #[cfg(feature = "inspect")]
 pub mod inspect;
+mod json;
 mod listing;
 mod memory;
 #[cfg(feature = "object-store")]
 mod object;
 mod owner;
+mod program;
 mod prune;
 mod random;
 mod repository;
@@ -89,26 +92,25 @@ mod verify;
 #[cfg(feature = "archive")]
 pub use archive::Exported;
 pub use backend::{
-    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Leftover, Listing, NewSession,
-    Problem, Removal, RepositoryVerification, Severity, Status, Summary, Sweep, Trashed, Unlocked,
-    Usage, Verification, Verified, WriterState,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Leftover, Listing,
+    Maintenance, NewSession, Problem, Removal, RepositoryVerification, Severity, Status, Summary,
+    Sweep, Trashed, Unlocked, Usage, Verification, Verified, WriterState,
 };
 pub use checkpoint::{Checkpoint, CheckpointInfo, Digest, Labels, Retention, SaveOptions};
 pub use copy::{Copied, CopyOptions, Progress, RepositoryCopied};
 pub use directory::DirectoryBackend;
-pub use error::{
-    Damage, Error, FileKind, LocationProblem, NameProblem, Operation, Result, Step, Subject,
-};
+pub use error::{Damage, Error, FileKind, LocationProblem, Operation, Result, Step, Subject};
 pub use files::{Files, PassedOver};
-pub use id::SessionId;
+pub use id::{InvalidId, NameProblem, SessionId};
 pub use listing::ListOptions;
 pub use memory::MemoryBackend;
 #[cfg(feature = "object-store")]
-pub use object::{ObjectBackend, StoreProblem};
+pub use object::{ObjectBackend, StoreProblem, interruptible};
 pub use owner::Owner;
+pub use program::{ProgramEnd, ProgramState};
 pub use prune::{Gone, PruneOptions, Pruned, PrunedRevisions, Spared};
 pub use repository::{CreateOptions, Repository};
-pub use revision::Revision;
+pub use revision::{At, Revision};
 pub use session::{Session, Writer};
 pub use share::SharedWriter;
 pub use stream::{Buffer, CheckpointReader};

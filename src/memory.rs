@@ -1,19 +1,20 @@
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::backend::{
-    Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
-    Summary, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Listing, Maintenance,
+    NewSession, Removal, Status, Summary, Sweep, Trashed, Unlocked, Usage, WriterState,
 };
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Digest, Retention, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::owner::Owner;
-use crate::revision::Revision;
-use crate::stream::{CheckpointReader, input_failed};
+use crate::program::{ProgramEnd, ProgramState, WriterRecord};
+use crate::revision::{At, Revision};
+use crate::stream::{Buffer, CheckpointReader, copy_into, input_failed};
 use crate::sys;
 
 /// A repository in the memory of this process: for tests, and the model that others are held against.
@@ -39,10 +40,19 @@ struct Slot {
     /// The newest last.
     checkpoints: Vec<Checkpoint>,
     writer: Option<Owner>,
+    ended: Option<WriterRecord>,
     replaces: Option<SessionId>,
 }
 
 impl Slot {
+    fn state(&self) -> WriterState {
+        match (&self.writer, &self.ended) {
+            (Some(owner), _) => WriterState::Live(Some(owner.clone())),
+            (None, Some(record)) => record.clone().into(),
+            (None, None) => WriterState::Idle,
+        }
+    }
+
     /// The rule of [`Retention`], with the payload for the storage it takes.
     fn forget(&mut self, retention: Retention) {
         let newest = self.checkpoints.last().map_or(0, |it| it.info.size);
@@ -80,6 +90,20 @@ impl MemoryBackend {
         self.lock().by_id.get_mut(id).map_or_else(|| Err(self.not_found(id)), f)
     }
 
+    fn find(&self, id: &SessionId, at: At) -> Result<Checkpoint> {
+        self.with(id, |slot| match at {
+            At::Newest => {
+                let newest = slot.checkpoints.last().cloned();
+                newest.ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
+            }
+            At::Revision(revision) => {
+                let mut checkpoints = slot.checkpoints.iter();
+                let found = checkpoints.find(|checkpoint| checkpoint.info.revision == revision);
+                found.cloned().ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
+            }
+        })
+    }
+
     fn not_found(&self, id: &SessionId) -> Error {
         Error::NotFound { id: id.clone(), repository: self.location().to_owned() }
     }
@@ -102,6 +126,7 @@ impl Backend for MemoryBackend {
             made: SystemTime::now(),
             checkpoints: Vec::new(),
             writer: None,
+            ended: None,
             replaces: new.replaces.clone(),
         };
         sessions.by_id.insert(id.clone(), slot);
@@ -116,36 +141,23 @@ impl Backend for MemoryBackend {
 
     fn status(&self, id: &SessionId) -> Result<Status> {
         self.with(id, |slot| {
-            let owner = slot.writer.clone();
-            let writer = owner.map_or(WriterState::Idle, |owner| WriterState::Live(Some(owner)));
-            Ok(Status { summary: summary(id, slot), created: Some(slot.made), writer })
+            Ok(Status {
+                summary: summary(id, slot),
+                created: Some(slot.made),
+                writer: slot.state(),
+            })
         })
     }
 
-    fn load(&self, id: &SessionId) -> Result<Checkpoint> {
-        self.with(id, |slot| {
-            slot.checkpoints.last().cloned().ok_or_else(|| Error::NoCheckpoint { id: id.clone() })
-        })
+    fn load_into(&self, id: &SessionId, at: At, buffer: &mut dyn Buffer) -> Result<CheckpointInfo> {
+        let Checkpoint { info, data } = self.find(id, at)?;
+        copy_into(buffer, &data)?;
+        Ok(info)
     }
 
-    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
-        self.with(id, |slot| {
-            let mut checkpoints = slot.checkpoints.iter();
-            let found = checkpoints.find(|checkpoint| checkpoint.info.revision == revision);
-            found.cloned().ok_or_else(|| Error::NoRevision { id: id.clone(), revision })
-        })
-    }
-
-    fn open_checkpoint(
-        &self,
-        id: &SessionId,
-        revision: Option<Revision>,
-    ) -> Result<CheckpointReader> {
-        let loaded = match revision {
-            Some(revision) => self.load_revision(id, revision),
-            None => self.load(id),
-        };
-        loaded.map(|it| CheckpointReader::new(it.info, Cursor::new(it.data)))
+    fn open(&self, id: &SessionId, at: At) -> Result<CheckpointReader> {
+        let Checkpoint { info, data } = self.find(id, at)?;
+        Ok(CheckpointReader::new(info, Cursor::new(data)))
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {
@@ -159,18 +171,16 @@ impl Backend for MemoryBackend {
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
         self.with(id, |slot| {
             busy(id, slot)?;
-            slot.writer = Some(sys::current_owner());
+            let found = slot.state().program();
+            (slot.writer, slot.ended) = (Some(sys::current_owner()), None);
             Ok(Box::new(MemoryWriter {
                 backend: self.clone(),
                 id: id.clone(),
                 number: slot.number,
                 replaces: slot.replaces.clone(),
+                found,
             }) as Box<dyn BackendWriter>)
         })
-    }
-
-    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
-        self.with(id, |slot| busy(id, slot).map(|()| Unlocked::Nothing))
     }
 
     fn remove(&self, id: &SessionId) -> Result<Removal> {
@@ -178,6 +188,30 @@ impl Backend for MemoryBackend {
         busy(id, sessions.by_id.get(id).ok_or_else(|| self.not_found(id))?)?;
         sessions.by_id.remove(id);
         Ok(Removal::default())
+    }
+
+    fn last(&self) -> Result<Option<SessionId>> {
+        let sessions = self.lock();
+        Ok(sessions.last.clone().filter(|last| sessions.by_id.contains_key(last)))
+    }
+
+    fn set_last(&self, id: &SessionId) -> Result<()> {
+        let mut sessions = self.lock();
+        if !sessions.by_id.contains_key(id) {
+            return Err(self.not_found(id));
+        }
+        sessions.last = Some(id.clone());
+        Ok(())
+    }
+
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+}
+
+impl Maintenance for MemoryBackend {
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        self.with(id, |slot| busy(id, slot).map(|()| Unlocked::Nothing))
     }
 
     fn usage(&self, id: &SessionId) -> Result<Usage> {
@@ -227,7 +261,7 @@ impl Backend for MemoryBackend {
         Ok(Removal::default())
     }
 
-    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+    fn discard_before(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
         self.with(id, |slot| {
             if !dry_run {
                 busy(id, slot)?;
@@ -243,22 +277,17 @@ impl Backend for MemoryBackend {
         })
     }
 
-    fn last(&self) -> Result<Option<SessionId>> {
-        let sessions = self.lock();
-        Ok(sessions.last.clone().filter(|last| sessions.by_id.contains_key(last)))
+    /// A process that is killed leaves nothing of its memory.
+    fn sweep(&self, _: bool) -> Result<Sweep> {
+        Ok(Sweep::default())
     }
 
-    fn set_last(&self, id: &SessionId) -> Result<()> {
-        let mut sessions = self.lock();
-        if !sessions.by_id.contains_key(id) {
-            return Err(self.not_found(id));
-        }
-        sessions.last = Some(id.clone());
+    fn verify_layout(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
+    fn repair_layout(&self, _: Option<&SessionId>) -> Result<()> {
         Ok(())
-    }
-
-    fn directory(&self, _: &SessionId) -> Option<PathBuf> {
-        None
     }
 }
 
@@ -292,6 +321,7 @@ fn summary(id: &SessionId, slot: &Slot) -> Summary {
         changed: newest.map_or(slot.made, |info| info.saved),
         format: Format::Memory,
         live: slot.writer.is_some(),
+        state: Some(slot.state().program()),
         version: None,
     }
 }
@@ -302,6 +332,7 @@ struct MemoryWriter {
     id: SessionId,
     number: u64,
     replaces: Option<SessionId>,
+    found: ProgramState,
 }
 
 impl BackendWriter for MemoryWriter {
@@ -345,6 +376,18 @@ impl BackendWriter for MemoryWriter {
         self.replaces = None;
         self.backend.with(&self.id, |slot| {
             slot.replaces = None;
+            Ok(())
+        })
+    }
+
+    fn found(&self) -> ProgramState {
+        self.found
+    }
+
+    fn finish(&mut self, end: ProgramEnd) -> Result<()> {
+        let record = WriterRecord { owner: sys::current_owner(), ended: Some(end) };
+        self.backend.with(&self.id, |slot| {
+            slot.ended = Some(record);
             Ok(())
         })
     }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::backend::{Backend, Format, NewSession, Removal, Sweep, Trashed};
+use crate::backend::{
+    Backend, Format, Maintenance, NewSession, Removal, Sweep, Trashed, maintenance,
+};
 use crate::directory::DirectoryBackend;
-use crate::error::{Error, LocationProblem, Result};
+use crate::error::{Error, LocationProblem, Operation, Result};
 use crate::id::SessionId;
 use crate::session::Session;
 
@@ -40,7 +42,7 @@ impl Repository {
     #[cfg(not(feature = "object-store"))]
     fn open_url(_: &str) -> Result<Self> {
         // The URL is not repeated: somebody may have put a password into it.
-        use crate::error::{Operation, Subject};
+        use crate::error::Subject;
         Err(Error::Unsupported { operation: Operation::Url, subject: Subject::Pitstop })
     }
 
@@ -70,6 +72,10 @@ impl Repository {
     /// The repository that a backend makes.
     pub fn with_backend(backend: impl Backend + 'static) -> Self {
         Self::of(Arc::new(backend))
+    }
+
+    pub(crate) fn maintenance(&self, to: Operation) -> Result<&dyn Maintenance> {
+        maintenance(&*self.backend, to)
     }
 
     pub(crate) fn of(backend: Arc<dyn Backend>) -> Self {
@@ -187,7 +193,7 @@ impl Repository {
     /// # Errors
     /// If the repository cannot be read.
     pub fn trash(&self) -> Result<Vec<Trashed>> {
-        let mut all = self.backend.trashed()?;
+        let mut all = self.maintenance(Operation::Trash)?.trashed()?;
         all.sort_by(|a, b| b.removed.cmp(&a.removed).then_with(|| a.id.cmp(&b.id)));
         Ok(all)
     }
@@ -202,7 +208,7 @@ impl Repository {
     /// the trash any more. [`Error::Indeterminate`] if it may come to be back after a power cut; it is
     /// in the trash now.
     pub fn restore_from_trash(&self, trashed: &Trashed, id: &SessionId) -> Result<Session> {
-        self.backend.restore_trashed(trashed, id)?;
+        self.maintenance(Operation::Trash)?.restore_trashed(trashed, id)?;
         Ok(self.session(id.clone()))
     }
 
@@ -213,7 +219,7 @@ impl Repository {
     /// [`Error::NotFound`] if it is not there any more. [`Error::Indeterminate`] if it may come to be
     /// gone after a power cut; it is in the trash now.
     pub fn delete_from_trash(&self, trashed: &Trashed) -> Result<Removal> {
-        self.backend.delete_trashed(trashed)
+        self.maintenance(Operation::Trash)?.delete_trashed(trashed)
     }
 
     /// Deletes what killed processes left behind: sessions that were being removed, or made, when their
@@ -223,7 +229,7 @@ impl Repository {
     /// # Errors
     /// If the repository cannot be read or flushed.
     pub fn sweep(&self, dry_run: bool) -> Result<Sweep> {
-        self.backend.sweep(dry_run)
+        self.maintenance(Operation::Sweep)?.sweep(dry_run)
     }
 
     /// The session that a program offers to resume: the last one that was

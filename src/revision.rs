@@ -41,6 +41,38 @@ impl Revision {
     }
 }
 
+/// Which checkpoint of a session is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum At {
+    /// The newest one.
+    #[default]
+    Newest,
+    /// The one of this revision.
+    Revision(Revision),
+}
+
+impl At {
+    /// The revision; `None` for the newest one.
+    pub fn revision(self) -> Option<Revision> {
+        match self {
+            Self::Newest => None,
+            Self::Revision(revision) => Some(revision),
+        }
+    }
+}
+
+impl From<Revision> for At {
+    fn from(revision: Revision) -> Self {
+        Self::Revision(revision)
+    }
+}
+
+impl From<Option<Revision>> for At {
+    fn from(revision: Option<Revision>) -> Self {
+        revision.map_or(Self::Newest, Self::Revision)
+    }
+}
+
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

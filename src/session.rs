@@ -3,15 +3,20 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
 use crate::backend::{
-    Backend, BackendWriter, Format, History, Removal, Status, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Format, History, Maintenance, Removal, Status, Trashed, Unlocked,
+    Usage, WriterState, maintenance,
 };
 use crate::borrow::{self, borrow};
 use crate::checkpoint::{Checkpoint, CheckpointInfo, Retention, SaveOptions};
 use crate::directory::DirectoryBackend;
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
-use crate::revision::Revision;
+use crate::program::{ProgramEnd, ProgramState};
+use crate::revision::{At, Revision};
 use crate::stream::{Buffer, CheckpointReader, Input, of_input};
 use crate::sys::Process;
 
@@ -32,6 +37,10 @@ impl Session {
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    pub(crate) fn maintenance(&self, to: Operation) -> Result<&dyn Maintenance> {
+        maintenance(&*self.backend, to)
     }
 
     /// The session in this directory, wherever it is and whatever that is called: PlainBox allows any
@@ -72,7 +81,7 @@ impl Session {
     /// [`Error::NoCheckpoint`] if nothing was ever saved, [`Error::NotFound`] if the session is gone,
     /// [`Error::Corrupt`] if what lies there is no checkpoint.
     pub fn load(&self) -> Result<Checkpoint> {
-        self.backend.load(&self.id)
+        self.backend.load(&self.id, At::Newest)
     }
 
     /// A revision that is kept: an older one, say, or the newest good one where [`load`](Self::load)
@@ -82,7 +91,7 @@ impl Session {
     /// [`Error::NoRevision`] if it is not kept, [`Error::Corrupt`] if it is damaged,
     /// [`Error::Unsupported`] in a plain session, which keeps the newest checkpoint alone.
     pub fn load_revision(&self, revision: Revision) -> Result<Checkpoint> {
-        self.backend.load_revision(&self.id, revision)
+        self.backend.load(&self.id, revision.into())
     }
 
     /// The newest checkpoint, or a revision that is kept, into memory of the caller's, where that has to be of
@@ -90,12 +99,8 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`load`](Self::load) and [`load_revision`](Self::load_revision), and the buffer's own.
-    pub fn load_into(
-        &self,
-        revision: Option<Revision>,
-        buffer: &mut dyn Buffer,
-    ) -> Result<CheckpointInfo> {
-        self.backend.load_into(&self.id, revision, buffer)
+    pub fn load_into(&self, at: impl Into<At>, buffer: &mut dyn Buffer) -> Result<CheckpointInfo> {
+        self.backend.load_into(&self.id, at.into(), buffer)
     }
 
     /// The newest checkpoint, to be read in pieces: for one that is larger than memory. It is read once
@@ -107,7 +112,7 @@ impl Session {
     /// # Errors
     /// Those of [`load`](Self::load).
     pub fn open_checkpoint(&self) -> Result<CheckpointReader> {
-        self.backend.open_checkpoint(&self.id, None)
+        self.backend.open(&self.id, At::Newest)
     }
 
     /// A revision that is kept, to be read in pieces, as [`open_checkpoint`](Self::open_checkpoint)
@@ -116,7 +121,7 @@ impl Session {
     /// # Errors
     /// Those of [`load_revision`](Self::load_revision).
     pub fn open_revision(&self, revision: Revision) -> Result<CheckpointReader> {
-        self.backend.open_checkpoint(&self.id, Some(revision))
+        self.backend.open(&self.id, revision.into())
     }
 
     /// The revisions that are kept, the newest first, without reading their payloads.
@@ -213,7 +218,7 @@ impl Session {
     /// # Errors
     /// [`Error::Busy`] or [`Error::Locked`] while its holder is seen to live.
     pub fn unlock(&self) -> Result<Unlocked> {
-        self.backend.unlock(&self.id)
+        self.maintenance(Operation::Unlock)?.unlock(&self.id)
     }
 
     /// Makes this the session that [`Repository::last`](crate::Repository::last) offers to resume.
@@ -226,6 +231,14 @@ impl Session {
         self.backend.set_last(&self.id)
     }
 
+    /// How much storage the session takes with every file in its directory, whoever writes it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the session is gone.
+    pub fn usage(&self) -> Result<Usage> {
+        self.maintenance(Operation::Usage)?.usage(&self.id)
+    }
+
     /// What the session takes, and so what its removal would give back; nothing is removed.
     ///
     /// # Errors
@@ -233,13 +246,18 @@ impl Session {
     /// [`Error::Busy`] or [`Error::Locked`] while it has a writer, [`Error::NotFound`] if it is gone.
     pub fn would_remove(&self) -> Result<Usage> {
         self.has_no_writer()?;
-        self.backend.usage(&self.id)
+        self.maintenance(Operation::Usage)?.usage(&self.id)
     }
 
     /// Fails as becoming the writer would.
     pub(crate) fn has_no_writer(&self) -> Result<()> {
         let id = self.id.clone();
-        match self.backend.status(&id)?.writer {
+        let writer = match self.backend.status(&id) {
+            // Damage keeps nobody from becoming the writer, and none from removing it.
+            Err(Error::Corrupt { .. }) => return Ok(()),
+            status => status?.writer,
+        };
+        match writer {
             WriterState::Live(owner) => Err(Error::Busy { id, owner: owner.map(Box::new) }),
             WriterState::PlainBox { age, stale: false } => {
                 let path = self.location().unwrap_or_default().join("session.next");
@@ -259,7 +277,7 @@ impl Session {
     /// [`Error::Busy`] or [`Error::Locked`] while it has a writer. [`Error::Indeterminate`] if it may
     /// come to be in the trash after a power cut; it stands now.
     pub fn trash(&self) -> Result<Trashed> {
-        self.backend.trash(&self.id)
+        self.maintenance(Operation::Trash)?.trash(&self.id)
     }
 
     /// Makes it keep its checkpoints in another format, where it is. On the way from plain to journal the
@@ -275,7 +293,7 @@ impl Session {
     /// [`Error::Busy`] and [`Error::Locked`] while it has a writer; [`Error::Corrupt`] if its newest
     /// checkpoint is damaged. After these it is as it was. [`Error::Indeterminate`]: it is converted now.
     pub fn convert(&self, to: Format, lose_history: bool) -> Result<()> {
-        self.backend.convert(&self.id, to, lose_history)
+        self.maintenance(Operation::Format(to))?.convert(&self.id, to, lose_history)
     }
 
     /// Removes the session and every file in its directory, unless a writer lives. It is out of the
@@ -288,6 +306,25 @@ impl Session {
     pub fn remove(&self) -> Result<Removal> {
         self.backend.remove(&self.id)
     }
+}
+
+impl Serialize for Session {
+    /// As its `id` and its `location`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(2))?;
+        fields.serialize_entry("id", self.id())?;
+        let location = self.location().map(|it| it.display().to_string());
+        fields.serialize_entry("location", &location)?;
+        fields.end()
+    }
+}
+
+/// Serializes the session as its name alone.
+pub(crate) fn as_id<S: Serializer>(
+    session: &Session,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    session.id().serialize(serializer)
 }
 
 impl fmt::Debug for Session {
@@ -325,6 +362,24 @@ impl Writer {
     /// The session it writes.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The state in which this writer found the session's program, at the moment it became the writer.
+    pub fn found(&self) -> ProgramState {
+        self.inner.as_ref().map_or(ProgramState::Idle, |it| it.found())
+    }
+
+    /// Ends this writer and records how the session's program ended, until the next writer comes. In a
+    /// program under a [`SharedWriter`](crate::SharedWriter) this is left to the process that shares it.
+    ///
+    /// # Durability
+    /// `Ok` means: the record is on stable storage.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] and [`Error::Indeterminate`] as for [`save`](Self::save). The writer has ended in
+    /// any case, and every checkpoint stands.
+    pub fn finish(mut self, end: ProgramEnd) -> Result<()> {
+        self.inner()?.finish(end)
     }
 
     /// Makes `data` the newest checkpoint.

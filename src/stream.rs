@@ -50,8 +50,8 @@ impl Buffer for Vec<u8> {
         size: usize,
         fill: &mut (dyn FnMut(&mut [u8]) -> Result<()> + Send),
     ) -> Result<()> {
-        self.clear();
-        self.resize(size, 0);
+        // Fresh memory is zero already: nothing is written twice.
+        *self = vec![0; size];
         fill(self)
     }
 }

@@ -2,20 +2,25 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::backend::{Finding, Leftover, Problem, RepositoryVerification, Severity, Verification};
 use crate::checkpoint::{Retention, SaveOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
+use crate::json;
 use crate::repository::Repository;
-use crate::revision::Revision;
+use crate::revision::{At, Revision};
 use crate::session::Session;
 
 /// What a repair did.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Repair {
     /// What was moved aside, by the names that it has now. Nothing is ever deleted.
+    #[serde(serialize_with = "json::paths")]
     pub moved_aside: Vec<PathBuf>,
     /// The newest good revision, and the number under which it is the newest again.
+    #[serde(rename = "recovered")]
     pub renewed: Option<(Revision, Revision)>,
     /// How the session is now. Revisions that are lost stay listed until newer ones take their place.
     pub now: Verification,
@@ -46,19 +51,21 @@ impl Session {
     pub fn repair(&self) -> Result<Repair> {
         let before = self.verify()?;
         // In any case: where one that was killed moved it, nobody flushed that.
-        self.backend().move_misplaced(Some(self.id()))?;
+        if let Some(maintenance) = self.backend().maintenance() {
+            maintenance.repair_layout(Some(self.id()))?;
+        }
         if !before.is_damaged() {
             return Ok(Repair { moved_aside: Vec::new(), renewed: None, now: before });
         }
         let mut renewed = None;
-        let newest = self.backend().open_checkpoint(self.id(), None).map(drop);
+        let newest = self.backend().open(self.id(), At::Newest).map(drop);
         if newest.is_ok() {
             // It moves aside what something newer than it was saved after.
             drop(self.writer()?);
         }
         if let Err(Error::Corrupt { newest_good: Some(good), .. }) = newest {
             let mut writer = self.writer()?;
-            let checkpoint = self.backend().open_checkpoint(self.id(), Some(good))?;
+            let checkpoint = self.backend().open(self.id(), good.into())?;
             let mut options = SaveOptions::new().keep(Retention::All);
             for (name, value) in &checkpoint.info().labels {
                 options = options.label(name, value);
@@ -82,9 +89,12 @@ impl Repository {
     /// If the repository itself cannot be read. What is wrong with a session is in the result.
     pub fn verify(&self) -> Result<RepositoryVerification> {
         let listing = self.list()?;
-        let mut findings = self.backend.findings()?;
-        let leftover = |it: Leftover| Finding::new(Severity::Leftover, it.place, it.what);
-        findings.extend(self.backend.sweep(true)?.leftovers.into_iter().map(leftover));
+        let mut findings = Vec::new();
+        if let Some(maintenance) = self.backend.maintenance() {
+            let leftover = |it: Leftover| Finding::new(Severity::Leftover, it.place, it.what);
+            findings = maintenance.verify_layout()?;
+            findings.extend(maintenance.sweep(true)?.leftovers.into_iter().map(leftover));
+        }
         let mut found = RepositoryVerification { findings, ..Default::default() };
         let mut sessions: Vec<_> =
             listing.sessions.into_iter().map(|it| (it.id.to_string(), Some(it.id), None)).collect();
@@ -111,6 +121,6 @@ impl Repository {
     /// # Errors
     /// If the repository cannot be changed or flushed.
     pub fn repair_last(&self) -> Result<()> {
-        self.backend.move_misplaced(None)
+        self.maintenance(Operation::Layout)?.repair_layout(None)
     }
 }

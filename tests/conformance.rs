@@ -1,5 +1,7 @@
 //! Every backend keeps the one contract, and gets along with damage.
 
+mod shelf;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,24 +15,32 @@ use pitstop::{Format, MemoryBackend, ObjectBackend, Repository, SessionId};
 
 #[test]
 fn memory() {
-    let capabilities = Capabilities { format: Format::Memory, history: true };
+    let capabilities = Capabilities::new(Format::Memory);
     check(capabilities, || Repository::with_backend(MemoryBackend::new()));
+}
+
+/// A backend that was written outside of the library, with public names alone.
+#[test]
+fn outside() {
+    let capabilities = Capabilities::new(Format::Other).without_history().without_maintenance();
+    check(capabilities, || Repository::with_backend(Arc::new(shelf::Shelf::default())));
+    check(capabilities, || Repository::with_backend(Box::new(shelf::Shelf::default())));
 }
 
 #[test]
 fn directory_with_plain_sessions() {
-    in_directories(Capabilities { format: Format::Plain, history: false });
+    in_directories(Capabilities::new(Format::Plain).without_history());
 }
 
 #[test]
 fn directory_with_journals() {
-    in_directories(Capabilities { format: Format::Journal, history: true });
+    in_directories(Capabilities::new(Format::Journal));
 }
 
 #[test]
 fn object_store_in_memory() {
     let made = std::cell::Cell::new(0);
-    check(Capabilities { format: Format::Object, history: true }, || {
+    check(Capabilities::new(Format::Object), || {
         made.set(made.get() + 1);
         Repository::open(format!("memory://conformance-{}/sessions", made.get())).unwrap()
     });

@@ -1,6 +1,7 @@
 //! Pitstop's tests, in one binary: each file is a subject.
 #![allow(clippy::unwrap_used)]
 
+mod architecture;
 mod archives;
 mod bad_entries;
 mod conformance;
@@ -12,6 +13,7 @@ mod inspect;
 mod interleaved;
 #[cfg(target_arch = "x86_64")]
 mod interrupted;
+mod journal_files;
 mod killed;
 mod locations;
 mod model;

@@ -17,7 +17,7 @@ use crate::stream::Watched;
 use crate::sys::File;
 
 /// What was written into an archive.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Exported {
     /// How many revisions.
@@ -27,6 +27,7 @@ pub struct Exported {
     /// The revisions that are damaged, and are not in it. The newest is never among them.
     pub damaged: Vec<Revision>,
     /// What of the session's directory is not in it.
+    #[serde(rename = "skipped_files")]
     pub passed_over: Vec<PassedOver>,
 }
 

@@ -1,5 +1,7 @@
 //! What a repository can do, whatever it is made of.
 
+mod fields;
+mod maintenance;
 mod status;
 mod usage;
 mod verification;
@@ -7,154 +9,94 @@ mod verification;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::checkpoint::{Checkpoint, CheckpointInfo, SaveOptions};
-use crate::error::{Error, Operation, Result, Subject};
+use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::id::SessionId;
-use crate::revision::Revision;
-use crate::stream::{Buffer, CheckpointReader, copy_into};
+use crate::program::{ProgramEnd, ProgramState};
+use crate::revision::{At, Revision};
+use crate::stream::{Buffer, CheckpointReader};
 
-pub use status::{Format, History, Kept, Listing, Problem, Status, Summary, Unlocked, WriterState};
+pub use crate::format::Format;
+pub use maintenance::Maintenance;
+pub(crate) use maintenance::maintenance;
+pub use status::{History, Kept, Listing, Problem, Status, Summary, Unlocked, WriterState};
 pub use usage::{GivenUp, Leftover, Removal, Sweep, Trashed, Usage};
 pub use verification::{Finding, RepositoryVerification, Severity, Verification, Verified};
 
-/// What a repository can do. [`Repository`](crate::Repository) is written once, over this.
+/// What a repository can do. [`Repository`](crate::Repository) is written once, over this trait.
 ///
 /// An implementation keeps the promises of the README; the suite in `pitstop::conformance` (feature
 /// `conformance`) checks it. Every method that changes something is durable when it returns `Ok`.
+/// What only operators need is in [`Maintenance`].
 pub trait Backend: fmt::Debug + Send + Sync {
-    /// Where the repository is: a path or a URL.
+    /// The path or the URL of the repository.
     fn location(&self) -> &Path;
 
-    /// Makes an empty session, and the repository where there is none. Of two that make the same
-    /// one, exactly one succeeds; the other gets [`Error::AlreadyExists`].
+    /// Makes an empty session, and the repository where there is none. Of two callers that make the same
+    /// session, exactly one succeeds; the other gets [`Error::AlreadyExists`].
     fn create(&self, id: &SessionId, new: &NewSession) -> Result<()>;
 
-    /// All sessions, in no order; none if there is no repository. What cannot be read is a
-    /// [`Problem`] and hides nothing else.
+    /// Lists all sessions, in no order; none if there is no repository. An entry that cannot be read is a
+    /// [`Problem`] and hides no other.
     fn list(&self) -> Result<Listing>;
 
-    /// The same, and of each session all that a [`Summary`] has, for which a backend may have to look into
-    /// each.
+    /// Lists all sessions with all that a [`Summary`] has, for which a backend may have to look into each.
     fn list_in_full(&self) -> Result<Listing> {
         self.list()
     }
 
-    /// How a session stands, without reading its payload.
+    /// Returns the state of a session, without reading its payload.
     fn status(&self, id: &SessionId) -> Result<Status>;
 
-    /// The newest checkpoint.
-    fn load(&self, id: &SessionId) -> Result<Checkpoint>;
+    /// Loads a checkpoint into the caller's memory. [`Error::NoCheckpoint`] if nothing was ever saved,
+    /// [`Error::NoRevision`] if the revision is not kept.
+    fn load_into(&self, id: &SessionId, at: At, buffer: &mut dyn Buffer) -> Result<CheckpointInfo>;
 
-    /// A revision that is kept; [`Error::NoRevision`] if it is not.
-    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint>;
-
-    /// The newest checkpoint, or a revision that is kept, into memory of the caller's. Fails as
-    /// [`load`](Self::load) and [`load_revision`](Self::load_revision) do.
-    fn load_into(
-        &self,
-        id: &SessionId,
-        revision: Option<Revision>,
-        buffer: &mut dyn Buffer,
-    ) -> Result<CheckpointInfo> {
-        let checkpoint = match revision {
-            Some(revision) => self.load_revision(id, revision)?,
-            None => self.load(id)?,
-        };
-        copy_into(buffer, &checkpoint.data)?;
-        Ok(checkpoint.info)
+    /// Loads a checkpoint. Fails as [`load_into`](Self::load_into) does.
+    fn load(&self, id: &SessionId, at: At) -> Result<Checkpoint> {
+        let mut data = Vec::new();
+        let info = self.load_into(id, at, &mut data)?;
+        Ok(Checkpoint { info, data })
     }
 
-    /// The newest checkpoint, or a revision that is kept, to be read in pieces. It is checked before
-    /// this returns. Fails as [`load`](Self::load) and [`load_revision`](Self::load_revision) do.
-    fn open_checkpoint(
-        &self,
-        id: &SessionId,
-        revision: Option<Revision>,
-    ) -> Result<CheckpointReader>;
+    /// Opens a checkpoint to be read in pieces. Its bytes are verified before this returns. Fails as
+    /// [`load_into`](Self::load_into) does.
+    fn open(&self, id: &SessionId, at: At) -> Result<CheckpointReader>;
 
-    /// The revisions that are kept, without reading their payloads.
+    /// Lists the revisions that are kept, without reading their payloads.
     fn history(&self, id: &SessionId) -> Result<History>;
 
     /// Becomes the one writer of a session until the result is dropped.
     fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>>;
 
-    /// Becomes the one writer for a single save, which a backend may make cheaper than a place that is kept.
+    /// Becomes the one writer for a single save, which a backend may make cheaper than a lasting writer.
     fn writer_for_one_save(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
         self.writer(id)
     }
 
-    /// Clears what a dead writer left, and refuses with [`Error::Busy`] while it lives.
-    fn unlock(&self, id: &SessionId) -> Result<Unlocked>;
-
-    /// Removes a session that has no live writer. It is gone at once and whole; what of its files
-    /// could not be deleted is reported.
+    /// Removes a session that has no live writer. The session is gone at once and whole; the files that
+    /// could not be deleted are reported.
     fn remove(&self, id: &SessionId) -> Result<Removal>;
 
-    /// Reads all that a session keeps, and says what of it can be loaded.
+    /// Returns the last session, if one was set and exists. The last session is known by its name: a session
+    /// that is made anew under that name, after a removal, is the last session again.
+    fn last(&self) -> Result<Option<SessionId>>;
+
+    /// Sets the last session.
+    fn set_last(&self, id: &SessionId) -> Result<()>;
+
+    /// Reads all that a session keeps, and reports what can be loaded.
     fn verify(&self, id: &SessionId) -> Result<Verification> {
         verify_by_loading(self, id)
     }
 
-    /// What there is in the repository beside sessions, where there is something to say.
-    fn findings(&self) -> Result<Vec<Finding>> {
-        Ok(Vec::new())
-    }
-
-    /// Moves aside what [`verify`](Self::verify) found to be in the way in a session or, for `None`,
-    /// what [`findings`](Self::findings) found beside them. Deletes nothing.
-    fn move_misplaced(&self, id: Option<&SessionId>) -> Result<()> {
-        let _ = id;
-        Ok(())
-    }
-
-    /// What a session takes, whoever writes it.
-    fn usage(&self, id: &SessionId) -> Result<Usage>;
-
-    /// Puts a session that has no live writer into the trash, in one step.
-    fn trash(&self, id: &SessionId) -> Result<Trashed>;
-
-    /// What is in the trash, in no order.
-    fn trashed(&self) -> Result<Vec<Trashed>>;
-
-    /// Takes a session out of the trash, under this name, which must be free.
-    fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()>;
-
-    /// Deletes a session that is in the trash. It is gone from there at once and whole.
-    fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal>;
-
-    /// Deletes what killed processes left in the repository and no live one needs, or only says
-    /// what that is. A backend on which nothing is ever left has nothing to do.
-    fn sweep(&self, dry_run: bool) -> Result<Sweep> {
-        let _ = dry_run;
-        Ok(Sweep::default())
-    }
-
-    /// The last session, if one was made so and is there. It is known by its name: one that is made
-    /// anew under that name, after a removal, is the last session again.
-    fn last(&self) -> Result<Option<SessionId>>;
-
-    /// Makes a session the last one.
-    fn set_last(&self, id: &SessionId) -> Result<()>;
-
-    /// Gives up the revisions before this one, which is kept, while the session has no writer, and deletes
-    /// what was needed for them alone; or only says how much that is.
-    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp>;
-
     /// The directory in which a session may keep files of its own, where there is one.
-    fn directory(&self, id: &SessionId) -> Option<PathBuf>;
-
-    /// Makes a session keep its checkpoints in another format, if there is one, while it has no writer.
-    fn convert(&self, id: &SessionId, to: Format, lose_history: bool) -> Result<()> {
-        let _ = lose_history;
-        match self.status(id)?.summary.format == to {
-            true => Ok(()),
-            false => Err(Error::Unsupported {
-                operation: Operation::Format(to),
-                subject: Subject::Repository(self.location().to_owned()),
-            }),
-        }
+    fn directory(&self, id: &SessionId) -> Option<PathBuf> {
+        let _ = id;
+        None
     }
 
     /// The program's own files in that directory, to be copied; `None` where there is none.
@@ -162,7 +104,80 @@ pub trait Backend: fmt::Debug + Send + Sync {
         let _ = id;
         Ok(None)
     }
+
+    /// The maintenance of this backend; `None` if it has none.
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        None
+    }
 }
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        impl<B: Backend + ?Sized> Backend for $pointer<B> {
+            fn location(&self) -> &Path {
+                (**self).location()
+            }
+            fn create(&self, id: &SessionId, new: &NewSession) -> Result<()> {
+                (**self).create(id, new)
+            }
+            fn list(&self) -> Result<Listing> {
+                (**self).list()
+            }
+            fn list_in_full(&self) -> Result<Listing> {
+                (**self).list_in_full()
+            }
+            fn status(&self, id: &SessionId) -> Result<Status> {
+                (**self).status(id)
+            }
+            fn load_into(
+                &self,
+                id: &SessionId,
+                at: At,
+                buffer: &mut dyn Buffer,
+            ) -> Result<CheckpointInfo> {
+                (**self).load_into(id, at, buffer)
+            }
+            fn load(&self, id: &SessionId, at: At) -> Result<Checkpoint> {
+                (**self).load(id, at)
+            }
+            fn open(&self, id: &SessionId, at: At) -> Result<CheckpointReader> {
+                (**self).open(id, at)
+            }
+            fn history(&self, id: &SessionId) -> Result<History> {
+                (**self).history(id)
+            }
+            fn writer(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
+                (**self).writer(id)
+            }
+            fn writer_for_one_save(&self, id: &SessionId) -> Result<Box<dyn BackendWriter>> {
+                (**self).writer_for_one_save(id)
+            }
+            fn remove(&self, id: &SessionId) -> Result<Removal> {
+                (**self).remove(id)
+            }
+            fn last(&self) -> Result<Option<SessionId>> {
+                (**self).last()
+            }
+            fn set_last(&self, id: &SessionId) -> Result<()> {
+                (**self).set_last(id)
+            }
+            fn verify(&self, id: &SessionId) -> Result<Verification> {
+                (**self).verify(id)
+            }
+            fn directory(&self, id: &SessionId) -> Option<PathBuf> {
+                (**self).directory(id)
+            }
+            fn files(&self, id: &SessionId) -> Result<Option<Files>> {
+                (**self).files(id)
+            }
+            fn maintenance(&self) -> Option<&dyn Maintenance> {
+                (**self).maintenance()
+            }
+        }
+    )*};
+}
+
+forward!(Arc, Box);
 
 /// What a backend has to know of a session that it makes.
 #[derive(Clone, Debug, Default)]
@@ -189,6 +204,15 @@ pub trait BackendWriter: fmt::Debug + Send {
 
     /// Notes that the session of [`replaces`](Self::replaces) was replaced.
     fn set_replaced(&mut self) -> Result<()>;
+
+    /// The state in which this writer found the session's program.
+    fn found(&self) -> ProgramState {
+        ProgramState::Idle
+    }
+
+    /// Records how the session's program ended, durably, until the next writer comes. Nothing is saved
+    /// afterwards.
+    fn finish(&mut self, end: ProgramEnd) -> Result<()>;
 }
 
 /// Loads every revision of a session.
@@ -240,5 +264,5 @@ fn read<B: Backend + ?Sized>(
     id: &SessionId,
     revision: Option<Revision>,
 ) -> Result<CheckpointInfo> {
-    Ok(backend.open_checkpoint(id, revision)?.info().clone())
+    Ok(backend.open(id, revision.into())?.info().clone())
 }

@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::status::{Format, Problem};
+use super::status::Problem;
 use crate::checkpoint::CheckpointInfo;
 use crate::error::Error;
+use crate::format::Format;
 use crate::id::SessionId;
+use crate::json;
 use crate::revision::Revision;
+use serde::Serialize;
 
 /// What was found of a session.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Verification {
     /// Its name.
@@ -36,7 +39,7 @@ impl Verification {
 }
 
 /// A revision whose payload was read.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Verified {
     /// Its number.
@@ -48,7 +51,7 @@ pub struct Verified {
 }
 
 /// What was found of a repository.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct RepositoryVerification {
     /// The sessions, by their names.
@@ -70,29 +73,34 @@ impl RepositoryVerification {
 }
 
 /// Something that is worth knowing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// Where: a file, a link or a directory.
+    #[serde(rename = "path", serialize_with = "json::path")]
     pub place: PathBuf,
     /// At which byte of the file, where that can be said.
+    #[serde(rename = "offset")]
     pub at: Option<u64>,
     /// Which revision it is about.
     pub revision: Option<Revision>,
     /// What it is.
+    #[serde(rename = "message")]
     pub what: String,
 }
 
 impl Finding {
-    pub(crate) fn new(severity: Severity, place: PathBuf, what: impl Into<String>) -> Self {
+    /// Something at this path. `what` says what it is.
+    pub fn new(severity: Severity, place: PathBuf, what: impl Into<String>) -> Self {
         Self { severity, place, at: None, revision: None, what: what.into() }
     }
 }
 
 /// How bad a [`Finding`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
     /// Nothing has to be done: something that is kept as evidence, or that is none of Pitstop's.

@@ -13,6 +13,7 @@ use crate::backend::{Backend, BackendWriter};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::error::{Error, Result, Step};
 use crate::id::SessionId;
+use crate::program::ProgramEnd;
 use crate::sys::{self, Process};
 use wire::{Answer, Hello, Request, Save, Saved, Sent};
 
@@ -102,6 +103,11 @@ impl BackendWriter for BorrowedWriter {
     }
 
     fn set_replaced(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The process that shares the writer records the end of its own program.
+    fn finish(&mut self, _: ProgramEnd) -> Result<()> {
         Ok(())
     }
 }

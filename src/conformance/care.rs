@@ -5,6 +5,20 @@ use std::time::Duration;
 use super::{Subject, assert_error, change_last_of_all, create, ids};
 use crate::{Error, PruneOptions, Pruned, Retention, SaveOptions, Spared};
 
+/// A backend without maintenance says so, and still saves and loads.
+pub(super) fn is_refused(repository: &Subject) {
+    let session = create(repository, "job");
+    session.save(b"state").unwrap();
+    assert_error!(session.unlock(), Error::Unsupported { .. });
+    assert_error!(session.would_remove(), Error::Unsupported { .. });
+    assert_error!(session.trash(), Error::Unsupported { .. });
+    assert_error!(repository.trash(), Error::Unsupported { .. });
+    assert_error!(repository.sweep(false), Error::Unsupported { .. });
+    assert!(!session.verify().unwrap().is_damaged());
+    assert!(!repository.verify().unwrap().is_damaged());
+    assert_eq!(session.load().unwrap().data, b"state");
+}
+
 pub(super) fn sound_is_verified(repository: &Subject) {
     let session = create(repository, "job");
     create(repository, "new");

@@ -4,7 +4,7 @@
 //! use pitstop::conformance::{Capabilities, check};
 //! use pitstop::{Format, MemoryBackend, Repository};
 //!
-//! let capabilities = Capabilities { format: Format::Memory, history: true };
+//! let capabilities = Capabilities::new(Format::Memory);
 //! check(capabilities, || Repository::with_backend(MemoryBackend::new()));
 //! ```
 
@@ -27,11 +27,31 @@ use crate::{CheckpointInfo, CopyOptions, CreateOptions, Format, Repository, Sess
 
 /// What a backend can do beyond the common contract. What it cannot do, it must say.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// The format of the sessions that are made.
     pub format: Format,
     /// Whether sessions keep older revisions and labels.
     pub history: bool,
+    /// Whether the backend implements all of [`Maintenance`](crate::Maintenance).
+    pub maintenance: bool,
+}
+
+impl Capabilities {
+    /// All that a backend can have.
+    pub fn new(format: Format) -> Self {
+        Self { format, history: true, maintenance: true }
+    }
+
+    /// Only the newest checkpoint is kept, without labels.
+    pub fn without_history(self) -> Self {
+        Self { history: false, ..self }
+    }
+
+    /// There is no maintenance.
+    pub fn without_maintenance(self) -> Self {
+        Self { maintenance: false, ..self }
+    }
 }
 
 /// Puts a backend through every case; `empty` makes a new, empty repository each time.
@@ -40,6 +60,18 @@ pub struct Capabilities {
 /// If the backend does not keep the contract. The name of the case is printed before.
 pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
     type Case = (&'static str, fn(&Subject));
+    let operators: &[Case] = &[
+        ("the end of a program is kept until the next writer", sessions::end_is_kept),
+        ("what would be removed is told, and stays", removal::would_remove),
+        ("a session in the trash can be put back", removal::trash_gives_back),
+        ("the trash holds many of one name", removal::trash_holds_many_of_one_name),
+        ("what is deleted from the trash is gone", removal::trash_is_emptied),
+        ("pruning takes what meets every criterion", care::prune_by_rules),
+        ("pruning spares who is needed", care::prune_spares),
+        ("older revisions are given up by a rule", care::prune_revisions),
+        ("unlocking disturbs no live writer", sessions::unlock_disturbs_nobody),
+        ("what is sound is found to be sound", care::sound_is_verified),
+    ];
     let cases: &[Case] = &[
         ("a new session has no checkpoint", sessions::new_session_has_no_checkpoint),
         ("a name is given once", sessions::name_is_given_once),
@@ -53,20 +85,11 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("there is one writer", sessions::there_is_one_writer),
         ("a removed session is gone", removal::removed_is_gone),
         ("a session with a writer is not removed", removal::busy_is_not_removed),
-        ("what would be removed is told, and stays", removal::would_remove),
-        ("a session in the trash can be put back", removal::trash_gives_back),
-        ("the trash holds many of one name", removal::trash_holds_many_of_one_name),
-        ("what is deleted from the trash is gone", removal::trash_is_emptied),
-        ("what is sound is found to be sound", care::sound_is_verified),
-        ("pruning takes what meets every criterion", care::prune_by_rules),
-        ("pruning spares who is needed", care::prune_spares),
-        ("older revisions are given up by a rule", care::prune_revisions),
         ("the last session is the one made so", last::last_is_the_one_made_so),
         ("the last session is replaced with the first save", last::last_is_replaced),
         ("only the old session is replaced", last::only_the_old_one_is_replaced),
         ("a session in use is not replaced", last::busy_is_not_replaced),
         ("the listing has the newest first", sessions::listing_has_newest_first),
-        ("unlocking disturbs no live writer", sessions::unlock_disturbs_nobody),
         ("labels are kept, or refused", saving::labels),
         ("older revisions are kept, or refused", history::history),
         ("a history is bounded by its rule", history::history_is_bounded),
@@ -80,7 +103,9 @@ pub fn check(capabilities: Capabilities, empty: impl Fn() -> Repository) {
         ("of many creators one succeeds", rivals::one_creator_succeeds),
         ("of many savers none loses an update", rivals::no_update_is_lost),
     ];
-    for (name, case) in cases {
+    let refused: &[Case] = &[("maintenance that is missing is refused", care::is_refused)];
+    let operators = if capabilities.maintenance { operators } else { refused };
+    for (name, case) in cases.iter().chain(operators) {
         eprintln!("conformance: {name}");
         case(&Subject { repository: empty(), capabilities });
     }

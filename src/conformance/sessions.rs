@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Subject, assert_error, change_last_of_all, create, ids};
-use crate::{Error, Unlocked, WriterState};
+use crate::{Error, ListOptions, ProgramEnd, ProgramState, PruneOptions, Unlocked, WriterState};
 
 pub(super) fn new_session_has_no_checkpoint(repository: &Subject) {
     assert!(ids(repository).is_empty());
@@ -57,6 +57,52 @@ pub(super) fn there_is_one_writer(repository: &Subject) {
     assert_eq!(session.status().unwrap().writer, WriterState::Idle);
     session.save(b"next").unwrap();
     assert_eq!(session.load().unwrap().data, b"next");
+}
+
+pub(super) fn end_is_kept(repository: &Subject) {
+    let session = create(repository, "job");
+    let states = || {
+        let status = session.status().unwrap();
+        assert_eq!(status.summary.state, Some(status.writer.program()));
+        let listed = repository.list_with(&ListOptions::new().in_full()).unwrap().sessions;
+        assert_eq!((listed[0].state, listed[0].live), (status.summary.state, status.summary.live));
+        status.writer
+    };
+    for (end, state) in [
+        (ProgramEnd::Done, ProgramState::Done),
+        (ProgramEnd::Stopped, ProgramState::Stopped),
+        (ProgramEnd::Failed(3), ProgramState::Failed { exit_code: 3 }),
+        (ProgramEnd::Interrupted, ProgramState::Interrupted),
+    ] {
+        let mut writer = session.writer().unwrap();
+        assert_eq!(writer.found(), ProgramState::Idle);
+        assert_eq!(states().program(), ProgramState::Running);
+        writer.save(b"state").unwrap();
+        writer.finish(end).unwrap();
+        match states() {
+            WriterState::Interrupted(owner) | WriterState::Ended { owner, .. } => {
+                assert_eq!(owner.pid, std::process::id());
+            }
+            other => panic!("expected a record of {end:?}, got {other:?}"),
+        }
+        assert_eq!(states().program(), state);
+        // Housekeeping is no writer.
+        let trashed = session.trash().unwrap();
+        assert_eq!(trashed.summary.unwrap().state, Some(state));
+        let trashed = repository.trash().unwrap().remove(0);
+        assert_eq!(trashed.summary.as_ref().unwrap().state, Some(state));
+        repository.restore_from_trash(&trashed, session.id()).unwrap();
+        let _ = session.prune(&PruneOptions::new().keep(1));
+        let _ = session.unlock().unwrap();
+        // The next writer finds it, and leaves none of its own.
+        let writer = session.writer().unwrap();
+        assert_eq!(writer.found(), state);
+        drop(writer);
+        assert_eq!(states(), WriterState::Idle);
+        session.writer().unwrap().finish(end).unwrap();
+        session.save(b"by hand").unwrap();
+        assert_eq!(states(), WriterState::Idle);
+    }
 }
 
 pub(super) fn listing_has_newest_first(repository: &Subject) {

@@ -6,6 +6,8 @@ mod receive;
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::backend::{Format, Listing, Problem};
 use crate::checkpoint::Labels;
 use crate::error::{Error, Result};
@@ -13,7 +15,7 @@ use crate::files::PassedOver;
 use crate::id::SessionId;
 use crate::repository::Repository;
 use crate::revision::Revision;
-use crate::session::Session;
+use crate::session::{Session, as_id};
 pub(crate) use original::Original;
 pub(crate) use receive::{Origin, Outline};
 #[cfg(feature = "archive")]
@@ -102,10 +104,11 @@ pub struct Progress {
 }
 
 /// What was copied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Copied {
     /// The copy.
+    #[serde(rename = "id", serialize_with = "as_id")]
     pub session: Session,
     /// How many revisions were copied now.
     pub revisions: usize,
@@ -114,10 +117,12 @@ pub struct Copied {
     /// The revisions that could not be copied because they are damaged. The newest is never among them.
     pub damaged: Vec<Revision>,
     /// How many older revisions stayed behind because the copy keeps no history.
+    #[serde(rename = "omitted_revisions")]
     pub without_history: usize,
     /// The labels that stayed behind because the copy keeps none.
     pub without_labels: Labels,
     /// What of the session's directory was not copied.
+    #[serde(rename = "skipped_files")]
     pub passed_over: Vec<PassedOver>,
 }
 

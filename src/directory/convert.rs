@@ -15,6 +15,7 @@ use crate::backend::{Format, History};
 use crate::checkpoint::SaveOptions;
 use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
+use crate::revision::At;
 use crate::stream::{CheckpointReader, Input, of_input};
 use crate::sys::{Access, Dated, Directory, Disk, Failure, Metadata, Outcome, found};
 
@@ -138,7 +139,7 @@ impl Conversion {
                 subject: Subject::Format(Format::Plain),
             });
         }
-        let newest = journal::open(session)?;
+        let newest = journal::open(session, At::Newest)?;
         if session.metadata(names::CHECKPOINT)?.is_some() {
             // PlainBox took it for a session of its own.
             move_aside(session, names::CHECKPOINT, names::LOCK_ASIDE)?;

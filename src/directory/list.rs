@@ -1,13 +1,15 @@
 //! Finding the sessions of a repository.
 
 use std::ffi::OsString;
+use std::time::SystemTime;
 
-use super::open::{is_current, open_directory, require_marker};
+use super::open::{is_current, open_directory, retry_if_converted};
 use super::{journal, lock, names};
-use crate::backend::{Format, Listing, Problem, Summary};
+use crate::backend::{Format, Kept, Listing, Problem, Summary};
 use crate::checkpoint::Labels;
 use crate::error::{Damage, Error, Result};
 use crate::id::{SessionId, printable};
+use crate::program::ProgramState;
 use crate::sys::{Ask, Dated, Directory, Kind};
 
 /// From here on it pays to look at sessions with more than one thread.
@@ -85,10 +87,10 @@ fn at_a_glance(repository: &Directory, name: &OsString, id: &SessionId) -> Resul
     if checkpoint.kind != Kind::File || writer.is_some_and(|it| it.size > 0) {
         return Ok(None);
     }
-    Ok(Some(plain(id, &checkpoint, false)))
+    Ok(Some(plain(id, &checkpoint, ProgramState::Idle)))
 }
 
-fn plain(id: &SessionId, checkpoint: &Dated, live: bool) -> Summary {
+fn plain(id: &SessionId, checkpoint: &Dated, state: ProgramState) -> Summary {
     Summary {
         id: id.clone(),
         saved: Some(checkpoint.modified),
@@ -96,51 +98,52 @@ fn plain(id: &SessionId, checkpoint: &Dated, live: bool) -> Summary {
         labels: Some(Labels::new()),
         changed: checkpoint.modified,
         format: Format::Plain,
-        live,
+        live: state == ProgramState::Running,
+        state: Some(state),
         version: None,
     }
 }
 
 /// How a session stands, from its names and their sizes alone.
 pub(super) fn summarize(session: &Directory, id: &SessionId) -> Result<Summary> {
-    if journal::is_there(session)? {
-        let newest = journal::newest(session)?;
-        return Ok(Summary {
-            id: id.clone(),
-            saved: newest.as_ref().map(|it| it.info.saved),
-            size: newest.as_ref().map(|it| it.info.size),
-            labels: Some(newest.as_ref().map(|it| it.info.labels.clone()).unwrap_or_default()),
-            changed: match newest {
-                Some(newest) => newest.info.saved,
-                None => session.own_dated()?.modified,
+    let state = lock::program(session)?;
+    let saved = retry_if_converted(session, |format| match format {
+        Format::Journal => Ok(Some(match journal::newest(session)? {
+            Some(Kept { info, .. }) => Summary {
+                saved: Some(info.saved),
+                size: Some(info.size),
+                labels: Some(info.labels),
+                ..unsaved(id, info.saved, format, state)
             },
-            format: Format::Journal,
-            live: lock::is_live(session)?,
-            version: None,
-        });
+            None => unsaved(id, session.own_dated()?.modified, format, state),
+        })),
+        _ => match session.dated(names::CHECKPOINT)? {
+            Some(there) if there.kind == Kind::File => Ok(Some(plain(id, &there, state))),
+            Some(there) => Err(Error::Corrupt {
+                path: session.path().join(names::CHECKPOINT),
+                damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
+                newest_good: None,
+            }),
+            None => Ok(None),
+        },
+    })?;
+    match saved {
+        Some(summary) => Ok(summary),
+        None => Ok(unsaved(id, session.own_dated()?.modified, Format::Plain, state)),
     }
-    let live = lock::is_live(session)?;
-    match session.dated(names::CHECKPOINT)? {
-        Some(there) if there.kind == Kind::File => Ok(plain(id, &there, live)),
-        Some(there) => Err(Error::Corrupt {
-            path: session.path().join(names::CHECKPOINT),
-            damage: Damage::WrongKind { found: there.kind, expected: Kind::File },
-            newest_good: None,
-        }),
-        // It became a journal just now.
-        None if journal::is_there(session)? => summarize(session, id),
-        None => {
-            require_marker(session)?;
-            Ok(Summary {
-                id: id.clone(),
-                saved: None,
-                size: None,
-                labels: Some(Labels::new()),
-                changed: session.own_dated()?.modified,
-                format: Format::Plain,
-                live,
-                version: None,
-            })
-        }
+}
+
+/// A session without a checkpoint.
+fn unsaved(id: &SessionId, changed: SystemTime, format: Format, state: ProgramState) -> Summary {
+    Summary {
+        id: id.clone(),
+        saved: None,
+        size: None,
+        labels: Some(Labels::new()),
+        changed,
+        format,
+        live: state == ProgramState::Running,
+        state: Some(state),
+        version: None,
     }
 }

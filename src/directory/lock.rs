@@ -5,7 +5,7 @@ use super::names;
 use super::open::OpenSession;
 use crate::backend::WriterState;
 use crate::error::{Error, Operation, Result, Subject};
-use crate::owner::Owner;
+use crate::program::{ProgramEnd, ProgramState, WriterRecord};
 use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, Process, found};
 
 /// Held by the writer of a session, and by whoever removes or unlocks it.
@@ -13,6 +13,18 @@ use crate::sys::{self, Access, Directory, Failure, File, Kind, Outcome, Process,
 pub(super) struct WriterLock {
     file: File,
     process: Process,
+    on_release: OnRelease,
+}
+
+/// What becomes of the record when the lock is released.
+#[derive(Debug)]
+enum OnRelease {
+    /// It tells what the last writer left, again: housekeeping is not its program.
+    Restore(WriterRecord),
+    /// It is emptied: its writer ended in order, and said nothing of its program.
+    Empty,
+    /// It stays as it is.
+    Keep,
 }
 
 impl WriterLock {
@@ -30,7 +42,8 @@ impl WriterLock {
             }
         };
         if !file.try_lock().map_err(cannot_lock)? {
-            return Err(Error::Busy { id: id.clone(), owner: read_record(&file)?.map(Box::new) });
+            let owner = read_record(&file)?.map(|it| Box::new(it.owner));
+            return Err(Error::Busy { id: id.clone(), owner });
         }
         // The lock counts only on the file that the next one will find: not in a session that was
         // removed while we came, nor on a file that was taken out of it.
@@ -39,9 +52,38 @@ impl WriterLock {
         if !there || !session.is_current()? {
             return Err(session.not_found());
         }
-        let lock = Self { file, process: Process::current() };
-        lock.leave_record(locked.size);
+        let left = if locked.size > 0 { read_record(&file)? } else { None };
+        let on_release = left.map_or(OnRelease::Empty, OnRelease::Restore);
+        let lock = Self { file, process: Process::current(), on_release };
+        // The record only tells people, so that a disk too full for it does not keep anyone from saving.
+        let record = WriterRecord { owner: sys::current_owner(), ended: None };
+        if let Err(failure) = lock.write_record(locked.size, &record) {
+            tracing::debug!(error = %failure.source, "the writer's record could not be written");
+        }
         Ok(lock)
+    }
+
+    /// Makes the holder the session's writer, and returns the state in which it found the program.
+    pub(super) fn begin_writing(&mut self) -> ProgramState {
+        let left = self.left_by_writer();
+        self.on_release = OnRelease::Empty;
+        left
+    }
+
+    /// The state in which the last writer left the program.
+    pub(super) fn left_by_writer(&self) -> ProgramState {
+        match &self.on_release {
+            OnRelease::Restore(record) => WriterState::from(record.clone()).program(),
+            OnRelease::Empty | OnRelease::Keep => ProgramState::Idle,
+        }
+    }
+
+    fn write_record(&self, len: u64, record: &WriterRecord) -> Outcome<()> {
+        // Cutting an empty file costs as much as any other.
+        if len > 0 {
+            self.file.set_len(0)?;
+        }
+        self.file.write_all(&serde_json::to_vec(record).unwrap_or_default())
     }
 
     /// Whether this process took it, and did not inherit it by a fork.
@@ -49,14 +91,12 @@ impl WriterLock {
         self.process.is_current()
     }
 
-    /// The record only tells people, so that a disk too full for it does not keep anyone from saving.
-    fn leave_record(&self, len: u64) {
-        let record = serde_json::to_vec(&sys::current_owner()).unwrap_or_default();
-        // Cutting an empty file costs as much as any other.
-        let emptied = if len > 0 { self.file.set_len(0) } else { Ok(()) };
-        if let Err(failure) = emptied.and_then(|()| self.file.write_all(&record)) {
-            tracing::debug!(error = %failure.source, "the writer's record could not be written");
-        }
+    /// Records how the program ended, durably.
+    pub(super) fn finish(&mut self, end: ProgramEnd) -> Outcome<()> {
+        let record = WriterRecord { owner: sys::current_owner(), ended: Some(end) };
+        self.write_record(u64::MAX, &record)?;
+        self.on_release = OnRelease::Keep;
+        self.file.sync()
     }
 }
 
@@ -64,8 +104,11 @@ impl Drop for WriterLock {
     fn drop(&mut self) {
         // A child shares the open file, and would unlock it for its parent.
         if self.is_ours() {
-            // An empty record says that its writer ended in order.
-            let _ = self.file.set_len(0);
+            let _ = match &self.on_release {
+                OnRelease::Restore(record) => self.write_record(u64::MAX, record),
+                OnRelease::Empty => self.file.set_len(0),
+                OnRelease::Keep => Ok(()),
+            };
             // Closing the file does not end the lock while a child has it open, and every child has
             // until it runs its own program.
             let _ = self.file.unlock();
@@ -79,23 +122,39 @@ pub(super) fn holder(session: &Directory) -> Result<WriterState> {
         return Ok(WriterState::Idle);
     };
     if file.is_locked().map_err(cannot_lock)? {
-        return Ok(WriterState::Live(read_record(&file)?));
+        return Ok(WriterState::Live(read_record(&file)?.map(|it| it.owner)));
     }
-    Ok(read_record(&file)?.map_or(WriterState::Idle, WriterState::Interrupted))
+    Ok(read_record(&file)?.map_or(WriterState::Idle, WriterState::from))
 }
 
-/// Whether a writer lives. Most sessions have none, and one look at its file tells.
-pub(super) fn is_live(session: &Directory) -> Result<bool> {
+/// The state of the session's program. Most sessions have no writer, and one look at its file tells.
+pub(super) fn program(session: &Directory) -> Result<ProgramState> {
     match session.metadata(names::WRITER)? {
-        Some(there) if there.kind == Kind::File && there.size > 0 => {
-            Ok(matches!(holder(session)?, WriterState::Live(_)))
+        Some(there) if there.kind == Kind::File && there.size > 0 => Ok(holder(session)?.program()),
+        _ => Ok(ProgramState::Idle),
+    }
+}
+
+/// The record of the last writer of a session that nobody has locked.
+pub(super) fn record(session: &Directory) -> Outcome<Option<WriterRecord>> {
+    match found(session.open_file(names::WRITER, Access::Read))? {
+        Some(file) => read_record(&file),
+        None => Ok(None),
+    }
+}
+
+/// Writes that record into the file of the same session, made anew.
+pub(super) fn put_record(session: &Directory, record: Option<WriterRecord>) -> Outcome<()> {
+    match (record, found(session.open_file(names::WRITER, Access::Write))?) {
+        (Some(record), Some(file)) => {
+            file.write_all(&serde_json::to_vec(&record).unwrap_or_default())
         }
-        _ => Ok(false),
+        _ => Ok(()),
     }
 }
 
 /// A record that is half written, or none that we know, is no record.
-fn read_record(file: &File) -> Outcome<Option<Owner>> {
+fn read_record(file: &File) -> Outcome<Option<WriterRecord>> {
     const LONGEST: u64 = 64 * 1024;
     let size = file.metadata()?.size;
     if size > LONGEST {

@@ -23,14 +23,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::{
-    Backend, BackendWriter, Finding, Format, GivenUp, History, Listing, NewSession, Removal,
-    Status, Sweep, Trashed, Unlocked, Usage, Verification, WriterState,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Listing, Maintenance, NewSession,
+    Removal, Status, Sweep, Trashed, Unlocked, Usage, Verification, WriterState,
 };
-use crate::checkpoint::{Checkpoint, CheckpointInfo};
+use crate::checkpoint::CheckpointInfo;
 use crate::error::{Error, LocationProblem, Operation, Result};
 use crate::files::Files;
 use crate::id::SessionId;
-use crate::revision::Revision;
+use crate::revision::{At, Revision};
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Directory, Disk, Os};
 use journal::JournalWriter;
@@ -81,10 +81,10 @@ impl DirectoryBackend {
 }
 
 /// There is no such revision, or none at all.
-fn not_kept(id: &SessionId, revision: Option<Revision>) -> Error {
-    match revision {
-        Some(revision) => Error::NoRevision { id: id.clone(), revision },
-        None => Error::NoCheckpoint { id: id.clone() },
+fn not_kept(id: &SessionId, at: At) -> Error {
+    match at {
+        At::Revision(revision) => Error::NoRevision { id: id.clone(), revision },
+        At::Newest => Error::NoCheckpoint { id: id.clone() },
     }
 }
 
@@ -110,70 +110,42 @@ impl Backend for DirectoryBackend {
         if !matches!(&summary, Ok(summary) if summary.saved.is_some()) {
             session.require_current()?;
         }
-        let summary = summary?;
+        let mut summary = summary?;
         let writer = match lock::holder(&session.dir)? {
-            WriterState::Idle | WriterState::Interrupted(_)
-                if leftover::is_foreign(&session.dir)? =>
-            {
+            WriterState::Live(owner) => WriterState::Live(owner),
+            _ if leftover::is_foreign(&session.dir)? => {
                 leftover::state(&session.dir, session.disk())?
             }
             state => state,
         };
+        summary.state = Some(writer.program());
         let created = session.dir.own_dated()?.created;
         Ok(Status { summary, created, writer })
     }
 
-    fn load(&self, id: &SessionId) -> Result<Checkpoint> {
+    fn load_into(&self, id: &SessionId, at: At, buffer: &mut dyn Buffer) -> Result<CheckpointInfo> {
         let session = self.root.session(id)?;
-        let loaded = session.with_stable_format(|format| match format {
-            Format::Journal => journal::load(&session.dir),
-            _ => plain::load(&session.dir),
+        let loaded = session.with_stable_format(|format| match (format, at) {
+            (Format::Journal, at) => journal::load_into(&session.dir, at, buffer),
+            (_, At::Newest) => plain::load_into(&session.dir, buffer),
+            (_, At::Revision(_)) => Err(plain::unsupported(Operation::OlderRevision, id)),
         })?;
-        loaded.ok_or_else(|| not_kept(id, None))
+        loaded.ok_or_else(|| not_kept(id, at))
     }
 
-    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
+    fn open(&self, id: &SessionId, at: At) -> Result<CheckpointReader> {
         let session = self.root.session(id)?;
-        let loaded = session.with_stable_format(|format| match format {
-            Format::Journal => journal::load_revision(&session.dir, revision),
-            _ => Err(plain::unsupported(Operation::OlderRevision, id)),
+        let opened = session.with_stable_format(|format| match (format, at) {
+            (Format::Journal, at) => journal::open(&session.dir, at),
+            (_, At::Newest) => plain::open(&session.dir),
+            (_, At::Revision(_)) => Err(plain::unsupported(Operation::OlderRevision, id)),
         })?;
-        loaded.ok_or_else(|| not_kept(id, Some(revision)))
-    }
-
-    fn load_into(
-        &self,
-        id: &SessionId,
-        revision: Option<Revision>,
-        buffer: &mut dyn Buffer,
-    ) -> Result<CheckpointInfo> {
-        let session = self.root.session(id)?;
-        let loaded = session.with_stable_format(|format| match (format, revision) {
-            (Format::Journal, revision) => journal::load_into(&session.dir, revision, buffer),
-            (_, None) => plain::load_into(&session.dir, buffer),
-            (_, Some(_)) => Err(plain::unsupported(Operation::OlderRevision, id)),
-        })?;
-        loaded.ok_or_else(|| not_kept(id, revision))
-    }
-
-    fn open_checkpoint(
-        &self,
-        id: &SessionId,
-        revision: Option<Revision>,
-    ) -> Result<CheckpointReader> {
-        let session = self.root.session(id)?;
-        let opened = session.with_stable_format(|format| match (format, revision) {
-            (Format::Journal, None) => journal::open(&session.dir),
-            (Format::Journal, Some(revision)) => journal::open_revision(&session.dir, revision),
-            (_, None) => plain::open(&session.dir),
-            (_, Some(_)) => Err(plain::unsupported(Operation::OlderRevision, id)),
-        })?;
-        opened.ok_or_else(|| not_kept(id, revision))
+        opened.ok_or_else(|| not_kept(id, at))
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {
         let session = self.root.session(id)?;
-        let history = open::retry_if_converted(&session.dir, |format| match format {
+        let history = session.with_stable_format(|format| match format {
             Format::Journal => {
                 let tells = |it: &History| {
                     !it.revisions.is_empty() || !it.damaged.is_empty() || it.may_lack_newer
@@ -203,12 +175,6 @@ impl Backend for DirectoryBackend {
         Ok(Box::new(DirectoryWriter::new(session.dir, lock, writer)?))
     }
 
-    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
-        let session = self.root.session(id)?;
-        let _lock = session.lock()?;
-        leftover::clear_by_hand(&session.dir, id, session.disk())
-    }
-
     fn remove(&self, id: &SessionId) -> Result<Removal> {
         remove::remove(&self.root.session(id)?)
     }
@@ -217,18 +183,49 @@ impl Backend for DirectoryBackend {
         verify::verify(self, &self.root.session(id)?)
     }
 
-    fn move_misplaced(&self, id: Option<&SessionId>) -> Result<()> {
+    fn last(&self) -> Result<Option<SessionId>> {
+        match self.repository()? {
+            Some(repository) => last::last(&repository),
+            None => Ok(None),
+        }
+    }
+
+    fn set_last(&self, id: &SessionId) -> Result<()> {
+        last::set_last(&self.root.session(id)?.repository, id)
+    }
+
+    fn directory(&self, id: &SessionId) -> Option<PathBuf> {
+        Some(self.location().join(names::session(id)))
+    }
+
+    fn files(&self, id: &SessionId) -> Result<Option<Files>> {
+        Ok(Some(Files::new(self.root.session(id)?.dir)))
+    }
+
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+}
+
+impl Maintenance for DirectoryBackend {
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        let session = self.root.session(id)?;
+        let _lock = session.lock()?;
+        leftover::clear_by_hand(&session.dir, id, session.disk())
+    }
+
+    fn verify_layout(&self) -> Result<Vec<Finding>> {
+        match self.repository()? {
+            Some(repository) => verify::place(&repository),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn repair_layout(&self, id: Option<&SessionId>) -> Result<()> {
         match (id, self.repository()?) {
             (Some(id), _) => verify::move_misplaced(&self.root.session(id)?),
             (None, Some(repository)) => verify::move_last(&repository),
             (None, None) => Ok(()),
-        }
-    }
-
-    fn findings(&self) -> Result<Vec<Finding>> {
-        match self.repository()? {
-            Some(repository) => verify::place(&repository),
-            None => Ok(Vec::new()),
         }
     }
 
@@ -267,26 +264,7 @@ impl Backend for DirectoryBackend {
         }
     }
 
-    fn last(&self) -> Result<Option<SessionId>> {
-        match self.repository()? {
-            Some(repository) => last::last(&repository),
-            None => Ok(None),
-        }
-    }
-
-    fn set_last(&self, id: &SessionId) -> Result<()> {
-        last::set_last(&self.root.session(id)?.repository, id)
-    }
-
-    fn directory(&self, id: &SessionId) -> Option<PathBuf> {
-        Some(self.location().join(names::session(id)))
-    }
-
-    fn convert(&self, id: &SessionId, to: Format, lose_history: bool) -> Result<()> {
-        convert::convert(&self.root.session(id)?, to, lose_history)
-    }
-
-    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+    fn discard_before(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
         let session = self.root.session(id)?;
         if dry_run && open::format(&session.dir)? == Format::Journal {
             return journal::would_give_up(&session.dir, before);
@@ -301,7 +279,7 @@ impl Backend for DirectoryBackend {
         }
     }
 
-    fn files(&self, id: &SessionId) -> Result<Option<Files>> {
-        Ok(Some(Files::new(self.root.session(id)?.dir)))
+    fn convert(&self, id: &SessionId, to: Format, lose_history: bool) -> Result<()> {
+        convert::convert(&self.root.session(id)?, to, lose_history)
     }
 }

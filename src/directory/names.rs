@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-use crate::error::{Error, NameProblem, Result};
-use crate::id::{SessionId, printable};
+use crate::error::Result;
+use crate::id::{InvalidId, NameProblem, SessionId};
 
 /// In the repository: a link to the last session. PlainBox's name.
 pub(super) const LAST: &str = "last-session";
@@ -154,10 +154,9 @@ pub(super) fn is_session(name: &OsStr) -> bool {
 /// The session whose directory has this name.
 pub(super) fn id(name: &OsStr) -> Result<SessionId> {
     let Some(text) = name.to_str() else {
-        let id = printable(&name.to_string_lossy());
-        return Err(Error::InvalidId { id, problem: NameProblem::NotUtf8 });
+        return Err(InvalidId::new(&name.to_string_lossy(), NameProblem::NotUtf8).into());
     };
-    SessionId::new(text.strip_suffix(SUFFIX).unwrap_or(text))
+    Ok(SessionId::new(text.strip_suffix(SUFFIX).unwrap_or(text))?)
 }
 
 #[cfg(test)]

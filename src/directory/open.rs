@@ -53,7 +53,7 @@ impl OpenSession<'_> {
         look: impl FnMut(Format) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         let found = retry_if_converted(&self.dir, look);
-        if matches!(found, Ok(None) | Err(Error::Corrupt { .. })) {
+        if matches!(found, Ok(None) | Err(Error::Corrupt { .. } | Error::Unsupported { .. })) {
             self.require_current()?;
         }
         found
@@ -100,15 +100,15 @@ pub(super) fn retry_if_converted<T>(
         if format == Format::Plain && matches!(outcome, Ok(Some(_))) {
             return outcome;
         }
+        if format == Format::Plain && matches!(outcome, Ok(None)) {
+            require_marker(dir)?;
+        }
         let now = journal::marker(dir)?;
         let is_same = match (&marker, &now) {
             (Some(before), Some(now)) => before.is_same_file(now) && before.changed == now.changed,
             (before, now) => before.is_none() && now.is_none(),
         };
         if is_same {
-            if format == Format::Plain && matches!(outcome, Ok(None)) {
-                require_marker(dir)?;
-            }
             return outcome;
         }
         marker = now;

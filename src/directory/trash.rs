@@ -7,7 +7,7 @@ use super::names::{self, Hidden};
 use super::open::OpenSession;
 use super::plain::leftover;
 use super::usage::usage;
-use super::{create, list, remove};
+use super::{create, list, lock, remove};
 use crate::backend::{Removal, Summary, Trashed};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -18,10 +18,11 @@ pub(super) fn trash(session: &OpenSession) -> Result<Trashed> {
     let OpenSession { dir, id, .. } = session;
     // Before the lock, whose record takes a block itself.
     let usage = usage(dir)?;
-    let _lock = session.lock()?;
+    let lock = session.lock()?;
     leftover::check(dir, id, session.disk())?;
     let removed = names::to_stamp(session.disk().now());
-    let summary = summary(dir, id)?;
+    let state = Some(lock.left_by_writer());
+    let summary = summary(dir, id)?.map(|it| Summary { state, ..it });
     move_in(&session.repository, dir, Trashed { id: id.clone(), removed, summary, usage })
 }
 
@@ -79,6 +80,7 @@ pub(super) fn restore(repository: &Directory, trashed: &Trashed, id: &SessionId)
     if repository.metadata(&name)?.is_some() {
         return Err(already_exists(repository, id));
     }
+    let record = lock::record(&session)?;
     found(session.remove_file(names::WRITER))?;
     match repository.rename_new(&hidden, &name) {
         Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {
@@ -95,7 +97,7 @@ pub(super) fn restore(repository: &Directory, trashed: &Trashed, id: &SessionId)
         failure.indeterminate()
     })?;
     // Without it the next writer flushes the way once more, and that is all.
-    let _ = create::mark_durable(&session);
+    let _ = create::mark_durable(&session).and_then(|()| lock::put_record(&session, record));
     Ok(())
 }
 

@@ -13,8 +13,14 @@ use crate::sys::{Access, Directory, Kind, found};
 
 /// Loads every revision, and says where in which file those are that cannot be loaded.
 pub(super) fn verify(backend: &dyn Backend, session: &OpenSession) -> Result<Verification> {
+    let verified =
+        session.with_stable_format(|format| verify_in(format, backend, session).map(Some))?;
+    session.require_current()?;
+    verified.ok_or_else(|| session.not_found())
+}
+
+fn verify_in(format: Format, backend: &dyn Backend, session: &OpenSession) -> Result<Verification> {
     let (dir, id) = (&session.dir, &session.id);
-    let format = open::format(dir)?;
     let mut verified = Verification { format, ..verify_by_loading(backend, id)? };
     verified.findings = entries(dir)?;
     match format {
@@ -28,7 +34,6 @@ pub(super) fn verify(backend: &dyn Backend, session: &OpenSession) -> Result<Ver
     verified
         .findings
         .sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.place.cmp(&b.place)));
-    session.require_current()?;
     Ok(verified)
 }
 

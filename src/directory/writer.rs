@@ -11,6 +11,7 @@ use crate::backend::BackendWriter;
 use crate::checkpoint::{CheckpointInfo, SaveOptions};
 use crate::error::Result;
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState};
 use crate::sys::{Directory, found};
 
 /// The writer of a session in a directory. The lock is given back last.
@@ -19,6 +20,8 @@ pub(super) struct DirectoryWriter {
     format: FormatWriter,
     session: Directory,
     replaces: Option<SessionId>,
+    /// The state in which it found the program.
+    found: ProgramState,
     lock: WriterLock,
 }
 
@@ -29,10 +32,15 @@ pub(super) enum FormatWriter {
 }
 
 impl DirectoryWriter {
-    pub(super) fn new(session: Directory, lock: WriterLock, format: FormatWriter) -> Result<Self> {
+    pub(super) fn new(
+        session: Directory,
+        mut lock: WriterLock,
+        format: FormatWriter,
+    ) -> Result<Self> {
         let link = found(session.read_link(names::REPLACES))?;
         let replaces = link.and_then(|link| names::id(Path::new(&link).file_name()?).ok());
-        Ok(Self { format, session, replaces, lock })
+        let found = lock.begin_writing();
+        Ok(Self { format, session, replaces, found, lock })
     }
 }
 
@@ -64,6 +72,14 @@ impl BackendWriter for DirectoryWriter {
         self.session.sync()?;
         self.replaces = None;
         Ok(())
+    }
+
+    fn found(&self) -> ProgramState {
+        self.found
+    }
+
+    fn finish(&mut self, end: ProgramEnd) -> Result<()> {
+        Ok(self.lock.finish(end)?)
     }
 }
 

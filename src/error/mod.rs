@@ -1,7 +1,7 @@
 //! What can go wrong, and what stands then.
 
 mod damage;
-mod invalid;
+mod location;
 mod step;
 mod unsupported;
 
@@ -9,11 +9,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::id::SessionId;
+use serde::{Serialize, Serializer};
+
+use crate::id::{InvalidId, SessionId};
 use crate::owner::Owner;
 use crate::revision::Revision;
 pub use damage::{Damage, FileKind};
-pub use invalid::{LocationProblem, NameProblem};
+pub use location::LocationProblem;
 pub use step::Step;
 pub use unsupported::{Operation, Subject};
 
@@ -167,13 +169,8 @@ pub enum Error {
     },
 
     /// A name that no session can have.
-    #[error("'{id}' cannot be the name of a session: {problem}")]
-    InvalidId {
-        /// The name, made printable.
-        id: String,
-        /// What is wrong with it.
-        problem: NameProblem,
-    },
+    #[error(transparent)]
+    InvalidId(#[from] InvalidId),
 
     /// More labels than are kept with a checkpoint.
     #[error("the labels take {size} bytes, and at most {limit} are kept with a checkpoint")]
@@ -255,5 +252,18 @@ fn held_by(owner: &Option<Box<Owner>>) -> String {
     match owner {
         Some(owner) => format!(": {owner} is its writer"),
         None => " by an unknown process (no owner record)".to_owned(),
+    }
+}
+
+impl Serialize for Error {
+    /// As its text, with the texts of its causes.
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        serializer.serialize_str(&text)
     }
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Format;
+use crate::format::Format;
 use crate::id::SessionId;
 
 /// What [`Error::Unsupported`](crate::Error::Unsupported) says cannot be done.
@@ -43,6 +43,21 @@ pub enum Operation {
     /// A URL as a location: this build has no object stores.
     #[error("a URL as a location")]
     Url,
+    /// Clearing what a dead writer left.
+    #[error("unlocking a session")]
+    Unlock,
+    /// Finding or moving aside what lies beside the sessions.
+    #[error("verifying what lies beside the sessions")]
+    Layout,
+    /// Measuring the storage that a session takes.
+    #[error("measuring the storage of a session")]
+    Usage,
+    /// Removed sessions that can be put back.
+    #[error("a trash")]
+    Trash,
+    /// Deleting what killed processes left.
+    #[error("sweeping what killed processes left")]
+    Sweep,
     /// Taking the place of a live writer.
     #[error("claiming the place of a writer")]
     Claim,

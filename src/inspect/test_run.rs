@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::json::{Json, Key, each, member};
@@ -30,7 +30,7 @@ pub struct TestRun {
     /// The job that was running when this was saved.
     pub running_job: Option<String>,
     /// When a job was last begun.
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "crate::json::optional_time")]
     pub last_job_started: Option<SystemTime>,
     /// How many jobs are to be run.
     pub desired: usize,
@@ -143,9 +143,4 @@ fn test_plan(blob: &str) -> Option<String> {
 /// All logs are in one directory. Old formats have the whole path of the machine it ran on.
 fn name_of(log: &str) -> Option<String> {
     Some(Path::new(log).file_name()?.to_str()?.to_owned())
-}
-
-fn as_seconds<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    let since = time.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
-    since.map(|it| it.as_secs()).serialize(serializer)
 }

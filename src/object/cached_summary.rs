@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::format::head::{Head, Time};
 use super::lease::{HolderState, Lease};
-use crate::backend::{Format, Summary};
+use crate::backend::{Format, Summary, WriterState};
 use crate::checkpoint::Labels;
 use crate::id::SessionId;
+use crate::program::{ProgramState, WriterRecord};
 use crate::sys::Machine;
 
 /// That, as it is kept in the [cache](super::cache).
@@ -20,6 +21,8 @@ pub(super) struct CachedSummary {
     labels: Labels,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     writer: Option<Lease>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<WriterRecord>,
 }
 
 impl CachedSummary {
@@ -30,15 +33,31 @@ impl CachedSummary {
             newest: newest.map(|it| (it.saved, it.size)),
             labels: newest.map(|it| it.labels.clone()).unwrap_or_default(),
             writer: head.writer.clone(),
+            ended: head.ended.clone(),
         }
     }
 
-    /// Whether somebody has the place of the writer who is not known to be gone.
-    pub(super) fn is_live(&self, here: &Machine) -> bool {
-        self.writer.as_ref().is_some_and(|place| place.holder_state(here) != HolderState::Dead)
+    /// The state of the writer. One that is not known to be gone is taken to live.
+    pub(super) fn writer_state(&self, here: &Machine) -> WriterState {
+        match (&self.writer, &self.ended) {
+            (Some(lease), _) => match lease.holder_state(here) {
+                HolderState::Dead => WriterState::Interrupted(lease.owner.clone()),
+                HolderState::Alive | HolderState::Unknown => {
+                    WriterState::Live(Some(lease.owner.clone()))
+                }
+            },
+            (None, Some(record)) => record.clone().into(),
+            (None, None) => WriterState::Idle,
+        }
     }
 
-    pub(super) fn summary(&self, id: &SessionId, live: bool) -> Summary {
+    /// The summary of a session in the trash, which has no writer.
+    pub(super) fn trashed(&self, id: &SessionId) -> Summary {
+        let state = self.ended.clone().map_or(WriterState::Idle, WriterState::from);
+        self.summary(id, state.program())
+    }
+
+    pub(super) fn summary(&self, id: &SessionId, state: ProgramState) -> Summary {
         let saved = self.newest.map(|(saved, _)| saved.into());
         Summary {
             id: id.clone(),
@@ -47,7 +66,8 @@ impl CachedSummary {
             labels: Some(self.labels.clone()),
             changed: saved.unwrap_or(self.created.into()),
             format: Format::Object,
-            live,
+            live: state == ProgramState::Running,
+            state: Some(state),
             version: None,
         }
     }

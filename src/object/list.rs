@@ -36,6 +36,7 @@ pub(super) fn list(store: &Store) -> Result<Listing> {
             changed,
             format: Format::Object,
             live: flags.live,
+            state: None,
             version: object.e_tag.as_deref().map(plain_tag),
         }
     });
@@ -49,7 +50,7 @@ pub(super) fn list_in_full(inner: &Inner) -> Result<Listing> {
     let mut cache = inner.cache.clone().map(|directory| Cache::read(directory, &location));
     let summary = |id: &SessionId, seen: &CachedSummary, tag: Option<&str>| Summary {
         version: tag.map(plain_tag),
-        ..seen.summary(id, seen.is_live(&inner.machine))
+        ..seen.summary(id, seen.writer_state(&inner.machine).program())
     };
     let mut unknown = Vec::new();
     for Listed { id, object, .. } in heads {

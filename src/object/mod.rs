@@ -24,14 +24,14 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::backend::{
-    Backend, BackendWriter, Format, GivenUp, History, Kept, Listing, NewSession, Removal, Status,
-    Sweep, Trashed, Unlocked, Usage, WriterState,
+    Backend, BackendWriter, Finding, Format, GivenUp, History, Kept, Listing, Maintenance,
+    NewSession, Removal, Status, Sweep, Trashed, Unlocked, Usage,
 };
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointInfo};
 use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
-use crate::revision::Revision;
-use crate::stream::CheckpointReader;
+use crate::revision::{At, Revision};
+use crate::stream::{Buffer, CheckpointReader, copy_into};
 use crate::sys::{self, Machine};
 use cached_summary::CachedSummary;
 use format::head::Head;
@@ -42,6 +42,7 @@ use requests::cas::{CasOutcome, Expected};
 use requests::client::{RetryBudget, Store, Version};
 #[cfg(feature = "seam")]
 pub use requests::clock::Clock;
+pub use requests::interrupt::interruptible;
 pub use requests::problem::StoreProblem;
 use requests::{location, probe};
 use write::ObjectWriter;
@@ -261,33 +262,27 @@ impl Backend for ObjectBackend {
 
     fn status(&self, id: &SessionId) -> Result<Status> {
         let (head, _) = self.inner.start_of_head(id)?;
-        let writer = match &head.writer {
-            None => WriterState::Idle,
-            Some(place) => match place.holder_state(&self.inner.machine) {
-                HolderState::Dead => WriterState::Interrupted(place.owner.clone()),
-                HolderState::Alive | HolderState::Unknown => {
-                    WriterState::Live(Some(place.owner.clone()))
-                }
-            },
-        };
-        let summary = CachedSummary::of(&head).summary(id, matches!(writer, WriterState::Live(_)));
+        let seen = CachedSummary::of(&head);
+        let writer = seen.writer_state(&self.inner.machine);
+        let summary = seen.summary(id, writer.program());
         Ok(Status { summary, created: Some(head.created.into()), writer })
     }
 
-    fn load(&self, id: &SessionId) -> Result<Checkpoint> {
-        self.inner.load(id)
+    fn load(&self, id: &SessionId, at: At) -> Result<Checkpoint> {
+        match at {
+            At::Newest => self.inner.load(id),
+            At::Revision(revision) => self.inner.load_revision(id, revision),
+        }
     }
 
-    fn load_revision(&self, id: &SessionId, revision: Revision) -> Result<Checkpoint> {
-        self.inner.load_revision(id, revision)
+    fn load_into(&self, id: &SessionId, at: At, buffer: &mut dyn Buffer) -> Result<CheckpointInfo> {
+        let Checkpoint { info, data } = self.load(id, at)?;
+        copy_into(buffer, &data)?;
+        Ok(info)
     }
 
-    fn open_checkpoint(
-        &self,
-        id: &SessionId,
-        revision: Option<Revision>,
-    ) -> Result<CheckpointReader> {
-        self.inner.open_checkpoint(id, revision)
+    fn open(&self, id: &SessionId, at: At) -> Result<CheckpointReader> {
+        self.inner.open_checkpoint(id, at.revision())
     }
 
     fn history(&self, id: &SessionId) -> Result<History> {
@@ -305,12 +300,33 @@ impl Backend for ObjectBackend {
         Ok(Box::new(ObjectWriter::for_one_save(&self.inner, id)?))
     }
 
-    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
-        self.inner.unlock(id)
-    }
-
     fn remove(&self, id: &SessionId) -> Result<Removal> {
         self.inner.remove(id)
+    }
+
+    fn last(&self) -> Result<Option<SessionId>> {
+        let Some(id) = last::last(&self.inner.store)? else { return Ok(None) };
+        match self.inner.start_of_head(&id) {
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(Error::Corrupt { .. }) | Ok(_) => Ok(Some(id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set_last(&self, id: &SessionId) -> Result<()> {
+        self.inner.probe()?;
+        self.inner.start_of_head(id)?;
+        last::set_last(&self.inner.store, id)
+    }
+
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+}
+
+impl Maintenance for ObjectBackend {
+    fn unlock(&self, id: &SessionId) -> Result<Unlocked> {
+        self.inner.unlock(id)
     }
 
     fn usage(&self, id: &SessionId) -> Result<Usage> {
@@ -337,7 +353,7 @@ impl Backend for ObjectBackend {
         self.inner.sweep(dry_run)
     }
 
-    fn give_up(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
+    fn discard_before(&self, id: &SessionId, before: Revision, dry_run: bool) -> Result<GivenUp> {
         let before = before.number().unwrap_or(0);
         match dry_run {
             true => discard::would_discard(&self.inner, id, before),
@@ -345,22 +361,11 @@ impl Backend for ObjectBackend {
         }
     }
 
-    fn last(&self) -> Result<Option<SessionId>> {
-        let Some(id) = last::last(&self.inner.store)? else { return Ok(None) };
-        match self.inner.start_of_head(&id) {
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(Error::Corrupt { .. }) | Ok(_) => Ok(Some(id)),
-            Err(error) => Err(error),
-        }
+    fn verify_layout(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
     }
 
-    fn set_last(&self, id: &SessionId) -> Result<()> {
-        self.inner.probe()?;
-        self.inner.start_of_head(id)?;
-        last::set_last(&self.inner.store, id)
-    }
-
-    fn directory(&self, _: &SessionId) -> Option<PathBuf> {
-        None
+    fn repair_layout(&self, _: Option<&SessionId>) -> Result<()> {
+        Ok(())
     }
 }

@@ -102,7 +102,7 @@ impl Inner {
                 HolderState::Dead => return Ok(Unlocked::Nothing),
                 HolderState::Unknown => (),
             }
-            let next = Head { epoch: head.epoch + 1, writer: None, ..head.next() };
+            let next = Head { epoch: head.epoch + 1, ..head.without_writer() };
             match self
                 .compare_and_put(id, &Expected::Version(version), &next.to_bytes(), |_| false)?
             {

@@ -26,7 +26,7 @@ impl Inner {
     pub(super) fn restore_trashed(&self, trashed: &Trashed, id: &SessionId) -> Result<()> {
         let (key, item, head) = self.claim(trashed, Some(id))?;
         let restored_from = Some(key.clone());
-        let restored = Head { epoch: head.epoch + 1, writer: None, restored_from, ..head.next() };
+        let restored = Head { epoch: head.epoch + 1, restored_from, ..head.without_writer() };
         let bytes = restored.to_bytes();
         loop {
             let (expected, there) = self.head_state(id)?;

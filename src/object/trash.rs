@@ -77,7 +77,7 @@ impl Item {
     fn trashed(&self, head: &Head) -> Result<Trashed> {
         let id = SessionId::new(self.id.clone())?;
         Ok(Trashed {
-            summary: Some(CachedSummary::of(head).summary(&id, false)),
+            summary: Some(CachedSummary::of(&head.without_writer()).trashed(&id)),
             id,
             removed: self.removed.into(),
             usage: Usage::new(self.files, self.bytes),

@@ -14,13 +14,14 @@ use super::lease::LeaseGuard;
 use super::requests::cas::{CasOutcome, Expected};
 use super::requests::client::{PIECE, Version};
 use super::requests::upload;
-use crate::backend::{BackendWriter, GivenUp, Usage};
+use crate::backend::{BackendWriter, GivenUp, Usage, WriterState};
 use crate::checkpoint::{CheckpointInfo, Digest, SaveOptions};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::program::{ProgramEnd, ProgramState, WriterRecord};
 use crate::revision::Revision;
 use crate::stream::input_failed;
-use crate::sys::Process;
+use crate::sys::{self, Process};
 
 /// Whoever may save now.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(super) struct ObjectWriter {
     place: Option<(Nonce, Option<LeaseGuard>)>,
     /// An outcome was indeterminate: another head than this may stand.
     outcome_unknown: bool,
+    /// The state in which it found the program.
+    found: ProgramState,
     process: Process,
 }
 
@@ -52,13 +55,15 @@ impl ObjectWriter {
             let (head, version) = inner.unleased_head(id)?;
             let was_left = head.writer.is_some();
             let place = inner.new_lease();
-            let next = Head { epoch: head.epoch + 1, writer: Some(place.clone()), ..head.next() };
+            let (epoch, writer) = (head.epoch + 1, Some(place.clone()));
+            let next = Head { epoch, writer, ended: None, ..head.next() };
             let held = LeaseGuard::new(&place, &inner.store, id);
             let expected = Expected::Version(version);
             match inner.compare_and_put(id, &expected, &next.to_bytes(), |_| false)? {
                 CasOutcome::Applied(version) => {
-                    let writer =
-                        Self::new(inner, id, next, version, Some((place.token, Some(held))));
+                    let place = Some((place.token, Some(held)));
+                    let mut writer = Self::new(inner, id, next, version, place);
+                    writer.found = left_by_writer(&head);
                     if was_left {
                         // Whoever was here may have left a record that nobody names.
                         inner.collect_garbage(id, &writer.head);
@@ -91,6 +96,7 @@ impl ObjectWriter {
             version: Expected::Version(version),
             place,
             outcome_unknown: false,
+            found: ProgramState::Idle,
             process: Process::current(),
         }
     }
@@ -188,6 +194,7 @@ impl ObjectWriter {
             if writer.place.is_none() {
                 // Whoever had the place is gone.
                 next.writer = None;
+                next.ended = None;
             }
             next.table.push(entry.clone());
             let dropped = next.table.apply_retention(options.retention, SystemTime::now());
@@ -258,6 +265,30 @@ impl BackendWriter for ObjectWriter {
         self.replaces = None;
         Ok(())
     }
+
+    fn found(&self) -> ProgramState {
+        self.found
+    }
+
+    /// Ends the lease in the same change.
+    fn finish(&mut self, end: ProgramEnd) -> Result<()> {
+        let ended = Some(WriterRecord { owner: sys::current_owner(), ended: Some(end) });
+        let change = |writer: &Self| {
+            Ok((Head { writer: None, ended: ended.clone(), ..writer.head.next() }, ()))
+        };
+        self.change(change, |there, ()| there.ended == ended)?;
+        self.place = None;
+        Ok(())
+    }
+}
+
+/// The state in which the next writer finds the program.
+fn left_by_writer(head: &Head) -> ProgramState {
+    match (&head.writer, &head.ended) {
+        (Some(_), _) => ProgramState::Interrupted,
+        (None, Some(record)) => WriterState::from(record.clone()).program(),
+        (None, None) => ProgramState::Idle,
+    }
 }
 
 impl ObjectWriter {
@@ -267,7 +298,7 @@ impl ObjectWriter {
         let was = len(&self.head);
         let change = |writer: &Self| {
             // Whoever had the place is gone.
-            let mut next = Head { writer: None, ..writer.head.next() };
+            let mut next = writer.head.without_writer();
             let mut read = |name: &str| {
                 let pack = writer.inner.pack(name, &writer.head)?;
                 pack.map_err(|key| writer.inner.gone(&key))
@@ -324,6 +355,7 @@ impl Drop for ObjectWriter {
             replaces: None,
             place: Some((token, None)),
             outcome_unknown: self.outcome_unknown,
+            found: self.found,
             process: self.process.clone(),
         };
         if is_over(last.release_lease()) {

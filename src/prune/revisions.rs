@@ -1,18 +1,23 @@
+use serde::Serialize;
+
 use super::{Criteria, PruneOptions};
 use crate::backend::{GivenUp, Kept, Usage};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::session::Session;
 
 /// What went of a session's history, or would.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct PrunedRevisions {
     /// The revisions that went, the newest first.
+    #[serde(rename = "removed")]
     pub gone: Vec<Kept>,
     /// What was given back. It may be nothing: small revisions share a file, and what they took is used again
     /// for later ones.
+    #[serde(flatten)]
     pub usage: Usage,
     /// What could not be deleted, each with the reason, though the revisions are gone.
+    #[serde(rename = "undeleted")]
     pub remains: Vec<Error>,
 }
 
@@ -47,7 +52,10 @@ impl Session {
         }
         // It must be there when the others are not.
         drop(self.open_checkpoint()?);
-        match self.backend().give_up(self.id(), oldest.info.revision, options.dry_run) {
+        match self
+            .maintenance(Operation::History)
+            .and_then(|it| it.discard_before(self.id(), oldest.info.revision, options.dry_run))
+        {
             // It was converted meanwhile.
             Err(Error::Unsupported { .. })
                 if matches!(self.history(), Err(Error::Unsupported { .. })) =>

@@ -1,16 +1,20 @@
+use serde::{Serialize, Serializer};
+
 use super::{Criteria, PruneOptions};
 use crate::backend::{Problem, Status, Summary, Sweep, Trashed, Usage, WriterState};
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::id::SessionId;
 use crate::repository::Repository;
 
 /// What went, or would.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Pruned {
     /// The sessions that went, the newest first.
+    #[serde(rename = "removed")]
     pub gone: Vec<Gone>,
     /// Those that meet the criteria and stay, the newest first, each with the reason.
+    #[serde(rename = "skipped", serialize_with = "skipped_fields")]
     pub spared: Vec<(SessionId, Spared)>,
     /// Those that could not be read, which stay, and those that could not be removed.
     pub problems: Vec<Problem>,
@@ -27,22 +31,26 @@ impl Pruned {
 }
 
 /// A session that went.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Gone {
     /// How it stood.
+    #[serde(flatten)]
     pub summary: Summary,
     /// What it took.
+    #[serde(flatten)]
     pub usage: Usage,
     /// Where it is in the trash, if it went there.
     pub trashed: Option<Trashed>,
 }
 
 /// Why a session stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Spared {
     /// Somebody writes it, or PlainBox may.
+    #[serde(rename = "in use")]
     InUse,
     /// It is the last session.
     Last,
@@ -99,13 +107,14 @@ impl Repository {
         options: &PruneOptions,
         pruned: &mut Pruned,
     ) -> Result<Vec<(Summary, Option<Usage>)>> {
+        let maintenance = self.maintenance(Operation::Usage)?;
         let listing = self.list_with(&options.listing)?;
         pruned.problems = listing.problems;
         let needs_usage = options.larger_than.is_some() || options.total.is_some();
         let mut criteria = Criteria::new(options);
         let mut chosen = Vec::new();
         for summary in listing.sessions {
-            let usage = match needs_usage.then(|| self.backend.usage(&summary.id)).transpose() {
+            let usage = match needs_usage.then(|| maintenance.usage(&summary.id)).transpose() {
                 Ok(usage) => usage,
                 Err(Error::NotFound { .. }) => continue,
                 Err(error) => {
@@ -130,7 +139,8 @@ impl Repository {
         if matches!(writer, WriterState::Live(_) | WriterState::PlainBox { stale: false, .. }) {
             return Ok(Err(Spared::InUse));
         }
-        let usage = usage.map_or_else(|| self.backend.usage(&summary.id), Ok)?;
+        let maintenance = self.maintenance(Operation::Usage)?;
+        let usage = usage.map_or_else(|| maintenance.usage(&summary.id), Ok)?;
         Ok(Ok(Gone { summary: summary.clone(), usage, trashed: None }))
     }
 
@@ -141,9 +151,10 @@ impl Repository {
         options: &PruneOptions,
         sweep: &mut Sweep,
     ) -> Result<std::result::Result<Gone, Spared>> {
-        let trashed = self.backend.trash(&summary.id)?;
+        let maintenance = self.maintenance(Operation::Trash)?;
+        let trashed = maintenance.trash(&summary.id)?;
         if trashed.summary.as_ref().is_none_or(|now| summary.was_changed(now)) {
-            match self.backend.restore_trashed(&trashed, &trashed.id) {
+            match maintenance.restore_trashed(&trashed, &trashed.id) {
                 // One was made under its name meanwhile: it is kept in the trash.
                 Err(Error::AlreadyExists { .. }) => {
                     let (summary, usage) = (summary.clone(), trashed.usage);
@@ -155,9 +166,25 @@ impl Repository {
         }
         let (summary, usage) = (summary.clone(), trashed.usage);
         if options.permanently {
-            sweep.remains.extend(self.backend.delete_trashed(&trashed)?.remains);
+            sweep.remains.extend(maintenance.delete_trashed(&trashed)?.remains);
             return Ok(Ok(Gone { summary, usage, trashed: None }));
         }
         Ok(Ok(Gone { summary, usage, trashed: Some(trashed) }))
     }
+}
+
+/// A session that meets the criteria and stays.
+#[derive(Serialize)]
+struct SkippedFields<'a> {
+    /// Its name.
+    id: &'a SessionId,
+    /// `in use`, `last` or `changed`.
+    reason: Spared,
+}
+
+fn skipped_fields<S: Serializer>(
+    skipped: &[(SessionId, Spared)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(skipped.iter().map(|(id, reason)| SkippedFields { id, reason: *reason }))
 }

@@ -30,6 +30,11 @@ pub(crate) fn current_owner() -> Owner {
 static PROGRAM: OnceLock<String> = OnceLock::new();
 
 impl Owner {
+    /// Describes this process, as the record of a writer tells others.
+    pub fn current() -> Self {
+        current_owner()
+    }
+
     /// What the writers of this process are called, instead of after the file of its program: for one that
     /// holds sessions on behalf of others. To be called before any repository is opened; only the first call
     /// counts.

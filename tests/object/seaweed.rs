@@ -32,7 +32,7 @@ fn the_contract_rivals_and_trouble_on_seaweedfs() {
 }
 
 pub(super) fn the_contract_is_kept(empty: impl Fn() -> Repository) {
-    check(Capabilities { format: Format::Object, history: true }, empty);
+    check(Capabilities::new(Format::Object), empty);
 }
 
 pub(super) fn sixteen_rivals_count_up(rivals: impl Fn() -> Repository + Sync) {

@@ -6,11 +6,11 @@ use clap::Args;
 
 #[derive(Args, Clone)]
 pub(crate) struct GlobalArgs {
-    /// Where the sessions are: a directory, or s3://BUCKET/PREFIX, gs://... or az://...
-    /// [default: $PITSTOP_REPOSITORY or ~/.local/state/pitstop/sessions]
-    #[arg(long, short, global = true, value_name = "PLACE", display_order = 900)]
+    /// The repository: a directory, or s3://BUCKET/PREFIX, gs://... or az://... [default:
+    /// $PITSTOP_REPOSITORY or ~/.local/state/pitstop/sessions]
+    #[arg(long, short, global = true, value_name = "LOCATION", display_order = 900)]
     pub(crate) repository: Option<PathBuf>,
-    /// Say nothing but errors and warnings
+    /// Print only errors and warnings
     #[arg(long, short, global = true, display_order = 901)]
     pub(crate) quiet: bool,
 }
@@ -26,7 +26,7 @@ pub(crate) struct JsonArg {
 /// For commands that remove something.
 #[derive(Args)]
 pub(crate) struct RemovalArgs {
-    /// Only say what would go
+    /// Only print what would be removed
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
     #[command(flatten)]

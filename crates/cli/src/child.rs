@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use rustix::process::{
-    Pid, WaitOptions, getppid, kill_process, set_parent_process_death_signal, waitpid,
+    Pid, WaitOptions, WaitStatus, getppid, kill_process, set_parent_process_death_signal, waitpid,
 };
 
 /// The signals that are passed on. `Ctrl-C` and its like reach the program by themselves.
@@ -37,12 +37,18 @@ impl Signals {
     /// Starts a program that [becomes](become_program) the wanted one, and waits until it has ended.
     pub(crate) fn run(&self, command: &mut Command) -> io::Result<Ended> {
         let child = Pid::from_child(&command.spawn()?);
+        let mut was_asked_to_stop = false;
         loop {
-            if let Some(ended) = ended(child)? {
-                return Ok(ended);
+            if let Some(status) = ended(child)? {
+                let by_signal = status.terminating_signal();
+                was_asked_to_stop |=
+                    by_signal.is_some_and(|it| STOPPING.map(|it| it as i32).contains(&it));
+                return Ok(Ended { status, was_asked_to_stop });
             }
-            let signal = self.0.read_signal()?.filter(|it| is_for(child, it));
-            let number = signal.and_then(|it| i32::try_from(it.ssi_signo).ok());
+            let Some(signal) = self.0.read_signal()? else { continue };
+            was_asked_to_stop |= STOPPING.map(|it| it as u32).contains(&signal.ssi_signo);
+            let number = Some(signal).filter(|it| is_for(child, it));
+            let number = number.and_then(|it| i32::try_from(it.ssi_signo).ok());
             if let Some(signal) = number.and_then(rustix::process::Signal::from_named_raw) {
                 // One that has just ended needs none.
                 let _ = kill_process(child, signal);
@@ -51,22 +57,27 @@ impl Signals {
     }
 }
 
+/// The signals that ask a program to stop.
+const STOPPING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+
 /// How a program ended.
-pub(crate) enum Ended {
-    /// With this code.
-    Exited(i32),
-    /// By this signal.
-    Killed(i32),
+pub(crate) struct Ended {
+    status: WaitStatus,
+    /// Whether one of the signals that ask for it came to it or to this process.
+    pub(crate) was_asked_to_stop: bool,
 }
 
 impl Ended {
+    /// `None` if a signal killed it.
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        self.status.exit_status()
+    }
+
     /// As shells have it: of one that was killed, 128 and the number of the signal.
     pub(crate) fn code(&self) -> u8 {
-        let code = match self {
-            Self::Exited(code) => *code,
-            Self::Killed(signal) => 128 + signal,
-        };
-        u8::try_from(code).unwrap_or(u8::MAX)
+        let signal = self.status.terminating_signal().map(|signal| 128 + signal);
+        let code = self.exit_code().or(signal);
+        code.and_then(|it| u8::try_from(it).ok()).unwrap_or(u8::MAX)
     }
 }
 
@@ -103,16 +114,15 @@ fn is_for(child: Pid, signal: &siginfo) -> bool {
 
 /// How the program ended, if it has. If it was stopped, from the terminal, so are we
 /// until somebody goes on with us.
-fn ended(child: Pid) -> io::Result<Option<Ended>> {
+fn ended(child: Pid) -> io::Result<Option<WaitStatus>> {
     let stops = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU].map(|it| it as i32);
     let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
     while let Some((_, status)) = waitpid(Some(child), options)? {
         if status.stopping_signal().is_some_and(|signal| stops.contains(&signal)) {
             kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         }
-        let killed = status.terminating_signal().map(Ended::Killed);
-        if let Some(ended) = status.exit_status().map(Ended::Exited).or(killed) {
-            return Ok(Some(ended));
+        if status.exited() || status.signaled() {
+            return Ok(Some(status));
         }
     }
     Ok(None)

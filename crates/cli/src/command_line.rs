@@ -7,10 +7,11 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::args::GlobalArgs;
 use crate::commands::{self, Command};
+use crate::completion;
 use crate::error::Exit;
 use crate::output;
 
-/// Keeps the state of a long-running program, so that it picks up where it left off after a crash
+/// Keeps the state of a long-running program, so that it resumes after a crash
 #[derive(Parser)]
 #[command(name = "pitstop", version)]
 pub(crate) struct Arguments {
@@ -25,10 +26,10 @@ const WIDEST: usize = 100;
 
 const EXAMPLES: &str = "\
 Examples:
-  echo '{\"step\": 3}' | pitstop save --create nightly   save; make it if new
-  pitstop load nightly > state.json                    get it back
-  pitstop run --create nightly -- ./import.sh          run what saves by itself
-  pitstop list                                         what is there
+  echo '{\"step\": 3}' | pitstop save --create nightly   save a checkpoint
+  pitstop load nightly > state.json                    load it
+  pitstop run --create nightly -- ./import.sh          run a program that saves
+  pitstop list                                         list the sessions
   pitstop status                                       what runs or was killed
 ";
 
@@ -58,6 +59,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("gc", &["prune"]),
     ("clean", &["prune"]),
     ("undelete", &["trash"]),
+    ("mv", &["rename"]),
+    ("move", &["rename", "copy"]),
     ("backup", &["copy", "export"]),
 ];
 
@@ -77,6 +80,8 @@ fn with_better_tip(mut error: clap::Error) -> clap::Error {
 pub(crate) fn command() -> clap::Command {
     let width = output::width().map_or(WIDEST, |width| width.min(WIDEST));
     let command = with_narrow_examples(Arguments::command(), width);
+    let command = completion::with_completers(command);
+    let command = with_narrow_usages(command, "pitstop", width);
     let style = clap::builder::Styles::default();
     let (header, literal) = (*style.get_header(), *style.get_literal());
     let mut template = "{about}\n\n{usage-heading} {usage}\n".to_owned();
@@ -96,7 +101,7 @@ pub(crate) fn command() -> clap::Command {
     for (exit, meaning) in Exit::TABLE {
         let _ = writeln!(long, "  {}  {meaning}", exit.code());
     }
-    long += "Of `pitstop run` it is that of the program; 128 and more if a signal killed it.\n";
+    long += "`pitstop run` ends with the exit code of the program, or 128 + the signal that killed it.\n";
     let [short, long] = [EXAMPLES, &long].map(|it| narrow(it, width));
     command.help_template(template).after_help(short).after_long_help(long)
 }
@@ -107,6 +112,23 @@ fn with_narrow_examples(command: clap::Command, width: usize) -> clap::Command {
         let examples = it.get_after_help().map(|it| narrow(&it.to_string(), width));
         let it = with_narrow_examples(it, width);
         examples.iter().fold(it, |it, examples| it.after_help(examples))
+    })
+}
+
+/// Those of every command below this one, whose words come first on their command lines.
+fn with_narrow_usages(command: clap::Command, words: &str, width: usize) -> clap::Command {
+    const HEADING: &str = "Usage: ";
+    command.mut_subcommands(|it| {
+        let words = format!("{words} {}", it.get_name());
+        let usage = it.clone().bin_name(&words).render_usage().to_string();
+        let it = match usage.strip_prefix(HEADING).filter(|_| usage.len() > width) {
+            Some(_) => {
+                let usage = output::wrap(&usage, width, HEADING.len() + 4);
+                it.override_usage(usage[HEADING.len()..].to_owned())
+            }
+            None => it,
+        };
+        with_narrow_usages(it, &words, width)
     })
 }
 

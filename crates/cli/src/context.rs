@@ -10,7 +10,6 @@ use pitstop::Repository;
 
 use crate::args::GlobalArgs;
 use crate::error::CommandError;
-use crate::hints;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -51,7 +50,7 @@ impl Context {
     }
 
     /// Tells the person something that is no data.
-    pub(crate) fn talk(&self, message: impl Display) {
+    pub(crate) fn print_status(&self, message: impl Display) {
         if !self.quiet {
             say(format_args!("{}", printable(&message.to_string())));
         }
@@ -68,16 +67,10 @@ impl Context {
         causes(error);
     }
 
-    /// Says what went wrong, why, and what to do next.
-    pub(crate) fn report(&self, error: &CommandError) {
-        labelled(ERROR, "error", &error.error.to_string());
-        causes(&*error.error);
-        match error.error.downcast_ref() {
-            Some(library) if error.hints.is_empty() => {
-                hints::of(library, self).iter().for_each(|hint| self.hint(hint));
-            }
-            _ => error.hints.iter().for_each(|hint| self.hint(hint)),
-        }
+    /// Prints what went wrong, and why.
+    pub(crate) fn error(&self, error: &(dyn std::error::Error + 'static)) {
+        labelled(ERROR, "error", &error.to_string());
+        causes(error);
     }
 
     /// A command to type next. It names the repository if this one did.

@@ -25,15 +25,15 @@ pub(crate) enum Exit {
 impl Exit {
     pub(crate) const TABLE: &[(Self, &'static str)] = &[
         (Self::Ok, "done"),
-        (Self::Failed, "failed; what was saved before stands"),
-        (Self::Usage, "the command line is wrong"),
-        (Self::NotFound, "there is no such session or revision, or nothing was saved"),
-        (Self::InUse, "somebody else is writing the session, or it is locked"),
+        (Self::Failed, "failed; earlier checkpoints are unchanged"),
+        (Self::Usage, "invalid command line"),
+        (Self::NotFound, "no such session or revision, or nothing was ever saved"),
+        (Self::InUse, "the session is in use or locked"),
         (
             Self::Conflict,
-            "somebody saved in between (see save --follows), or a copy went its own way",
+            "conflict: another save came between (see save --follows), or a copy has diverged",
         ),
-        (Self::Damaged, "what lies there is damaged"),
+        (Self::Damaged, "damage found"),
     ];
 
     /// The first failure, where one thing is done after another.
@@ -54,7 +54,7 @@ impl Exit {
         }
     }
 
-    fn of(error: &pitstop::Error) -> Self {
+    pub(crate) fn of(error: &pitstop::Error) -> Self {
         use pitstop::Error as E;
         match error {
             E::InvalidId { .. } | E::LabelsTooLong { .. } => Self::Usage,

@@ -4,10 +4,28 @@ mod store;
 
 use std::io;
 
-use pitstop::{Error, Format, Session, Subject};
+use pitstop::{Damage, Error, FileKind, LocationProblem, Owner, Session, SessionId, Subject};
 
 use crate::context::Context;
 use crate::error::CommandError;
+
+/// Prints what went wrong, why, and what to do next.
+pub(crate) fn report(error: &CommandError, context: &Context) {
+    context.error(&*error.error);
+    match error.error.downcast_ref() {
+        Some(library) if error.hints.is_empty() => {
+            of(library, context).iter().for_each(|hint| context.hint(hint));
+        }
+        _ => error.hints.iter().for_each(|hint| context.hint(hint)),
+    }
+}
+
+/// Prints the error of one session among several.
+pub(crate) fn report_problem(error: &Error, session: Option<&Session>, context: &Context) {
+    context.error(error);
+    let hints = session.and_then(|it| hints_of_session(error, it, context));
+    hints.unwrap_or_else(|| of(error, context)).iter().for_each(|hint| context.hint(hint));
+}
 
 /// The hints for an error, the likeliest first.
 pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
@@ -15,144 +33,163 @@ pub(crate) fn of(error: &Error, context: &Context) -> Vec<String> {
     let line = |words: &[&str]| format!("`{}`", context.command_line(words));
     match error {
         Error::NotFound { id, .. } if saving => {
-            vec![format!("{} makes it", line(&["save", "--create", id.as_str()]))]
+            vec![format!("run {} to create it", line(&["save", "--create", id.as_str()]))]
         }
         Error::NotFound { id, .. } if context.command == "run" => {
             let line = context.command_line(&["run", "--create", id.as_str()]);
-            vec![format!("`{line} -- COMMAND` makes it")]
+            vec![format!("run `{line} -- COMMAND` to create it")]
         }
-        Error::NotFound { .. } => vec![format!("{} shows what is there", line(&["list"]))],
+        Error::NotFound { .. } => vec![format!("run {} to see all sessions", line(&["list"]))],
         Error::NoCheckpoint { id } => {
-            vec![format!("{} saves the first one", line(&["save", id.as_str()]))]
+            vec![format!("run {} to save the first one", line(&["save", id.as_str()]))]
         }
         Error::NoRevision { id, .. } => {
-            vec![format!("{} shows those that are kept", line(&["history", id.as_str()]))]
+            vec![format!("run {} to see the revisions it keeps", line(&["history", id.as_str()]))]
         }
         Error::AlreadyExists { id, .. } => vec![
-            format!("{} saves in it", line(&["save", id.as_str()])),
-            format!("{} makes another", line(&["create", "--prefix", id.as_str()])),
+            format!("run {} to save in it", line(&["save", id.as_str()])),
+            format!("or run {} to create another", line(&["create", "--prefix", id.as_str()])),
         ],
         Error::Locked { id, .. } => vec![
-            "try again in a minute: what a PlainBox that is gone left is then taken over"
-                .to_owned(),
+            "try again in a minute: Pitstop takes over a lock whose PlainBox has ended".to_owned(),
             format!(
-                "only if you are sure that no PlainBox runs: {}",
+                "run {} only if you are sure that no PlainBox is running",
                 line(&["unlock", id.as_str()])
             ),
         ],
-        Error::Busy { id, owner } => {
-            let next = match owner {
-                Some(owner) => format!("or run `kill {}` on {} to end it", owner.pid, owner.host),
-                None => {
-                    let status = line(&["status", id.as_str()]);
-                    format!("run {status} to see which process is writing")
-                }
-            };
-            let can_wait = ["save", "run", "unlock", "remove"].contains(&context.command);
-            let wait = "add `--wait 10s` to wait for the writer to end".to_owned();
-            can_wait.then_some(wait).into_iter().chain([next]).collect()
-        }
+        Error::Busy { id, owner } => of_busy(id, owner.as_deref(), context),
+        Error::Inherited { .. } => vec!["fork first, and become the writer afterwards".to_owned()],
         Error::Conflict { id, found, .. } => {
             let found = found.to_string();
             vec![
-                format!("{} gives what was saved in between", line(&["load", id.as_str()])),
-                format!("{} saves over it", line(&["save", "--follows", &found, id.as_str()])),
+                format!("run {} to load what was saved in between", line(&["load", id.as_str()])),
+                format!("or run {} to save over it", line(&["save", "--follows", &found, id.as_str()])),
             ]
         }
         Error::Diverged { .. } => {
-            vec!["it was left as it is: give the copy another name with `--as NAME`".to_owned()]
+            vec!["nothing was changed; add `--as NAME` to give the copy another name".to_owned()]
         }
         Error::Corrupt { .. } if context.command == "import" => {
-            vec!["nothing was left behind; `pitstop export` writes a good one".to_owned()]
+            vec!["nothing was imported; run `pitstop export` to make a good archive".to_owned()]
         }
-        Error::Corrupt { path, .. } if path.ends_with("last-session") => vec![format!(
-            "it was left as it is; {} moves it aside and puts a good one in its place",
+        Error::Corrupt { damage: Damage::WrongKind { expected: FileKind::Link, .. }, .. } => vec![format!(
+            "nothing was changed; run {} to move it aside and set the last session",
             line(&["last", "SESSION"])
         )],
         Error::Corrupt { newest_good: Some(revision), .. } => {
-            vec![format!("it was left as it is; revision {revision} is good")]
+            vec![format!("nothing was changed; revision {revision} is good")]
         }
         Error::Corrupt { .. } => {
-            vec![format!("it was left as it is; {} says where", line(&["verify", "SESSION"]))]
+            vec![format!("nothing was changed; run {} to see what is damaged", line(&["verify"]))]
         }
         Error::Indeterminate { path, .. } => {
             let of_store = error.store_problem().map(|problem| store::of(problem, path));
-            of_store.into_iter().chain(["do it again: that settles it".to_owned()]).collect()
+            of_store.into_iter().chain(["try again: that settles the outcome".to_owned()]).collect()
         }
         Error::NotDurable { .. } => {
-            vec!["use a repository on a local disk: see --repository".to_owned()]
+            vec!["name a repository on a local disk with --repository".to_owned()]
         }
         Error::InvalidId { .. } => vec![
-            "a name is 1 to 200 bytes of UTF-8, with no '/', no control character, no dot or dash at \
-             the start and no white space at either end"
+            "use 1 to 200 bytes of UTF-8, without '/' or control characters, a dot or dash at the start, or \
+             white space at either end"
                 .to_owned(),
         ],
-        Error::InvalidLocation { location, .. } if location.starts_with("file:") => {
-            vec!["name the directory itself, without file://".to_owned()]
+        Error::InvalidLocation { problem, .. } => vec![of_location(problem).to_owned()],
+        Error::Input { .. } => {
+            vec!["nothing was saved; the checkpoint before is unchanged".to_owned()]
         }
-        Error::InvalidLocation { location, .. } if location.to_string_lossy().contains("://") => {
-            vec!["name it as s3://BUCKET/PREFIX, gs://... or az://..., and set the rest in the environment: \
-                  AWS_..., GOOGLE_... or AZURE_..."
-                .to_owned()]
+        Error::LabelsTooLong { .. } => {
+            vec!["put long values into the checkpoint itself".to_owned()]
         }
-        Error::InvalidLocation { .. } => {
-            vec!["name a directory with --repository or $PITSTOP_REPOSITORY".to_owned()]
-        }
-        Error::Input { .. } => vec!["nothing was saved; what was saved before stands".to_owned()],
-        Error::LabelsTooLong { .. } => vec!["keep what is long in the checkpoint itself".to_owned()],
         Error::Unsupported { subject: Subject::Store(_), .. } => {
-            vec!["use a store that honours If-None-Match and If-Match".to_owned()]
+            vec!["use a store that supports If-None-Match and If-Match".to_owned()]
         }
         Error::NewerFormat { .. } => vec!["upgrade Pitstop: a newer version wrote this".to_owned()],
         Error::Unsupported { .. } => {
-            vec![format!("{} tells of what kind a session is", line(&["show", "SESSION"]))]
+            vec![format!("run {} to see the format of a session", line(&["show", "SESSION"]))]
         }
         Error::Storage { path, source, .. } => match error.store_problem() {
             Some(problem) if saving => {
-                vec![format!("what was saved before stands; {}", store::of(problem, path))]
+                vec![format!("{UNCHANGED}; {}", store::of(problem, path))]
             }
             Some(problem) => vec![store::of(problem, path)],
             None if source.kind() == io::ErrorKind::ConnectionRefused => vec![of_orphan(context)],
             None => of_storage(source, saving),
         },
-        _ => vec![format!("{} tells how it is used", line(&[context.command, "--help"]))],
+        _ => vec![format!("run {} for help", line(&[context.command, "--help"]))],
     }
+}
+
+/// What stands after a save that failed.
+const UNCHANGED: &str = "the checkpoint before is unchanged";
+
+fn of_busy(id: &SessionId, owner: Option<&Owner>, context: &Context) -> Vec<String> {
+    let next = match owner {
+        Some(owner) => format!("or run `kill {}` on {} to end it", owner.pid, owner.host),
+        None => {
+            let status = context.command_line(&["status", id.as_str()]);
+            format!("run `{status}` to see which process is writing")
+        }
+    };
+    let can_wait = ["save", "run", "unlock", "remove"].contains(&context.command);
+    let wait = "add `--wait 10s` to wait for the writer to end".to_owned();
+    can_wait.then_some(wait).into_iter().chain([next]).collect()
 }
 
 /// An error of a session, with the hints that need its name.
 pub(crate) fn of_session(error: Error, session: &Session, context: &Context) -> CommandError {
-    let id = session.id().as_str();
-    match &error {
-        Error::Corrupt { newest_good: Some(revision), .. } => {
-            let hint = match context.command {
-                "copy" | "export" => format!(
-                    "it was left as it is; `{}` makes revision {revision}, the newest good one, the newest",
-                    context.command_line(&["restore", id, "--newest-good"])
-                ),
-                _ => format!(
-                    "it was left as it is; `{}` gives revision {revision}, the newest good one",
-                    context.command_line(&["load", id, "--newest-good"])
-                ),
-            };
-            CommandError::from(error).hint(hint)
-        }
-        Error::Corrupt { .. } if context.command != "verify" => {
-            let line = context.command_line(&["verify", id]);
-            CommandError::from(error).hint(format!("it was left as it is; `{line}` says where"))
-        }
-        Error::Unsupported { .. } if is_plain(session) => {
-            let line = context.command_line(&["convert", id, "--to", "journal"]);
-            CommandError::from(error).hint(format!(
-                "a plain session keeps the newest checkpoint alone; `{line}` gives it a history from now on"
-            ))
-        }
-        _ => error.into(),
-    }
+    let hints = hints_of_session(&error, session, context).unwrap_or_default();
+    hints.into_iter().fold(error.into(), CommandError::hint)
 }
 
-/// Whether it is known to be a plain one; damage is told by what is done with it.
-fn is_plain(session: &Session) -> bool {
-    session.status().is_ok_and(|it| it.summary.format == Format::Plain)
+fn hints_of_session(error: &Error, session: &Session, context: &Context) -> Option<Vec<String>> {
+    let id = session.id().as_str();
+    let line = |words: &[&str]| context.command_line(words);
+    let hint = match error {
+        Error::Corrupt { damage: Damage::NoMarker, .. } => {
+            let line = line(&["verify", "--repair", id]);
+            format!("no checkpoint is lost; run `{line}` to make the marker again")
+        }
+        Error::Corrupt { newest_good: Some(revision), .. }
+            if matches!(context.command, "copy" | "export") =>
+        {
+            let line = line(&["restore", id, "--newest-good"]);
+            format!(
+                "nothing was changed; run `{line}` to save revision {revision}, the newest good one, again"
+            )
+        }
+        Error::Corrupt { newest_good: Some(revision), .. } => {
+            let line = line(&["load", id, "--newest-good"]);
+            format!(
+                "nothing was changed; run `{line}` to load revision {revision}, the newest good one"
+            )
+        }
+        Error::Corrupt { .. } if context.command != "verify" => {
+            let line = line(&["verify", id]);
+            format!("nothing was changed; run `{line}` to see what is damaged")
+        }
+        Error::Unsupported { subject: Subject::PlainSession(_), .. } => {
+            let line = line(&["convert", id, "--to", "journal"]);
+            format!(
+                "a plain session keeps only its newest checkpoint; run `{line}` to keep a history from now on"
+            )
+        }
+        _ => return None,
+    };
+    Some(vec![hint])
+}
+
+fn of_location(problem: &LocationProblem) -> &'static str {
+    use LocationProblem as P;
+    match problem {
+        P::Scheme | P::NotAUrl | P::NoBucket | P::Prefix | P::Query | P::Credentials => {
+            "name a directory without file://, or s3://BUCKET/PREFIX, gs://... or az://..."
+        }
+        P::Environment | P::EndpointCredentials => {
+            "set the endpoint and the credentials in the environment: AWS_..., GOOGLE_... or AZURE_..."
+        }
+        _ => "name a directory with --repository or $PITSTOP_REPOSITORY",
+    }
 }
 
 /// The `pitstop run` around this process has ended.
@@ -166,23 +203,20 @@ fn of_orphan(context: &Context) -> String {
 
 fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
     let next = match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if saving => {
-            "free some space and save again"
-        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space and try again"
+            "free some space or inodes, and try again"
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            "this file system is read-only: name a repository elsewhere with --repository"
+            "name a repository elsewhere with --repository: this file system is read-only"
         }
         io::ErrorKind::PermissionDenied => {
-            "you may not do that there: see who owns it, or name another repository with --repository"
+            "check who owns the repository, or name another with --repository"
         }
-        _ if saving => return vec!["what was saved before stands".to_owned()],
-        _ => return vec!["what stood before stands: mend the cause, and do it again".to_owned()],
+        _ if saving => return vec![UNCHANGED.to_owned()],
+        _ => return vec!["nothing was changed; fix the cause and try again".to_owned()],
     };
     match saving {
-        true => vec![format!("what was saved before stands; {next}")],
+        true => vec![format!("{UNCHANGED}; {next}")],
         false => vec![next.to_owned()],
     }
 }
@@ -191,7 +225,9 @@ fn of_storage(source: &io::Error, saving: bool) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
-    use pitstop::{Damage, LocationProblem, NameProblem, Operation, Revision, SessionId, Step};
+    use pitstop::{
+        Damage, InvalidId, LocationProblem, NameProblem, Operation, Revision, SessionId, Step,
+    };
 
     use super::*;
 
@@ -213,7 +249,7 @@ mod tests {
             Error::Indeterminate { step: Step::Flush, path: place(), source: source() },
             Error::NotDurable { path: place(), source: source() },
             Error::Input { source: source() },
-            Error::InvalidId { id: String::new(), problem: NameProblem::Empty },
+            InvalidId::new("", NameProblem::Empty).into(),
             Error::LabelsTooLong { size: 1, limit: 0 },
             Error::InvalidLocation { location: place(), problem: LocationProblem::Empty },
             Error::Unsupported { operation: Operation::History, subject: Subject::Pitstop },

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use clap::Args;
 use pitstop::{
-    CheckpointInfo, Copied, CopyOptions, Error, Repository, SaveOptions, Session, SessionId,
+    CheckpointInfo, Copied, CopyOptions, Error, InvalidId, NameProblem, Repository, SaveOptions,
+    Session, SessionId,
 };
 use rustix::fs::{self, OFlags};
 
@@ -49,7 +50,7 @@ pub(crate) fn named(name: Option<&OsStr>, context: &Context) -> Result<SessionId
         None => {
             let list = context.command_line(&["list"]);
             Err(CommandError::new(Exit::Usage, "no session is named").hint(format!(
-                "name one; `{list}` shows what is there, and in `pitstop run` none is needed"
+                "name one: run `{list}` to see them; inside `pitstop run` no name is needed"
             )))
         }
     }
@@ -65,18 +66,15 @@ pub(crate) fn last(repository: &Repository, context: &Context) -> Result<Session
     repository.last()?.ok_or_else(|| {
         let location = repository.location().display();
         CommandError::new(Exit::NotFound, format!("there is no last session in {location}"))
-            .hint(format!("`{}` makes one the last", context.command_line(&["last", "SESSION"])))
+            .hint(format!("run `{}` to set it", context.command_line(&["last", "SESSION"])))
     })
 }
 
 /// A name from the command line.
 pub(crate) fn session_id(name: &OsStr) -> Result<SessionId, Error> {
     match name.to_str() {
-        Some(name) => SessionId::new(name),
-        None => Err(Error::InvalidId {
-            id: name.to_string_lossy().chars().take(60).flat_map(char::escape_debug).collect(),
-            problem: pitstop::NameProblem::NotUtf8,
-        }),
+        Some(name) => Ok(SessionId::new(name)?),
+        None => Err(InvalidId::new(&name.to_string_lossy(), NameProblem::NotUtf8).into()),
     }
 }
 
@@ -154,13 +152,13 @@ impl Input {
 
 fn cannot_read(name: &str, error: io::Error) -> CommandError {
     CommandError::io(format!("cannot read {name}"), error)
-        .hint("nothing was saved; what was saved before stands")
+        .hint("nothing was saved; the checkpoint before is unchanged")
 }
 
 fn standard_input(context: &Context) -> io::Result<File> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        context.talk("reading from the terminal: end with Ctrl-D at the start of a line");
+        context.print_status("reading from the terminal: end with Ctrl-D at the start of a line");
     }
     let stdin = File::from(stdin.as_fd().try_clone_to_owned()?);
     // In place of a closed one, Rust's runtime opens the null device for reading and writing. It is

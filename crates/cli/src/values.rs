@@ -5,14 +5,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use pitstop::{Format, Labels, Retention, Revision};
+use pitstop::{Format, Labels, ProgramState, Retention, Revision};
 
 /// How a session that is made keeps its checkpoints.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum NewFormat {
-    /// A history with labels, and damage that is seen
+    /// Keeps a history with labels, and detects damage
     Journal,
-    /// One checkpoint, which PlainBox and Checkbox can read
+    /// Keeps one checkpoint, which PlainBox and Checkbox can read
     Plain,
 }
 
@@ -25,9 +25,59 @@ impl From<NewFormat> for Format {
     }
 }
 
+/// The state of a session's program, as an option names it.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateName {
+    Running,
+    Stopped,
+    Interrupted,
+    Failed,
+    Done,
+    Idle,
+}
+
+impl StateName {
+    pub(crate) fn is(self, state: ProgramState) -> bool {
+        self.to_possible_value().is_some_and(|it| it.get_name() == state.name())
+    }
+}
+
+/// A pattern for names: `*` stands for any text, `?` for one character.
+#[derive(Clone)]
+pub(crate) struct Pattern(Vec<char>);
+
+impl FromStr for Pattern {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.chars().collect()))
+    }
+}
+
+impl Pattern {
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let name: Vec<char> = name.chars().collect();
+        // For each length of the name: whether the pattern so far matches that beginning.
+        let mut ends = vec![false; name.len() + 1];
+        ends[0] = true;
+        for letter in &self.0 {
+            match letter {
+                '*' => (1..ends.len()).for_each(|at| ends[at] |= ends[at - 1]),
+                letter => {
+                    for at in (1..ends.len()).rev() {
+                        ends[at] = ends[at - 1] && (*letter == '?' || *letter == name[at - 1]);
+                    }
+                    ends[0] = false;
+                }
+            }
+        }
+        ends[name.len()]
+    }
+}
+
 pub(crate) fn revision(text: &str) -> Result<Revision, &'static str> {
     text.parse()
-        .map_err(|_| "a revision is what `pitstop show` prints: a number, or ~ and 16 digits")
+        .map_err(|_| "a revision is a number, or ~ and 16 digits, as `pitstop show` prints it")
 }
 
 /// A label to attach.
@@ -218,6 +268,24 @@ mod tests {
             assert!(age(text).is_err(), "{text}");
         }
         assert!(age("3m").is_err_and(|it| it.contains("minutes or months")));
+    }
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, matches) in [
+            ("*", "", true),
+            ("job", "job", true),
+            ("job", "job2", false),
+            ("job*", "job", true),
+            ("*-2026*", "nightly-2026-11", true),
+            ("n?ght*", "nightly", true),
+            ("?", "ö", true),
+            ("a*b*c", "a-c-b-c", true),
+            ("a*b", "a-b-", false),
+        ] {
+            let found = pattern.parse::<Pattern>().unwrap().matches(name);
+            assert_eq!(found, matches, "{pattern} {name}");
+        }
     }
 
     #[test]

@@ -5,12 +5,15 @@
 mod cli {
     mod bad_input;
     mod clean_up;
+    mod completion;
     mod destinations;
     mod environment;
     mod errors;
+    mod five_stories;
     mod history;
     mod inspect;
     mod json;
+    mod json_docs;
     mod large;
     mod moving;
     mod object;
@@ -19,6 +22,7 @@ mod cli {
     mod run;
     mod s3;
     mod secrets;
+    mod states;
     mod storage;
     mod store_errors;
     mod story;

@@ -1,15 +1,14 @@
-//! The library's errors as the exceptions of `pitstop._errors`.
+//! Turns the library's errors into the exceptions of `pitstop._errors`.
 
 use std::io;
-use std::path::Path;
 
 use pitstop::Error;
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::checkpoint::Revision;
-use crate::status::Owner;
+use crate::location::file_name;
+use crate::owner::{is_this_process, owner};
+use crate::revision::Revision;
 
 const ENOENT: i32 = 2;
 const EEXIST: i32 = 17;
@@ -21,8 +20,8 @@ pub(crate) fn value(py: Python<'_>, error: Error) -> Py<PyAny> {
 }
 
 /// The exception for an error.
-pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
-    let error = match error {
+pub(crate) fn raise(py: Python<'_>, error: impl Into<Error>) -> PyErr {
+    let error = match error.into() {
         // What was raised by a file of Python, or for want of memory.
         Error::Input { source } => match source.downcast::<PyErr>() {
             Ok(raised) => return raised,
@@ -42,6 +41,12 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
     let message = match std::error::Error::source(&error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    };
+    let message = match &error {
+        Error::Busy { owner: Some(owner), .. } if is_this_process(owner) => {
+            format!("{message}, which is this very process: close the writer that it has")
+        }
+        _ => message,
     };
     data.set_item("message", &message)?;
     let (class, number, place) = match &error {
@@ -67,9 +72,11 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             data.set_item("age", *age)?;
             ("Locked", Some(EAGAIN), Some(path.as_path()))
         }
-        Error::Busy { id, owner } => {
+        Error::Busy { id, owner: holder } => {
             data.set_item("id", id.as_str())?;
-            data.set_item("owner", owner.as_deref().map(Owner::from))?;
+            let holder = holder.as_deref();
+            data.set_item("is_this_process", holder.is_some_and(is_this_process))?;
+            data.set_item("owner", holder.map(|it| owner(py, it)).transpose()?)?;
             ("Busy", Some(EAGAIN), None)
         }
         Error::Conflict { id, expected, found } => {
@@ -85,10 +92,10 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             ("Diverged", None, None)
         }
         Error::Corrupt { path, damage, newest_good } => {
-            data.set_item("place", path)?;
+            data.set_item("path", path)?;
             data.set_item("problem", damage.to_string())?;
             data.set_item("newest_good", newest_good.map(Revision))?;
-            ("Damaged", None, None)
+            ("Corrupt", None, None)
         }
         Error::Indeterminate { step, path, source } => {
             data.set_item("step", step.to_string())?;
@@ -97,13 +104,13 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         Error::NotDurable { path, source } => {
             ("NotDurable", source.raw_os_error(), Some(path.as_path()))
         }
-        Error::InvalidId { problem, .. } => {
-            data.set_item("problem", problem.to_string())?;
+        Error::InvalidId(invalid) => {
+            data.set_item("problem", invalid.problem.to_string())?;
             ("InvalidId", None, None)
         }
         Error::LabelsTooLong { size, limit } => {
             data.set_item("size", size)?;
-            data.set_item("most", limit)?;
+            data.set_item("limit", limit)?;
             ("LabelsTooLong", None, None)
         }
         Error::InvalidLocation { location, problem } => {
@@ -132,8 +139,4 @@ fn reason(number: Option<i32>, message: String) -> String {
     let Some(number) = number else { return message };
     let text = io::Error::from_raw_os_error(number).to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
-}
-
-fn file_name<'py>(py: Python<'py>, place: Option<&Path>) -> PyResult<Bound<'py, PyAny>> {
-    place.map(Path::as_os_str).into_bound_py_any(py)
 }

@@ -1,11 +1,11 @@
-//! State as JSON, by Python's own module.
+//! Converts states to and from JSON, by Python's own module.
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-/// The state as compact JSON in UTF-8.
-#[pyfunction(name = "dump_json")]
+#[doc = doc!(dump_json)]
+#[pyfunction(name = "dump_json", signature = (state, /))]
 pub(crate) fn dump<'py>(state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let py = state.py();
     let options = PyDict::new(py);
@@ -16,7 +16,8 @@ pub(crate) fn dump<'py>(state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyByte
     Ok(text.call_method0(intern!(py, "encode"))?.cast_into()?)
 }
 
-/// The state that this JSON is.
+#[doc = doc!(load_json)]
+#[pyfunction(name = "load_json", signature = (data, /))]
 pub(crate) fn load<'py>(data: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
     let py = data.py();
     let json = py.import(intern!(py, "json"))?;

@@ -1,15 +1,22 @@
-//! Pitstop for Python: the extension module `pitstop._pitstop`. What it means to its users is said in
-//! the stubs, `python/pitstop/_pitstop.pyi`.
+//! Defines the extension module `pitstop._pitstop`. Its docstrings are those of the stub,
+//! `python/pitstop/_pitstop.pyi`, which `build.rs` makes the macro `doc!`.
 
-mod archive;
+include!(concat!(env!("OUT_DIR"), "/doc.rs"));
+
+mod arguments;
 mod call;
-mod care;
-mod checkpoint;
+mod classes;
 mod error;
+mod handles;
 mod json;
+mod location;
+mod maintenance;
+mod owner;
+mod payload;
 mod repository;
+mod results;
+mod revision;
 mod session;
-mod status;
 mod stream;
 mod warnings;
 mod writer;
@@ -18,29 +25,23 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _pitstop {
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "it is a name of Python")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
     #[pymodule_init]
     fn init() {
         crate::warnings::log();
     }
 
     #[pymodule_export]
-    use crate::archive::Exported;
+    use crate::handles::{Repository, Session};
     #[pymodule_export]
-    use crate::care::{
-        Finding, Leftover, Pruned, PrunedRevisions, Repair, Sweep, Trashed, Verification, Verified,
-    };
+    use crate::json::{dump, load};
     #[pymodule_export]
-    use crate::checkpoint::{Checkpoint, CheckpointInfo, History, Kept, Retention, Revision};
+    use crate::revision::{Retention, Revision};
     #[pymodule_export]
-    use crate::json::dump;
-    #[pymodule_export]
-    use crate::repository::Repository;
-    #[pymodule_export]
-    use crate::session::Session;
-    #[pymodule_export]
-    use crate::status::{Listing, Owner, Problem, Status, Summary, WriterState};
-    #[pymodule_export]
-    use crate::stream::CheckpointReader;
+    use crate::stream::RevisionReader;
     #[pymodule_export]
     use crate::writer::Writer;
 }

@@ -1,64 +1,45 @@
-//! A place that holds sessions.
+//! The methods of repositories.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, SystemTime};
 
-use pitstop::{CopyOptions, CreateOptions, Error, ListOptions, MemoryBackend, SessionId};
-use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pitstop::Error;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
 
+use crate::arguments::{
+    Format, LabelFilter, copy_options, create_options, list_options, prune_options, session_id,
+};
 use crate::call::detached;
-use crate::care::{Pruned, Sweep, Trashed, prune_options};
 use crate::error::{raise, value};
-use crate::session::Session;
-use crate::status::Listing;
-use crate::stream::Source;
+use crate::handles::{Repository, Session};
+use crate::location::{Location, to_python};
+use crate::maintenance::{pruned, sweep, trashed};
+use crate::payload::Source;
+use crate::results::{Made, each, listing};
 
-/// How a copy is to be made.
-pub(crate) fn copy_options(id: Option<SessionId>, format: Option<Format>) -> CopyOptions<'static> {
-    let options = id.into_iter().fold(CopyOptions::new(), CopyOptions::id);
-    format.into_iter().fold(options, |it, Format(format)| it.format(format))
-}
-
-/// A place that holds sessions.
-#[pyclass(frozen, module = "pitstop")]
-#[derive(Clone)]
-pub(crate) struct Repository {
-    pub(crate) inner: pitstop::Repository,
-    format: Option<Format>,
-    is_memory: bool,
-}
-
-/// How sessions keep their checkpoints: `"journal"` or `"plain"`.
-#[derive(Clone, Copy)]
-pub(crate) struct Format(pub(crate) pitstop::Format);
-
-impl<'py> FromPyObject<'_, 'py> for Format {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        match value.extract::<String>()?.as_str() {
-            "journal" => Ok(Self(pitstop::Format::Journal)),
-            "plain" => Ok(Self(pitstop::Format::Plain)),
-            other => Err(PyValueError::new_err(format!("{other:?} is no format of sessions"))),
-        }
-    }
+/// A removed session, as an object of `pitstop.TrashedSession` names it.
+#[derive(FromPyObject)]
+struct TrashedArgument {
+    id: String,
+    removed: SystemTime,
 }
 
 impl Repository {
-    pub(crate) fn on_disk(inner: pitstop::Repository, format: Option<Format>) -> Self {
-        let inner = match format {
-            Some(Format(format)) => inner.with_format(format),
-            None => inner,
+    /// The entry in the trash that an argument names. Python's times have microseconds.
+    fn find_trashed(&self, argument: &TrashedArgument) -> pitstop::Result<pitstop::Trashed> {
+        let micros = |it: SystemTime| {
+            it.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros()
         };
-        Self { inner, format, is_memory: false }
-    }
-
-    fn handle(&self, inner: pitstop::Session) -> Session {
-        Session { inner, repository: self.clone() }
+        let is_it = |it: &pitstop::Trashed| {
+            it.id.as_str() == argument.id && micros(it.removed) == micros(argument.removed)
+        };
+        let found = self.inner.trash()?.into_iter().find(is_it);
+        found.ok_or_else(|| match pitstop::SessionId::new(&argument.id) {
+            Ok(id) => Error::NotFound { id, repository: self.inner.location().to_owned() },
+            Err(error) => error.into(),
+        })
     }
 }
 
@@ -66,46 +47,48 @@ impl Repository {
 impl Repository {
     #[new]
     #[pyo3(signature = (location=None, *, format=None))]
-    fn new(py: Python<'_>, location: Option<PathBuf>, format: Option<Format>) -> PyResult<Self> {
+    fn new(py: Python<'_>, location: Option<Location>, format: Option<Format>) -> PyResult<Self> {
         let inner = detached(py, || match location {
-            Some(location) => pitstop::Repository::open(location),
+            Some(Location(location)) => pitstop::Repository::open(location),
             None => pitstop::Repository::open_default(),
         })?;
-        Ok(Self::on_disk(inner, format))
+        Ok(Self::stored(inner, format))
     }
 
+    #[doc = doc!(Repository.plainbox)]
     #[staticmethod]
     fn plainbox(py: Python<'_>) -> PyResult<Self> {
         let inner = detached(py, pitstop::Repository::open_plainbox)?;
-        Ok(Self::on_disk(inner, Some(Format(pitstop::Format::Plain))))
+        Ok(Self::stored(inner, Some(Format(pitstop::Format::Plain))))
     }
 
+    #[doc = doc!(Repository.in_memory)]
     #[staticmethod]
     fn in_memory() -> Self {
-        let inner = pitstop::Repository::with_backend(MemoryBackend::new());
-        Self { inner, format: None, is_memory: true }
+        Self::new_in_memory()
     }
 
+    #[doc = doc!(Repository.default_location)]
     #[staticmethod]
-    fn default_location(py: Python<'_>) -> PyResult<PathBuf> {
-        pitstop::Repository::default_location().map_err(|error| raise(py, error))
+    fn default_location(py: Python<'_>) -> Made<'_> {
+        let location = pitstop::Repository::default_location();
+        to_python(py, &location.map_err(|error| raise(py, error))?)
     }
 
+    #[doc = doc!(Repository.plainbox_location)]
     #[staticmethod]
-    fn plainbox_location(py: Python<'_>) -> PyResult<PathBuf> {
-        pitstop::Repository::plainbox_location().map_err(|error| raise(py, error))
+    fn plainbox_location(py: Python<'_>) -> Made<'_> {
+        let location = pitstop::Repository::plainbox_location();
+        to_python(py, &location.map_err(|error| raise(py, error))?)
     }
 
+    #[doc = doc!(Repository.location)]
     #[getter]
-    fn location<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let location = self.inner.location();
-        match location.to_str() {
-            // A path of Python would take one of its slashes away.
-            Some(url) if url.contains("://") => url.into_bound_py_any(py),
-            _ => location.into_bound_py_any(py),
-        }
+    fn location<'py>(&self, py: Python<'py>) -> Made<'py> {
+        to_python(py, self.inner.location())
     }
 
+    #[doc = doc!(Repository.create)]
     #[pyo3(signature = (id=None, *, prefix="", format=None, replace_last=false))]
     fn create(
         &self,
@@ -115,10 +98,7 @@ impl Repository {
         format: Option<Format>,
         replace_last: bool,
     ) -> PyResult<Session> {
-        let mut options = CreateOptions::new().prefix(prefix);
-        if let Some(id) = id {
-            options = options.id(SessionId::new(id).map_err(|error| raise(py, error))?);
-        }
+        let mut options = create_options(py, id, prefix)?;
         if let Some(Format(format)) = format {
             options = options.format(format);
         }
@@ -128,41 +108,35 @@ impl Repository {
         Ok(self.handle(detached(py, || self.inner.create(&options))?))
     }
 
+    #[doc = doc!(Repository.get)]
     fn get(&self, py: Python<'_>, id: &str) -> PyResult<Session> {
         Ok(self.handle(detached(py, || self.inner.get(id))?))
     }
 
+    #[doc = doc!(Repository.get_or_create)]
     fn get_or_create(&self, py: Python<'_>, id: &str) -> PyResult<Session> {
         Ok(self.handle(detached(py, || self.inner.get_or_create(id))?))
     }
 
+    #[doc = doc!(Repository.session)]
     fn session(&self, py: Python<'_>, id: &str) -> PyResult<Session> {
-        let id = SessionId::new(id).map_err(|error| raise(py, error))?;
-        Ok(self.handle(self.inner.session(id)))
+        Ok(self.handle(self.inner.session(session_id(py, id)?)))
     }
 
-    #[pyo3(signature = (*, labels=None, in_full=false))]
-    fn list(
-        &self,
-        py: Python<'_>,
-        labels: Option<BTreeMap<String, Option<String>>>,
-        in_full: bool,
-    ) -> PyResult<Listing> {
-        let mut options = ListOptions::new();
-        for (name, value) in labels.into_iter().flatten() {
-            options = options.label(name, value);
-        }
-        if in_full {
-            options = options.in_full();
-        }
-        Listing::new(py, detached(py, || self.inner.list_with(&options))?)
+    #[doc = doc!(Repository.list)]
+    #[pyo3(signature = (*, labels=None, details=false))]
+    fn list<'py>(&self, py: Python<'py>, labels: Option<LabelFilter>, details: bool) -> Made<'py> {
+        let options = list_options(labels, details);
+        listing(py, detached(py, || self.inner.list_with(&options))?)
     }
 
+    #[doc = doc!(Repository.sweep)]
     #[pyo3(signature = (*, dry_run=false))]
-    fn sweep(&self, py: Python<'_>, dry_run: bool) -> PyResult<Sweep> {
-        Sweep::new(py, detached(py, || self.inner.sweep(dry_run))?)
+    fn sweep<'py>(&self, py: Python<'py>, dry_run: bool) -> Made<'py> {
+        sweep(py, detached(py, || self.inner.sweep(dry_run))?)
     }
 
+    #[doc = doc!(Repository.import_)]
     #[pyo3(name = "import_", signature = (source, id=None, *, format=None))]
     fn import(
         &self,
@@ -171,59 +145,66 @@ impl Repository {
         format: Option<Format>,
     ) -> PyResult<Session> {
         let (py, file) = (source.py(), Source::new(source)?);
-        let id = id.map(SessionId::new).transpose().map_err(|error| raise(py, error))?;
+        let id = id.map(|id| session_id(py, id)).transpose()?;
         let copied = detached(py, || self.inner.import(file, copy_options(id, format)))?;
         Ok(self.handle(copied.session))
     }
 
+    #[doc = doc!(Repository.last)]
     fn last(&self, py: Python<'_>) -> PyResult<Option<Session>> {
         Ok(detached(py, || self.inner.last())?.map(|session| self.handle(session)))
     }
 
-    fn trash(&self, py: Python<'_>) -> PyResult<Vec<Trashed>> {
-        Ok(detached(py, || self.inner.trash())?.into_iter().map(Trashed).collect())
+    #[doc = doc!(Repository.trash)]
+    fn trash<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        each(py, detached(py, || self.inner.trash())?, trashed)
     }
 
+    #[doc = doc!(Repository.restore_from_trash)]
     #[pyo3(signature = (trashed, id=None))]
     fn restore_from_trash(
         &self,
         py: Python<'_>,
-        trashed: &Trashed,
+        trashed: TrashedArgument,
         id: Option<&str>,
     ) -> PyResult<Session> {
-        let id = match id {
-            Some(id) => SessionId::new(id).map_err(|error| raise(py, error))?,
-            None => trashed.0.id.clone(),
-        };
-        Ok(self.handle(detached(py, || self.inner.restore_from_trash(&trashed.0, &id))?))
+        let id = session_id(py, id.unwrap_or(&trashed.id))?;
+        let restored =
+            detached(py, || self.inner.restore_from_trash(&self.find_trashed(&trashed)?, &id))?;
+        Ok(self.handle(restored))
     }
 
-    fn delete_from_trash(&self, py: Python<'_>, trashed: &Trashed) -> PyResult<Vec<Py<PyAny>>> {
-        let removal = detached(py, || self.inner.delete_from_trash(&trashed.0))?;
-        let remains = removal.remains.into_iter();
-        Ok(remains.map(|error| value(py, error)).collect())
+    #[doc = doc!(Repository.delete_from_trash)]
+    fn delete_from_trash(
+        &self,
+        py: Python<'_>,
+        trashed: TrashedArgument,
+    ) -> PyResult<Vec<Py<PyAny>>> {
+        let removal = detached(py, || self.inner.delete_from_trash(&self.find_trashed(&trashed)?))?;
+        Ok(removal.remains.into_iter().map(|error| value(py, error)).collect())
     }
 
+    #[doc = doc!(Repository.prune)]
     #[pyo3(signature = (
         *, keep=None, older_than=None, larger_than=None, total=None, labels=None, permanently=false, dry_run=false
     ))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword")]
-    fn prune(
+    fn prune<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         keep: Option<usize>,
         older_than: Option<Duration>,
         larger_than: Option<u64>,
         total: Option<u64>,
-        labels: Option<BTreeMap<String, Option<String>>>,
+        labels: Option<LabelFilter>,
         permanently: bool,
         dry_run: bool,
-    ) -> PyResult<Pruned> {
+    ) -> Made<'py> {
         let mut options = prune_options(keep, older_than, larger_than, total, labels, dry_run);
         if permanently {
             options = options.permanently();
         }
-        Pruned::new(py, detached(py, || self.inner.prune(&options))?)
+        pruned(py, detached(py, || self.inner.prune(&options))?)
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
@@ -233,12 +214,38 @@ impl Repository {
         PyList::new(py, sessions.collect::<Vec<_>>())?.try_iter()
     }
 
-    fn __contains__(&self, py: Python<'_>, id: &str) -> PyResult<bool> {
-        detached(py, || match self.inner.get(id) {
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(detached(py, || self.inner.list())?.sessions.len())
+    }
+
+    /// An empty repository is one, too.
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __contains__(&self, py: Python<'_>, session: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let id = match session.cast::<Session>() {
+            Ok(session) if session.get().repository.identity() != self.identity() => {
+                return Ok(false);
+            }
+            Ok(session) => session.get().inner.id().to_string(),
+            Err(_) => session.extract()?,
+        };
+        detached(py, || match self.inner.get(&id) {
             Ok(_) => Ok(true),
             Err(Error::NotFound { .. } | Error::InvalidId { .. }) => Ok(false),
             Err(error) => Err(error),
         })
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.identity().hash(&mut hasher);
+        hasher.finish()
     }
 
     fn __repr__(&self) -> String {
@@ -249,7 +256,7 @@ impl Repository {
         &self,
         py: Python<'py>,
     ) -> PyResult<((Bound<'py, PyAny>,), Bound<'py, PyDict>)> {
-        if self.is_memory {
+        if self.memory.is_some() {
             return Err(PyTypeError::new_err("a repository in memory cannot leave its process"));
         }
         let options = PyDict::new(py);

@@ -1,95 +1,117 @@
-//! A named thing that holds a program's checkpoints.
+//! The methods of sessions.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pitstop::{CreateOptions, Error, SessionId, Unlocked};
+use pitstop::{Error, Unlocked};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::PyTuple;
 
-use crate::archive::{Exported, Sink};
-use crate::call::{detached, payload};
-use crate::care::{PrunedRevisions, Repair, Trashed, Verification, prune_options};
-use crate::checkpoint::{
-    Checkpoint, CheckpointInfo, History, LabelsArgument, Retention, RevisionArgument, save_options,
+use crate::arguments::{
+    Format, LabelFilter, LabelsArgument, copy_options, create_options, prune_options, save_options,
+    session_id,
 };
-use crate::error::{raise, value};
+use crate::call::{detached, until_free};
+use crate::classes::make;
+use crate::error::value;
+use crate::handles::{Repository, Session};
 use crate::json;
-use crate::repository::{Format, Repository, copy_options};
-use crate::status::Status;
-use crate::stream::{self, CheckpointReader, Source};
+use crate::location::Location;
+use crate::maintenance::{pruned_revisions, repair, trashed, verification};
+use crate::payload::{Payload, Sink, Source};
+use crate::results::{Made, checkpoint, checkpoint_info, export_report, history, status};
+use crate::revision::{Retention, RevisionArgument};
+use crate::stream::{self, RevisionReader};
 use crate::writer::Writer;
 
-/// A named thing in a repository that holds a program's checkpoints.
-#[pyclass(frozen, module = "pitstop")]
-pub(crate) struct Session {
-    pub(crate) inner: pitstop::Session,
-    pub(crate) repository: Repository,
-}
-
 impl Session {
-    fn save_bytes(
+    fn save_payload<'py>(
         &self,
-        data: &Bound<'_, PyBytes>,
+        py: Python<'py>,
+        payload: Payload<'_>,
         options: &pitstop::SaveOptions,
-    ) -> PyResult<CheckpointInfo> {
-        let bytes = data.as_bytes();
-        Ok(detached(data.py(), || self.inner.save_with(bytes, options))?.into())
+    ) -> Made<'py> {
+        let info = match payload {
+            Payload::Bytes(bytes) => {
+                let bytes = bytes.as_bytes();
+                detached(py, || self.inner.save_with(bytes, options))
+            }
+            Payload::Buffer(buffer) => detached(py, || self.inner.save_from(buffer, options)),
+        };
+        checkpoint_info(py, info?)
     }
 }
 
 #[pymethods]
 impl Session {
+    #[doc = doc!(Session.in_directory)]
     #[staticmethod]
-    fn in_directory(py: Python<'_>, directory: PathBuf) -> PyResult<Self> {
-        let inner = detached(py, || pitstop::Session::in_directory(directory))?;
-        let repository = Repository::on_disk(inner.repository(), None);
+    fn in_directory(py: Python<'_>, directory: Location) -> PyResult<Self> {
+        let inner = detached(py, || pitstop::Session::in_directory(directory.0))?;
+        let repository = Repository::stored(inner.repository(), None);
         Ok(Self { inner, repository })
     }
 
+    #[doc = doc!(Session.id)]
     #[getter]
     fn id(&self) -> &str {
         self.inner.id().as_str()
     }
 
+    #[doc = doc!(Session.repository)]
     #[getter]
     fn repository(&self) -> Repository {
         self.repository.clone()
     }
 
+    #[doc = doc!(Session.location)]
     #[getter]
     fn location(&self) -> Option<PathBuf> {
         self.inner.location()
     }
 
+    #[doc = doc!(Session.session_file)]
     #[getter]
     fn session_file(&self) -> Option<PathBuf> {
         self.inner.session_file()
     }
 
-    fn load(&self, py: Python<'_>) -> PyResult<Checkpoint> {
-        Checkpoint::new(py, detached(py, || stream::load(&self.inner, None))?)
+    #[doc = doc!(Session.load)]
+    fn load<'py>(&self, py: Python<'py>) -> Made<'py> {
+        checkpoint(py, detached(py, || stream::load(&self.inner, None))?)
     }
 
-    fn load_revision(&self, py: Python<'_>, revision: RevisionArgument) -> PyResult<Checkpoint> {
-        Checkpoint::new(py, detached(py, || stream::load(&self.inner, Some(revision.0)))?)
+    #[doc = doc!(Session.load_revision)]
+    fn load_revision<'py>(&self, py: Python<'py>, revision: RevisionArgument) -> Made<'py> {
+        checkpoint(py, detached(py, || stream::load(&self.inner, Some(revision.0)))?)
     }
 
+    #[doc = doc!(Session.open_checkpoint)]
     #[pyo3(signature = (revision=None))]
     fn open_checkpoint(
+        slf: Bound<'_, Self>,
+        revision: Option<RevisionArgument>,
+    ) -> PyResult<Bound<'_, PyAny>> {
+        let py = slf.py();
+        let reader = slf.get()._open_revision(py, revision)?;
+        make(py, ("pitstop._reader", "CheckpointReader"), (slf, reader))
+    }
+
+    #[pyo3(signature = (revision, /))]
+    fn _open_revision(
         &self,
         py: Python<'_>,
         revision: Option<RevisionArgument>,
-    ) -> PyResult<CheckpointReader> {
+    ) -> PyResult<RevisionReader> {
         let reader = detached(py, || match revision {
             Some(revision) => self.inner.open_revision(revision.0),
             None => self.inner.open_checkpoint(),
         })?;
-        CheckpointReader::new(py, reader)
+        RevisionReader::new(py, reader)
     }
 
+    #[doc = doc!(Session.load_json)]
     #[pyo3(signature = (default=None))]
     fn load_json<'py>(
         &self,
@@ -106,48 +128,57 @@ impl Session {
         }
     }
 
-    fn history(&self, py: Python<'_>) -> PyResult<History> {
-        History::new(py, detached(py, || self.inner.history())?)
+    #[doc = doc!(Session.history)]
+    fn history<'py>(&self, py: Python<'py>) -> Made<'py> {
+        history(py, detached(py, || self.inner.history())?)
     }
 
+    #[doc = doc!(Session.save)]
     #[pyo3(signature = (data, *, labels=None, follows=None, keep=None))]
-    fn save(
+    fn save<'py>(
         &self,
-        data: &Bound<'_, PyAny>,
+        data: &Bound<'py, PyAny>,
         labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
-    ) -> PyResult<CheckpointInfo> {
-        self.save_bytes(&payload(data)?, &save_options(labels, follows, keep))
+    ) -> Made<'py> {
+        let options = save_options(labels, follows, keep);
+        self.save_payload(data.py(), Payload::of(data)?, &options)
     }
 
+    #[doc = doc!(Session.save_json)]
     #[pyo3(signature = (state, *, labels=None, follows=None, keep=None))]
-    fn save_json(
+    fn save_json<'py>(
         &self,
-        state: &Bound<'_, PyAny>,
+        state: &Bound<'py, PyAny>,
         labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
-    ) -> PyResult<CheckpointInfo> {
-        self.save_bytes(&json::dump(state)?, &save_options(labels, follows, keep))
+    ) -> Made<'py> {
+        let options = save_options(labels, follows, keep);
+        self.save_payload(state.py(), Payload::Bytes(json::dump(state)?), &options)
     }
 
+    #[doc = doc!(Session.save_from)]
     #[pyo3(signature = (source, *, labels=None, follows=None, keep=None))]
-    fn save_from(
+    fn save_from<'py>(
         &self,
-        source: &Bound<'_, PyAny>,
+        source: &Bound<'py, PyAny>,
         labels: Option<LabelsArgument>,
         follows: Option<RevisionArgument>,
         keep: Option<Retention>,
-    ) -> PyResult<CheckpointInfo> {
-        let (file, options) = (Source::new(source)?, save_options(labels, follows, keep));
-        Ok(detached(source.py(), || self.inner.save_from(file, &options))?.into())
+    ) -> Made<'py> {
+        let (py, file) = (source.py(), Source::new(source)?);
+        let options = save_options(labels, follows, keep);
+        checkpoint_info(py, detached(py, || self.inner.save_from(file, &options))?)
     }
 
-    fn restore(&self, py: Python<'_>, revision: RevisionArgument) -> PyResult<CheckpointInfo> {
-        Ok(detached(py, || self.inner.restore(revision.0))?.into())
+    #[doc = doc!(Session.restore)]
+    fn restore<'py>(&self, py: Python<'py>, revision: RevisionArgument) -> Made<'py> {
+        checkpoint_info(py, detached(py, || self.inner.restore(revision.0))?)
     }
 
+    #[doc = doc!(Session.fork)]
     #[pyo3(signature = (id=None, *, revision=None, prefix=""))]
     fn fork(
         &self,
@@ -156,69 +187,76 @@ impl Session {
         revision: Option<RevisionArgument>,
         prefix: &str,
     ) -> PyResult<Self> {
-        let mut options = CreateOptions::new().prefix(prefix);
-        if let Some(id) = id {
-            options = options.id(SessionId::new(id).map_err(|error| raise(py, error))?);
-        }
+        let options = create_options(py, id, prefix)?;
         let inner = detached(py, || self.inner.fork(revision.map(|it| it.0), &options))?;
         Ok(Self { inner, repository: self.repository.clone() })
     }
 
-    fn writer(slf: Bound<'_, Self>) -> PyResult<Writer> {
+    #[doc = doc!(Session.writer)]
+    #[pyo3(signature = (*, timeout=0.0))]
+    fn writer(slf: Bound<'_, Self>, timeout: f64) -> PyResult<Writer> {
         let session = slf.get();
-        let inner = detached(slf.py(), || session.inner.writer())?;
+        let inner = until_free(slf.py(), timeout, || session.inner.writer())?;
         Ok(Writer::new(inner, slf.unbind()))
     }
 
-    fn status(&self, py: Python<'_>) -> PyResult<Status> {
-        Status::new(py, detached(py, || self.inner.status())?)
+    #[doc = doc!(Session.status)]
+    fn status<'py>(&self, py: Python<'py>) -> Made<'py> {
+        status(py, detached(py, || self.inner.status())?)
     }
 
+    #[doc = doc!(Session.unlock)]
     fn unlock(&self, py: Python<'_>) -> PyResult<Option<PathBuf>> {
         Ok(match detached(py, || self.inner.unlock())? {
-            Unlocked::MovedAside(place) => Some(place),
+            Unlocked::MovedAside(path) => Some(path),
             _ => None,
         })
     }
 
+    #[doc = doc!(Session.make_last)]
     fn make_last(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || self.inner.make_last())
     }
 
+    #[doc = doc!(Session.remove)]
     fn remove(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
         let removal = detached(py, || self.inner.remove())?;
-        let remains = removal.remains.into_iter();
-        Ok(remains.map(|error| value(py, error)).collect())
+        Ok(removal.remains.into_iter().map(|error| value(py, error)).collect())
     }
 
-    fn trash(&self, py: Python<'_>) -> PyResult<Trashed> {
-        Ok(Trashed(detached(py, || self.inner.trash())?))
+    #[doc = doc!(Session.trash)]
+    fn trash<'py>(&self, py: Python<'py>) -> Made<'py> {
+        trashed(py, detached(py, || self.inner.trash())?)
     }
 
-    fn verify(&self, py: Python<'_>) -> PyResult<Verification> {
-        Verification::new(py, detached(py, || self.inner.verify())?)
+    #[doc = doc!(Session.verify)]
+    fn verify<'py>(&self, py: Python<'py>) -> Made<'py> {
+        verification(py, detached(py, || self.inner.verify())?)
     }
 
-    fn repair(&self, py: Python<'_>) -> PyResult<Repair> {
-        Repair::new(py, detached(py, || self.inner.repair())?)
+    #[doc = doc!(Session.repair)]
+    fn repair<'py>(&self, py: Python<'py>) -> Made<'py> {
+        repair(py, detached(py, || self.inner.repair())?)
     }
 
+    #[doc = doc!(Session.prune)]
     #[pyo3(signature = (*, keep=None, older_than=None, larger_than=None, total=None, labels=None, dry_run=false))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword")]
-    fn prune(
+    fn prune<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         keep: Option<usize>,
         older_than: Option<Duration>,
         larger_than: Option<u64>,
         total: Option<u64>,
-        labels: Option<BTreeMap<String, Option<String>>>,
+        labels: Option<LabelFilter>,
         dry_run: bool,
-    ) -> PyResult<PrunedRevisions> {
+    ) -> Made<'py> {
         let options = prune_options(keep, older_than, larger_than, total, labels, dry_run);
-        PrunedRevisions::new(py, detached(py, || self.inner.prune(&options))?)
+        pruned_revisions(py, detached(py, || self.inner.prune(&options))?)
     }
 
+    #[doc = doc!(Session.copy_to)]
     #[pyo3(signature = (destination, id=None, *, format=None))]
     fn copy_to(
         &self,
@@ -227,30 +265,31 @@ impl Session {
         id: Option<&str>,
         format: Option<Format>,
     ) -> PyResult<Self> {
-        let id = id.map(SessionId::new).transpose().map_err(|error| raise(py, error))?;
+        let id = id.map(|id| session_id(py, id)).transpose()?;
         let copied =
             detached(py, || self.inner.copy_to(&destination.inner, copy_options(id, format)))?;
-        Ok(Self { inner: copied.session, repository: destination.clone() })
+        Ok(destination.handle(copied.session))
     }
 
-    fn export(&self, file: &Bound<'_, PyAny>) -> PyResult<Exported> {
+    #[doc = doc!(Session.export)]
+    fn export<'py>(&self, file: &Bound<'py, PyAny>) -> Made<'py> {
         let sink = Sink::new(file)?;
-        Ok(detached(file.py(), || self.inner.export(sink, |_| ()))?.into())
+        export_report(file.py(), detached(file.py(), || self.inner.export(sink, |_| ()))?)
     }
 
+    #[doc = doc!(Session.convert)]
     #[pyo3(signature = (format, *, lose_history=false))]
     fn convert(&self, py: Python<'_>, format: Format, lose_history: bool) -> PyResult<()> {
         detached(py, || self.inner.convert(format.0, lose_history))
     }
 
     fn __eq__(&self, other: &Self) -> bool {
-        self.id() == other.id()
-            && self.repository.inner.location() == other.repository.inner.location()
+        self.id() == other.id() && self.repository.identity() == other.repository.identity()
     }
 
     fn __hash__(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.id(), self.repository.inner.location()).hash(&mut hasher);
+        (self.id(), self.repository.identity()).hash(&mut hasher);
         hasher.finish()
     }
 

@@ -1,45 +1,16 @@
-//! Checkpoints that are larger than memory, from and to Python's files.
+//! Loads checkpoints into Python's bytes, at once or in pieces.
 
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
-use pitstop::{Error, Revision};
+use pitstop::{CheckpointInfo, Error, Revision};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::call::payload;
-use crate::checkpoint::{CheckpointInfo, Loaded};
+use crate::call::interruptible;
 use crate::error::raise;
-
-/// At most so much is read from a file of Python at once.
-const PIECE: usize = 1 << 20;
-
-/// A file of Python, or anything else with a method `read`. What it raises is raised again.
-pub(crate) struct Source(Py<PyAny>);
-
-impl Source {
-    pub(crate) fn new(file: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(file.getattr("read")?.unbind()))
-    }
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Python::attach(|py| {
-            py.check_signals()?;
-            let read = self.0.call1(py, (buffer.len().min(PIECE),))?;
-            let data = payload(read.bind(py))?;
-            let data = data.as_bytes();
-            let Some(filled) = buffer.get_mut(..data.len()) else {
-                return Err(PyValueError::new_err("read() gave more bytes than it was asked for"));
-            };
-            filled.copy_from_slice(data);
-            Ok(data.len())
-        })
-        .map_err(io::Error::other)
-    }
-}
+use crate::results::checkpoint_info;
 
 /// Bytes of Python, which are loaded without a copy elsewhere.
 #[derive(Default)]
@@ -70,69 +41,51 @@ impl pitstop::Buffer for NewBytes {
 pub(crate) fn load(
     session: &pitstop::Session,
     revision: Option<Revision>,
-) -> pitstop::Result<Loaded> {
+) -> pitstop::Result<(CheckpointInfo, Py<PyBytes>)> {
     let mut bytes = NewBytes::default();
     let info = session.load_into(revision, &mut bytes)?;
     let empty = || Python::attach(|py| PyBytes::new(py, &[]).unbind());
     Ok((info, bytes.0.unwrap_or_else(empty)))
 }
 
-/// Reads a checkpoint that was found to be whole, in any pieces.
-#[pyclass(frozen, module = "pitstop")]
-pub(crate) struct CheckpointReader {
-    #[pyo3(get)]
-    info: Py<CheckpointInfo>,
+#[doc = doc!(RevisionReader)]
+#[pyclass(frozen, module = "pitstop._pitstop")]
+pub(crate) struct RevisionReader {
+    info: Py<PyAny>,
     inner: Mutex<Option<pitstop::CheckpointReader>>,
 }
 
-impl CheckpointReader {
+impl RevisionReader {
     pub(crate) fn new(py: Python<'_>, inner: pitstop::CheckpointReader) -> PyResult<Self> {
-        let info = Py::new(py, CheckpointInfo::from(inner.info().clone()))?;
+        let info = checkpoint_info(py, inner.info().clone())?.unbind();
         Ok(Self { info, inner: Mutex::new(Some(inner)) })
-    }
-
-    fn with<T: Send>(
-        &self,
-        py: Python<'_>,
-        call: impl FnOnce(&mut Option<pitstop::CheckpointReader>) -> T + Send,
-    ) -> PyResult<T> {
-        py.check_signals()?;
-        Ok(py.detach(|| call(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))))
     }
 }
 
 #[pymethods]
-impl CheckpointReader {
-    #[pyo3(signature = (size=None, /))]
-    fn read(&self, py: Python<'_>, size: Option<i64>) -> PyResult<Py<PyBytes>> {
-        // As for every file of Python: without a size, or with -1, all that is left.
-        let most = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);
-        self.with(py, |reader| match reader {
-            Some(reader) => Python::attach(|py| read(py, reader, most)),
-            None => Err(PyValueError::new_err("this reader was closed")),
+impl RevisionReader {
+    #[doc = doc!(RevisionReader.info)]
+    #[getter]
+    fn info(&self, py: Python<'_>) -> Py<PyAny> {
+        self.info.clone_ref(py)
+    }
+
+    #[doc = doc!(RevisionReader.read)]
+    #[pyo3(signature = (size, /))]
+    fn read(&self, py: Python<'_>, size: i64) -> PyResult<Py<PyBytes>> {
+        // As for every file of Python: with -1, all that is left.
+        let limit = u64::try_from(size).unwrap_or(u64::MAX);
+        interruptible(py, || {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let closed = || PyValueError::new_err("this reader is closed");
+            let reader = inner.as_mut().ok_or_else(closed)?;
+            Python::attach(|py| read(py, reader, limit))
         })?
     }
 
-    fn readable(&self) -> bool {
-        true
-    }
-
-    #[getter]
-    fn closed(&self, py: Python<'_>) -> PyResult<bool> {
-        self.with(py, |reader| reader.is_none())
-    }
-
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.with(py, |reader| drop(reader.take()))
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.close(py)
+    #[doc = doc!(RevisionReader.close)]
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| drop(self.inner.lock().unwrap_or_else(PoisonError::into_inner).take()));
     }
 }
 
@@ -140,9 +93,9 @@ impl CheckpointReader {
 fn read(
     py: Python<'_>,
     reader: &mut pitstop::CheckpointReader,
-    most: u64,
+    limit: u64,
 ) -> PyResult<Py<PyBytes>> {
-    let size = usize::try_from(most.min(reader.left())).unwrap_or(usize::MAX);
+    let size = usize::try_from(limit.min(reader.left())).unwrap_or(usize::MAX);
     let read = PyBytes::new_with(py, size, |room| {
         py.detach(|| reader.read_exact(room)).map_err(|error| match error.downcast::<Error>() {
             Ok(error) => raise(py, error),

@@ -4,6 +4,7 @@
 //! Where PyPI cannot be reached they are skipped, and say so, but in CI that is a failure.
 #![allow(clippy::unwrap_used)]
 
+mod agents;
 mod checkbox;
 mod clients;
 mod package;

@@ -1,6 +1,9 @@
 """The same for asyncio."""
 
 import asyncio
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,3 +82,65 @@ def test_a_writer_that_is_cancelled_half_way_is_given_back(session: pitstop.Sess
     asyncio.run(run())
     with session.writer() as writer:
         writer.save(b"mine")
+
+
+def test_it_offers_everything_that_is_synchronous() -> None:
+    for name in ("Repository", "Session", "Writer"):
+        sync = {it for it in vars(getattr(pitstop, name)) if not it.startswith("_")}
+        # What makes a repository is synchronous, and `open` takes it.
+        sync -= {"in_memory", "plainbox", "default_location", "plainbox_location"}
+        assert sync <= set(vars(getattr(aio, name))) | {"session"}, name
+
+
+def test_calls_leave_the_executor_of_the_loop_alone(session: pitstop.Session) -> None:
+    async def run() -> None:
+        loop, blocked, free = asyncio.get_running_loop(), threading.Event(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+
+        def hog() -> None:
+            blocked.set()
+            free.wait()
+
+        hogging = loop.run_in_executor(None, hog)
+        blocked.wait()
+        await asyncio.wait_for(aio.Session(session).save(b"data"), 30)
+        threads = [it for it in threading.enumerate() if it.name.startswith("pitstop")]
+        await asyncio.gather(*(aio.Session(session).load() for _ in range(100)))
+        assert 0 < len(threads) <= 8
+        free.set()
+        await hogging
+
+    asyncio.run(run())
+
+
+def test_a_writer_outside_of_its_block_explains_itself(session: pitstop.Session) -> None:
+    writer = aio.Session(session).writer()
+    assert writer.closed
+    with pytest.raises(RuntimeError, match="async with"):
+        asyncio.run(writer.save(b""))
+
+
+def test_waiting_for_a_writer_takes_no_thread_from_it(session: pitstop.Session) -> None:
+    async def wait() -> None:
+        async with aio.Session(session).writer(timeout=30) as writer:
+            await writer.save(b"mine")
+
+    async def run() -> None:
+        async with aio.Session(session).writer() as holder:
+            waiting = [asyncio.ensure_future(wait()) for _ in range(20)]
+            await asyncio.sleep(0.1)
+            await holder.save(b"first")
+        await asyncio.gather(*waiting)
+
+    asyncio.run(run())
+    assert session.load().info.revision == pitstop.Revision(21)
+
+
+def test_a_fork_has_threads_of_its_own(session: pitstop.Session) -> None:
+    asyncio.run(aio.Session(session).save(b"parent"))
+    child = os.fork()
+    if child == 0:
+        asyncio.run(aio.Session(session).save(b"child"))
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert session.load().data == b"child"

@@ -27,7 +27,7 @@ def test_a_session_goes_on_from_a_file(session: Session, tmp_path: Path) -> None
     with open(tmp_path / "job.tar", "wb", buffering=0) as file:
         exported = session.export(file)
     assert (exported.revisions, exported.files, exported.damaged) == (2, 1, [])
-    ((place, reason),) = exported.passed_over
+    ((place, reason),) = exported.skipped_files
     assert place == session.location / "pipe" and reason
     elsewhere = Repository(tmp_path / "elsewhere")
     with open(tmp_path / "job.tar", "rb") as archive:
@@ -50,7 +50,7 @@ def test_an_archive_that_is_not_whole_is_refused(session: Session, repository: R
     session.save(b"x" * 100_000)
     whole = archive_of(session)
     for part in (b"", b"no archive", whole[: len(whole) // 2]):
-        with pytest.raises(pitstop.Damaged):
+        with pytest.raises(pitstop.Corrupt):
             repository.import_(io.BytesIO(part), "copy")
     assert "copy" not in repository
 
@@ -90,7 +90,7 @@ def test_sessions_are_found_by_their_labels(repository: Repository) -> None:
     assert {it.id for it in found} == {"job-0", "job-2"}
     assert len(repository.list(labels={"step": None}).sessions) == 3
     assert repository.list(labels={"step": None, "other": None}).sessions == []
-    assert len(repository.list(in_full=True).sessions) == 4
+    assert len(repository.list(details=True).sessions) == 4
     with pytest.raises(TypeError):
         repository.list(labels={"step": 0})  # type: ignore[dict-item]
 
@@ -98,7 +98,7 @@ def test_sessions_are_found_by_their_labels(repository: Repository) -> None:
 def test_what_a_killed_process_left_is_swept(repository: Repository, tmp_path: Path) -> None:
     repository.create("job").save(b"stays")
     # As a removal leaves it that is killed after its first step.
-    left = Path(repository.location) / ".gone.removed"
+    left = Path(repository.location) / ".removed.removed"
     program = (
         "import os, signal, sys, pitstop\n"
         "session = pitstop.Repository(sys.argv[1]).create('gone')\n"
@@ -107,9 +107,9 @@ def test_what_a_killed_process_left_is_swept(repository: Repository, tmp_path: P
     )
     subprocess.run([sys.executable, "-c", program, str(repository.location), str(left)], check=True)
     would = repository.sweep(dry_run=True)
-    assert [it.place for it in would.leftovers] == [left] and left.exists()
-    assert would.leftovers[0].bytes >= 100_000 and would.leftovers[0].what
+    assert [it.path for it in would.leftovers] == [left] and left.exists()
+    assert would.leftovers[0].bytes >= 100_000 and would.leftovers[0].message
     swept = repository.sweep()
-    assert [it.place for it in swept.leftovers] == [left] and swept.remains == []
+    assert [it.path for it in swept.leftovers] == [left] and swept.undeleted == []
     assert not left.exists() and repository.sweep().leftovers == []
     assert repository.get("job").load().data == b"stays"

@@ -59,9 +59,9 @@ def test_damage_names_the_newest_good_revision(session: Session) -> None:
     content = segment.read_bytes()
     at = content.rindex(b"second")
     segment.write_bytes(content[:at] + b"S" + content[at + 1 :])
-    with pytest.raises(pitstop.Damaged) as damaged:
+    with pytest.raises(pitstop.Corrupt) as damaged:
         session.load()
-    assert damaged.value.place.parent == session.location and damaged.value.problem
+    assert damaged.value.path.parent == session.location and damaged.value.problem
     assert damaged.value.newest_good == Revision(1)
     assert session.load_revision(damaged.value.newest_good).data == b"first" * 1000
 
@@ -97,7 +97,7 @@ def test_the_lock_of_a_plainbox_is_told_with_its_age(tmp_path: Path) -> None:
     assert isinstance(locked.value, BlockingIOError)
     assert locked.value.filename == str(lock)
     assert timedelta() <= locked.value.age < timedelta(seconds=60)
-    assert session.status().writer.state == "plainbox"
+    assert session.status().writer.state == "locked"
     aside = session.unlock()
     assert aside is not None and aside.read_bytes() == b"half"
     session.save(b"data")

@@ -78,8 +78,8 @@ def test_revisions_labels_and_conditions(session: Session) -> None:
     assert (conflict.value.expected, conflict.value.found) == (Revision(1), Revision(2))
     history = session.history()
     assert [kept.info.revision.number for kept in history.revisions] == [2, 1]
-    assert all(kept.stored > 0 for kept in history.revisions)
-    assert history.damaged == [] and not history.may_lack_newer
+    assert all(kept.stored_size > 0 for kept in history.revisions)
+    assert history.damaged == [] and not history.newer_may_be_lost
     assert session.load_revision(1).data == session.load_revision("1").data == b"one"
     with pytest.raises(pitstop.NoRevision) as missing:
         session.load_revision(Revision(9))
@@ -133,7 +133,7 @@ def test_one_bad_session_hides_nothing(repository: Repository, session: Session)
     assert [it.id for it in repository] == ["job"]
     (problem,) = repository.list().problems
     assert problem.name == "bad.session"
-    assert isinstance(problem.error, pitstop.Damaged)
+    assert isinstance(problem.error, pitstop.Corrupt)
 
 
 def test_replacing_the_last_session_keeps_one_to_resume(repository: Repository) -> None:

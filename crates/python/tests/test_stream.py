@@ -147,4 +147,4 @@ def test_older_revisions_are_restored_and_forked(session: Session) -> None:
 def test_labels_have_a_bound(session: Session) -> None:
     with pytest.raises(pitstop.LabelsTooLong) as long:
         session.save(b"", labels={"long": "x" * 10_000_000})
-    assert long.value.size > long.value.most > 0
+    assert long.value.size > long.value.limit > 0

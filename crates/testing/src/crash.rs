@@ -5,7 +5,7 @@
 //! killed, and nothing is lost but their locks. Then a new program looks whether all that was
 //! promised is there, goes on with its work, and is hit by a power cut in its turn.
 //!
-//! A state that breaks a promise is named by a text such as `plain/saves/17/2c`: the scenario, the moment,
+//! A state that breaks a promise is named by a text such as `crashes/plain/saves/17/2c`: the scenario, the moment,
 //! and the changes that survived (hexadecimal, or `kill`), and again a moment and changes if it took
 //! a second power cut. With `PITSTOP_REPLAY` set to that text, the suite judges that state alone.
 
@@ -20,6 +20,7 @@ use twox_hash::XxHash3_64;
 use super::disk::{Moment, SimulatedDisk, Survivors};
 use super::payload::{LARGE, STATE};
 use super::random::Random;
+use super::replay::{self, Wanted};
 use super::run::{Run, Wrap};
 use super::scenario::{Scenario, scenarios};
 use super::step::{Id, Step};
@@ -72,8 +73,10 @@ impl fmt::Display for Verdict {
 
 /// Runs every scenario, or the one state that `PITSTOP_REPLAY` names.
 pub fn crashes(budget: Budget) -> Vec<Verdict> {
-    if let Ok(spec) = std::env::var("PITSTOP_REPLAY") {
-        return vec![replay(&spec)];
+    match replay::wanted("crashes") {
+        Wanted::All => (),
+        Wanted::Nothing => return Vec::new(),
+        Wanted::This(spec) => return vec![replay(&spec)],
     }
     scenarios().iter().map(|scenario| crash(scenario, &plain(), budget)).collect()
 }
@@ -173,7 +176,7 @@ impl Shared<'_> {
             return Ok(());
         }
         self.first.fetch_add(1, Ordering::Relaxed);
-        let spec = format!("{}/{number}/{end}", self.scenario);
+        let spec = format!("crashes/{}/{number}/{end}", self.scenario);
         disk.record();
         let (moments, worlds) = judge(self.scenario, self.wrap, disk, end, world)
             .map_err(|text| format!("{spec}: {text}"))?;

@@ -48,6 +48,8 @@ pub struct FaultVerdict {
     pub errors: usize,
     /// The lines that made the calls that failed.
     pub places: BTreeSet<Place>,
+    /// Which faults calls did fail with.
+    pub fired: BTreeSet<FiredFault>,
     /// What broke a promise: the call, the fault, and how.
     pub failures: Vec<String>,
 }
@@ -58,6 +60,19 @@ impl fmt::Display for FaultVerdict {
         write!(f, "{scenario:23} {calls:4} calls {faults:5} faults {errors:5} errors")?;
         self.failures.iter().take(10).try_for_each(|failure| write!(f, "\n  BROKEN: {failure}"))
     }
+}
+
+/// A call of the system, and what it failed with.
+pub type FiredFault = (String, String);
+
+/// Every fault of every call that the suite knows.
+pub fn known_faults() -> BTreeSet<FiredFault> {
+    let of = |operation: Operation| faults_of(operation).into_iter().map(move |it| (operation, it));
+    Operation::ALL.into_iter().flat_map(of).map(named).collect()
+}
+
+fn named((operation, fault): (Operation, Fault)) -> FiredFault {
+    (format!("{operation:?}"), format!("{fault:?}"))
 }
 
 /// Runs every scenario with every fault.
@@ -138,7 +153,11 @@ struct Injector {
     /// Which calls fail, and how.
     faults: Vec<(usize, Fault)>,
     has_failed: bool,
+    fired: Fired,
 }
+
+/// What calls failed with, in all runs of a scenario.
+type Fired = Arc<Mutex<BTreeSet<FiredFault>>>;
 
 impl Injector {
     fn decide(&mut self, call: &Call, disk: &SimulatedDisk) -> Action {
@@ -152,13 +171,14 @@ impl Injector {
             return Action::Pass;
         };
         self.has_failed = true;
+        lock(&self.fired).insert(named((call.operation, *fault)));
         match fault {
             Fault::Error(errno) => Action::Fail(io::Error::from_raw_os_error(errno.raw_os_error())),
             Fault::LoseSync => {
                 disk.set_quirk(Quirk::LoseSync);
                 Action::Pass
             }
-            Fault::Short => Action::Short,
+            Fault::Short => Action::Part(1),
             Fault::Nothing => Action::Nothing,
         }
     }
@@ -171,9 +191,14 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(scenario: &Scenario, wrap: &Wrap, faults: &[(usize, Fault)]) -> Result<Self, Error> {
-        let faults = faults.to_vec();
-        let injector = Arc::new(Mutex::new(Injector { faults, ..Injector::default() }));
+    fn new(
+        scenario: &Scenario,
+        wrap: &Wrap,
+        faults: &[(usize, Fault)],
+        fired: &Fired,
+    ) -> Result<Self, Error> {
+        let (faults, fired) = (faults.to_vec(), fired.clone());
+        let injector = Arc::new(Mutex::new(Injector { faults, fired, ..Injector::default() }));
         let (inner, hook) = (wrap.clone(), injector.clone());
         let wrap: Wrap = Arc::new(move |disk: SimulatedDisk| {
             let hook = hook.clone();
@@ -198,8 +223,15 @@ impl Trial {
     }
 }
 
-fn lock(injector: &Mutex<Injector>) -> std::sync::MutexGuard<'_, Injector> {
-    injector.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What was judged of a scenario, and what its calls failed with.
+#[derive(Default)]
+struct Judged {
+    seen: Seen,
+    fired: Fired,
 }
 
 /// Runs a scenario with every fault in every call.
@@ -210,6 +242,7 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
         faults: 0,
         errors: 0,
         places: BTreeSet::new(),
+        fired: BTreeSet::new(),
         failures: Vec::new(),
     };
     let calls = match calls(scenario, wrap) {
@@ -220,7 +253,7 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
         }
     };
     verdict.calls = calls.len();
-    let seen = Seen::default();
+    let judged = Judged::default();
     for (number, Made { operation, site, is_up }) in calls.iter().enumerate() {
         verdict.places.extend(place(*site));
         // In a long one each line makes the same call many times: the first and the last of them fail.
@@ -241,7 +274,7 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
             }
             verdict.faults += 1;
             let what = || format!("call {number}, {operation:?} {:?}, {fault:?}", place(*site));
-            let after = match attempt(scenario, wrap, number, fault, &seen) {
+            let after = match attempt(scenario, wrap, number, fault, &judged) {
                 Ok(after) => after,
                 Err(text) => {
                     verdict.failures.push(format!("{}: {text}", what()));
@@ -259,13 +292,14 @@ pub(crate) fn fail(scenario: &Scenario, wrap: &Wrap) -> FaultVerdict {
                 for then in faults_of(made.operation) {
                     verdict.faults += 1;
                     let faults = [(number, fault), (second, then)];
-                    if let Err(text) = attempt_two(scenario, wrap, faults, &seen) {
+                    if let Err(text) = attempt_two(scenario, wrap, faults, &judged) {
                         verdict.failures.push(format!("{}, then {made:?}: {text}", what()));
                     }
                 }
             }
         }
     }
+    verdict.fired = std::mem::take(&mut lock(&judged.fired));
     verdict
 }
 
@@ -274,7 +308,7 @@ fn place(site: Site) -> Option<Place> {
 }
 
 fn calls(scenario: &Scenario, wrap: &Wrap) -> Result<Vec<Made>, Error> {
-    let mut trial = Trial::new(scenario, wrap, &[])?;
+    let mut trial = Trial::new(scenario, wrap, &[], &Fired::default())?;
     for step in &scenario.steps {
         trial.step(*step)?;
     }
@@ -288,9 +322,9 @@ fn attempt(
     wrap: &Wrap,
     number: usize,
     fault: Fault,
-    seen: &Seen,
+    judged: &Judged,
 ) -> Result<Option<Vec<(usize, Made)>>, String> {
-    let mut trial = Trial::new(scenario, wrap, &[(number, fault)]).map_err(debug)?;
+    let mut trial = Trial::new(scenario, wrap, &[(number, fault)], &judged.fired).map_err(debug)?;
     let mut after = None;
     let mut looks = 0;
     for (n, step) in scenario.steps.iter().enumerate() {
@@ -324,7 +358,7 @@ fn attempt(
                 trial.run.world = now;
                 let found = trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;
                 later.saw(&found);
-                crash(scenario, &trial.run, &later, seen)
+                crash(scenario, &trial.run, &later, &judged.seen)
                     .map_err(|why| format!("{text}; {why}"))?;
                 trial.run.world = later;
                 if let Step::Remove(id) | Step::Trash(id) = *step
@@ -334,7 +368,7 @@ fn attempt(
                     let text = format!("{text}; then a save");
                     trial.run.world = found;
                     trial.run.step(Step::Save(id, 14)).map_err(|it| format!("{text}: {it:?}"))?;
-                    crash(scenario, &trial.run, &trial.run.world, seen)
+                    crash(scenario, &trial.run, &trial.run.world, &judged.seen)
                         .map_err(|why| format!("{text}; {why}"))?;
                 }
                 trial.run.step(*step).map_err(|error| format!("{text}; again: {error:?}"))?;
@@ -353,7 +387,7 @@ fn attempt(
             looks += 1;
             trial.run.observe().map_err(|why| format!("{text}; in the end {why}"))?;
             let world = trial.run.world.clone();
-            crash(scenario, &trial.run, &world, seen)
+            crash(scenario, &trial.run, &world, &judged.seen)
                 .map_err(|why| format!("{text}; done; {why}"))?;
         }
     }
@@ -366,9 +400,9 @@ fn attempt_two(
     scenario: &Scenario,
     wrap: &Wrap,
     faults: [(usize, Fault); 2],
-    seen: &Seen,
+    judged: &Judged,
 ) -> Result<(), String> {
-    let mut trial = Trial::new(scenario, wrap, &faults).map_err(debug)?;
+    let mut trial = Trial::new(scenario, wrap, &faults, &judged.fired).map_err(debug)?;
     for step in &scenario.steps {
         let Err(error) = trial.step(*step) else { continue };
         let text = format!("{step:?} fails with {error:?}");
@@ -378,7 +412,7 @@ fn attempt_two(
         }
         trial.run.world.resumable = false;
         trial.run.observe().map_err(|why| format!("{text}; then {why}"))?;
-        crash(scenario, &trial.run, &trial.run.world, seen)
+        crash(scenario, &trial.run, &trial.run.world, &judged.seen)
             .map_err(|why| format!("{text}; {why}"))?;
         return match trial.run.step(*step) {
             Ok(()) | Err(Error::AlreadyExists { .. } | Error::NotFound { .. }) => {

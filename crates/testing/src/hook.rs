@@ -16,6 +16,8 @@ pub(crate) struct Call<'a> {
     pub operation: Operation,
     /// The entry of the directory that it is about.
     pub name: Option<&'a OsStr>,
+    /// How many bytes it is to read or write.
+    pub len: usize,
     pub site: Site,
 }
 
@@ -53,6 +55,37 @@ pub(crate) enum Operation {
     IsLocked,
 }
 
+impl Operation {
+    pub(crate) const ALL: [Self; 26] = [
+        Self::Open,
+        Self::BootTime,
+        Self::OpenDirectory,
+        Self::OpenFile,
+        Self::CreateFile,
+        Self::MakeDirectory,
+        Self::RemoveDirectory,
+        Self::RemoveFile,
+        Self::Rename,
+        Self::Link,
+        Self::MakeSymlink,
+        Self::ReadLink,
+        Self::Metadata,
+        Self::OwnMetadata,
+        Self::Entries,
+        Self::SyncDirectory,
+        Self::IsLocal,
+        Self::Read,
+        Self::Write,
+        Self::SetLen,
+        Self::SetModified,
+        Self::FileMetadata,
+        Self::SyncFile,
+        Self::TryLock,
+        Self::Unlock,
+        Self::IsLocked,
+    ];
+}
+
 /// What becomes of a call.
 #[derive(Debug)]
 pub(crate) enum Action {
@@ -60,8 +93,8 @@ pub(crate) enum Action {
     Fail(io::Error),
     /// It says that it did what it did not, where it has nothing else to say.
     Skip,
-    /// It reads or writes one byte.
-    Short,
+    /// It reads or writes no more than so many bytes.
+    Part(usize),
     /// It reads or writes nothing.
     Nothing,
 }
@@ -95,7 +128,11 @@ impl HookedDisk {
 
 impl Hook {
     fn ask(&self, operation: Operation, name: Option<&OsStr>) -> Action {
-        (self.0)(&Call { operation, name, site: site::current() })
+        self.ask_of(operation, name, 0)
+    }
+
+    fn ask_of(&self, operation: Operation, name: Option<&OsStr>, len: usize) -> Action {
+        (self.0)(&Call { operation, name, len, site: site::current() })
     }
 
     fn value<T>(
@@ -241,27 +278,27 @@ struct HookedFile {
 
 impl RawFile for HookedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        match self.hook.ask(Operation::Read, None) {
+        match self.hook.ask_of(Operation::Read, None, buffer.len()) {
             Action::Fail(error) => Err(error),
             Action::Nothing => Ok(0),
-            Action::Short => {
-                let one = buffer.len().min(1);
-                self.inner.read_at(&mut buffer[..one], offset)
+            Action::Part(most) => {
+                let len = buffer.len().min(most);
+                self.inner.read_at(&mut buffer[..len], offset)
             }
             Action::Pass | Action::Skip => self.inner.read_at(buffer, offset),
         }
     }
 
     fn write_at(&self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        match self.hook.ask(Operation::Write, None) {
+        let len = buffers.iter().map(|buffer| buffer.len()).sum();
+        match self.hook.ask_of(Operation::Write, None, len) {
             Action::Fail(error) => Err(error),
             Action::Nothing => Ok(0),
-            Action::Short => {
-                let one =
-                    buffers.iter().find(|buffer| !buffer.is_empty()).map_or(&[][..], |it| &it[..1]);
-                self.inner.write_at(&[IoSlice::new(one)], offset)
+            Action::Part(most) => {
+                let all = buffers.iter().map(|buffer| &**buffer).collect::<Vec<&[u8]>>().concat();
+                self.inner.write_at(&[IoSlice::new(&all[..len.min(most)])], offset)
             }
-            Action::Skip => Ok(buffers.iter().map(|buffer| buffer.len()).sum()),
+            Action::Skip => Ok(len),
             Action::Pass => self.inner.write_at(buffers, offset),
         }
     }

@@ -6,24 +6,32 @@
 //! that one of these fails. [`history`] judges what many clients of one repository were told, and [`simulation`] makes such
 //! histories, of hosts that share an object store.
 
+mod chains;
 mod containment;
 mod crash;
 mod disk;
 mod faults;
 pub mod history;
 mod hook;
+mod interrupt;
+mod longer;
 mod mutants;
 mod observe;
 mod parallel;
 mod payload;
 mod random;
+mod readers;
+mod replay;
 mod run;
 mod scenario;
 pub mod simulation;
 mod step;
+mod subject;
 mod world;
 
+pub use chains::{ChainVerdict, chains};
 pub use crash::{Budget, Verdict, crashes};
 pub use disk::SimulatedDisk;
-pub use faults::{FaultVerdict, Place, faults};
+pub use faults::{FaultVerdict, FiredFault, Place, faults, known_faults};
 pub use mutants::{Mutant, mutants, traps};
+pub use readers::{ReaderVerdict, readers};

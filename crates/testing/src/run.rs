@@ -10,15 +10,16 @@ use std::time::Duration;
 use super::crash::plain;
 use super::disk::SimulatedDisk;
 use super::hook::{Action, HookedDisk};
+use super::interrupt::{Interrupt, Interrupter};
 use super::payload::{NOISE, STATE, payload};
 use super::scenario::{COPIED, Meanwhile, NEAR, OUTSIDE, OWN_FILE, OWN_LINK, SOURCE, Scenario};
 use super::step::{Harm, Id, Step};
 use super::world::World;
 use pitstop::seam::{Disk, open_on};
 use pitstop::{
-    CheckpointInfo, Copied, CopyOptions, CreateOptions, Digest, Error, Format, NameProblem,
-    PruneOptions, Repository, Retention, Revision, SaveOptions, Session, SessionId, Trashed,
-    Writer,
+    CheckpointInfo, Copied, CopyOptions, CreateOptions, Digest, Error, Format, InvalidId,
+    NameProblem, PruneOptions, Repository, Retention, Revision, SaveOptions, Session, SessionId,
+    Trashed, Writer,
 };
 
 /// Puts something between the library and the disk.
@@ -110,7 +111,7 @@ impl Run {
     fn trashed(&self, id: Id) -> Result<Trashed, Error> {
         let found = self.repository.trash()?.into_iter().find(|it| it.id.as_str() == id);
         let not_found = |id| Error::NotFound { id, repository: self.location.clone() };
-        SessionId::new(id).and_then(|id| found.ok_or(not_found(id)))
+        found.ok_or(not_found(SessionId::new(id)?))
     }
 
     fn save(
@@ -313,6 +314,15 @@ impl Run {
                 self.disk.put_file(self.place(id).join(name), b"half of a checkp");
                 Ok(())
             }
+            Step::CutShort(id, number) => {
+                let interrupter = Interrupter::default();
+                let backend = open_on(interrupter.around(&self.disk), &self.location)?;
+                let mut writer = Repository::with_backend(backend).get(id)?.writer()?;
+                // Behind the first sector of what follows the record's header.
+                interrupter.arm(Some(Interrupt::KillInWrite { at: 0, written: 4096 + 512 }));
+                drop(writer.save(&payload(number)));
+                self.restart()
+            }
             Step::HalfConverted(id) => {
                 self.disk.put_file(self.place(id).join("session.journal"), b"half of a checkp");
                 self.disk.sync_all();
@@ -337,7 +347,7 @@ impl Run {
             }
             Step::Locked(id, number) => match self.perform(Step::Save(id, number)) {
                 Err(Error::Locked { .. }) => Ok(()),
-                Ok(()) => Err(Error::InvalidId { id: id.to_owned(), problem: NameProblem::Empty }),
+                Ok(()) => Err(InvalidId::new(id, NameProblem::Empty).into()),
                 Err(error) => Err(error),
             },
             Step::Contend(id, number) => match self.perform(Step::Follow(id, number)) {

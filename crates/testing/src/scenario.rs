@@ -339,6 +339,12 @@ fn of_journals() -> Vec<Scenario> {
             &all([&made, &[HalfConverted("a")]]),
             &[Convert("a", Format::Plain), Save("a", 2)],
         ),
+        scenario("first-cut-short", &[Create("a"), CutShort("a", 7)], &[Save("a", 7)]),
+        scenario(
+            "cut-short",
+            &all([&made, &[CutShort("a", 7)]]),
+            &[Save("a", 7), CutShort("a", 3), GiveUp("a", 7), Save("a", 3)],
+        ),
         scenario(
             "damaged-segment",
             &all([&made, &[Save("a", 2), Damage("a", Harm::Header)]]),

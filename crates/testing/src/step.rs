@@ -67,6 +67,8 @@ pub(crate) enum Step {
     Foreign(Id),
     /// A save is killed.
     Unfinished(Id),
+    /// A save of this payload is killed in the middle of its write.
+    CutShort(Id, u32),
     /// A conversion is killed just before it counts.
     HalfConverted(Id),
     /// A removal, a creation and a change of the last session are killed.
@@ -117,6 +119,7 @@ impl Step {
                 | Self::Damage(..)
                 | Self::Foreign(_)
                 | Self::Unfinished(_)
+                | Self::CutShort(..)
                 | Self::HalfConverted(_)
                 | Self::Debris(_)
                 | Self::Leftover(_)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pitstop_testing::Place;
+use pitstop_testing::{FiredFault, Place};
 
 #[test]
 fn every_call_may_fail_with_every_error() {
@@ -17,6 +17,12 @@ fn every_call_may_fail_with_every_error() {
     if std::env::var_os("PITSTOP_SCENARIO").is_some() {
         return;
     }
+    let fired: BTreeSet<FiredFault> =
+        verdicts.iter().flat_map(|it| it.fired.iter().cloned()).collect();
+    let known = pitstop_testing::known_faults();
+    println!("{} pairs of a call and its fault", fired.len());
+    let never: Vec<_> = known.symmetric_difference(&fired).collect();
+    assert!(never.is_empty(), "no call ever failed so: {never:?}");
     let failed: BTreeSet<Place> = verdicts.into_iter().flat_map(|it| it.places).collect();
     println!("{} lines that call the system failed", failed.len());
     let source = |(file, line, _): &Place| {

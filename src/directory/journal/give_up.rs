@@ -12,17 +12,17 @@ use crate::sys::{Access, Directory, found};
 /// the writer.
 pub(in crate::directory) fn give_up(session: &Directory, before: Revision) -> Result<GivenUp> {
     let mut tail = Tail::open(session)?;
-    tail.give_up_before(before.number().unwrap_or(0))?;
+    tail.give_up_before(session, before.number().unwrap_or(0))?;
     let mut given_up = GivenUp::default();
     let newest = tail.segments.iter().rposition(|it| it.newest().is_some()).unwrap_or(0);
     for n in tail.free().into_iter().filter(|n| *n < newest) {
         let segment = &tail.segments[n];
-        let deleted = segment.file.metadata().and_then(|file| {
+        let deleted = session.metadata(&segment.name).and_then(|file| {
             found(session.remove_file(&segment.name))?;
-            Ok(usage::of(&file))
+            Ok(file)
         });
         match deleted {
-            Ok(usage) => given_up.usage += usage,
+            Ok(file) => file.iter().for_each(|it| given_up.usage += usage::of(it)),
             Err(failure) => given_up.remains.push(failure.into()),
         }
     }
@@ -35,12 +35,14 @@ pub(in crate::directory) fn would_give_up(
     before: Revision,
 ) -> Result<GivenUp> {
     let journal = Journal::open(session, Access::Read)?;
-    let kept = before.number().unwrap_or(0).max(journal.oldest_kept());
+    let newest = journal.newest_good(Journal::payload)?.map(|(place, _)| place);
+    let kept = before.number().unwrap_or(0).max(journal.oldest_kept(newest));
     let mut given_up = GivenUp::default();
     let newest = journal.segments.iter().rposition(|it| it.newest().is_some()).unwrap_or(0);
     for segment in &journal.segments[..newest] {
         if segment.newest_revision() < kept {
-            given_up.usage += usage::of(&segment.file.metadata()?);
+            let file = session.metadata(&segment.name)?;
+            file.iter().for_each(|it| given_up.usage += usage::of(it));
         }
     }
     Ok(given_up)

@@ -20,9 +20,7 @@ use crate::random;
 use crate::sys::{Access, Dated, Directory};
 use format::{BLOCK, Kind, RecordHeader, SegmentHeader};
 pub(super) use give_up::{give_up, would_give_up};
-pub(super) use read::{
-    history, is_saved, load, load_into, load_revision, newest, open, open_revision,
-};
+pub(super) use read::{history, is_saved, load_into, newest, open};
 pub(super) use verify::locate;
 pub(super) use write::JournalWriter;
 

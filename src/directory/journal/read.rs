@@ -5,75 +5,58 @@ use std::io::Cursor;
 
 use super::state::{Journal, Payload, Place, info};
 use crate::backend::{History, Kept};
-use crate::checkpoint::{Checkpoint, CheckpointInfo};
+use crate::checkpoint::CheckpointInfo;
 use crate::directory::names;
 use crate::directory::pieces::Part;
 use crate::error::{Damage, Error, Result};
-use crate::revision::Revision;
+use crate::revision::{At, Revision};
 use crate::stream::{Buffer, CheckpointReader};
 use crate::sys::{Access, Directory};
 
 /// How often a reader looks again because a writer changed what it was reading.
 const PATIENCE: usize = 100;
 
-/// The newest checkpoint; `None` if nothing was ever saved.
+/// Loads a checkpoint into the caller's memory; `None` if it is not kept.
 ///
 /// Fails with [`Error::Corrupt`], which names the newest good revision, if a newer one was
 /// acknowledged and is damaged.
-pub(in crate::directory) fn load(session: &Directory) -> Result<Option<Checkpoint>> {
-    Ok(newest_of(session, Journal::checkpoint)?.map(checkpoint))
-}
-
-/// A revision that is kept.
-pub(in crate::directory) fn load_revision(
-    session: &Directory,
-    revision: Revision,
-) -> Result<Option<Checkpoint>> {
-    Ok(revision_of(session, revision, Journal::checkpoint)?.map(checkpoint))
-}
-
-/// The newest checkpoint, or a revision that is kept, into memory of the caller's.
 pub(in crate::directory) fn load_into(
     session: &Directory,
-    revision: Option<Revision>,
+    at: At,
     buffer: &mut dyn Buffer,
 ) -> Result<Option<CheckpointInfo>> {
     let take = |journal: &Journal, place| journal.load_into(place, buffer);
-    let loaded = match revision {
-        Some(revision) => revision_of(session, revision, take)?,
-        None => newest_of(session, take)?,
-    };
+    let loaded = look_up(session, at, take)?;
     Ok(loaded.map(|(journal, place, ())| info(&journal.record(place).header)))
 }
 
-/// The newest checkpoint, to be read in pieces. Fails as [`load`] does.
-pub(in crate::directory) fn open(session: &Directory) -> Result<Option<CheckpointReader>> {
-    Ok(newest_of(session, Journal::payload)?.map(reader))
+/// Opens a checkpoint to be read in pieces. Fails as [`load_into`] does.
+pub(in crate::directory) fn open(session: &Directory, at: At) -> Result<Option<CheckpointReader>> {
+    Ok(look_up(session, at, Journal::payload)?.map(reader))
 }
 
-/// A revision that is kept, to be read in pieces.
-pub(in crate::directory) fn open_revision(
+fn look_up<T>(
     session: &Directory,
-    revision: Revision,
-) -> Result<Option<CheckpointReader>> {
-    Ok(revision_of(session, revision, Journal::payload)?.map(reader))
+    at: At,
+    take: impl FnMut(&Journal, Place) -> Result<Option<T>>,
+) -> Result<Option<Found<T>>> {
+    match at {
+        At::Newest => newest_of(session, take),
+        At::Revision(revision) => revision_of(session, revision, take),
+    }
 }
 
 /// What was looked for, where, and what was taken of it.
 type Found<T> = (Journal, Place, T);
 
-fn checkpoint((journal, place, data): Found<Vec<u8>>) -> Checkpoint {
-    Checkpoint { info: info(&journal.record(place).header), data }
-}
-
-fn reader((mut journal, place, payload): Found<Payload>) -> CheckpointReader {
-    let record = journal.record(place).clone();
+fn reader((journal, place, payload): Found<Payload>) -> CheckpointReader {
+    let record = journal.record(place);
     let info = info(&record.header);
     match payload {
         Payload::InMemory(data) => CheckpointReader::new(info, Cursor::new(data)),
-        Payload::InPlace => {
+        Payload::InPlace(file) => {
             let at = record.at + record.header.stored_at();
-            let (file, end) = (journal.segments.swap_remove(place.0).file, at + info.size);
+            let end = at + info.size;
             CheckpointReader::new(info, Part { file, at, end })
         }
     }
@@ -102,16 +85,17 @@ fn revision_of<T>(
 ) -> Result<Option<Found<T>>> {
     let (journal, found) = undisturbed(session, |journal| {
         let number = revision.number().unwrap_or(0);
-        let place = journal.places().find(|&it| journal.record(it).header.revision == number);
-        let Some(place) = place else {
+        let is_it = |it: &Place| journal.record(*it).header.revision == number;
+        let kept = kept_until(journal, number)?;
+        let Some(place) = journal.places(kept).find(is_it) else {
             // One that a later record names, but that is not there: its header is lost.
-            return if journal.lost().contains(&number) {
+            return if journal.lost(kept).contains(&number) {
                 Err(damaged(session, journal, number, 0))
             } else {
                 Ok(None)
             };
         };
-        match take(journal, place)? {
+        match journal.take(place, &mut take)? {
             Some(taken) => Ok(Some((place, taken))),
             // Being written at this moment, or cut short when its writer was killed.
             None if !journal.is_proved(number) => Ok(None),
@@ -121,7 +105,19 @@ fn revision_of<T>(
     Ok(found.map(|(place, taken)| (journal, place, taken)))
 }
 
-/// The newest revision; `None` if nothing was ever saved. Fails as [`load`] does if a newer one is lost.
+/// The oldest revision that is kept, as far as it matters for this one: the newest record is read only if what it
+/// says decides, for it may not be whole.
+fn kept_until(journal: &Journal, number: u64) -> Result<u64> {
+    let surely = journal.surely_given_up();
+    let may_be_given_up = journal.places(surely).any(|it| journal.record(it).header.kept > number);
+    if number < surely || !may_be_given_up {
+        return Ok(surely);
+    }
+    let newest = standing(journal).next().transpose()?;
+    Ok(journal.oldest_kept(newest))
+}
+
+/// The newest revision; `None` if nothing was ever saved. Fails as [`load_into`] does if a newer one is lost.
 pub(in crate::directory) fn newest(session: &Directory) -> Result<Option<Kept>> {
     let look = |journal: &Journal| {
         let place = standing(journal).next().transpose()?;
@@ -148,47 +144,69 @@ pub(in crate::directory) fn is_saved(session: &Directory) -> Result<bool> {
 pub(in crate::directory) fn history(session: &Directory) -> Result<History> {
     let look = |journal: &Journal| {
         let places = standing(journal).collect::<Result<Vec<Place>>>()?;
-        let damaged = journal.lost().into_iter().map(Revision::from_number).collect();
+        let newest = places.first().copied();
+        let kept = journal.oldest_kept(newest);
+        let is_kept = |it: &&Place| journal.record(**it).header.revision >= kept;
+        let lost = journal.lost(kept);
+        let may_lack_newer = journal.may_have_lost_newer(newest);
+        if may_lack_newer || !lost.is_empty() {
+            journal.is_doubtful.set(true);
+        }
         Ok(History {
-            revisions: places.iter().map(|&place| journal.kept(place)).collect(),
-            damaged,
-            may_lack_newer: journal.may_have_lost_newer(places.first().copied()),
+            revisions: places.iter().filter(is_kept).map(|&place| journal.kept(place)).collect(),
+            damaged: lost.into_iter().map(Revision::from_number).collect(),
+            may_lack_newer,
         })
     };
     Ok(undisturbed(session, look)?.1)
 }
 
-/// The revisions that are kept, the newest first, by their headers alone. Only what is not proved to
+/// The revisions that are not surely given up, the newest first, by their headers alone. Only what is not proved to
 /// have been acknowledged is read, for it may be a part of one.
 fn standing(journal: &Journal) -> impl Iterator<Item = Result<Place>> {
     let proved: HashSet<u64> = journal.proved().collect();
-    journal.places().filter_map(move |place| {
+    journal.places(journal.surely_given_up()).filter_map(move |place| {
         if proved.contains(&journal.record(place).header.revision) {
             return Some(Ok(place));
         }
-        journal.payload(place).map(|payload| payload.map(|_| place)).transpose()
+        let payload = journal.take(place, Journal::payload);
+        payload.map(|payload| payload.map(|_| place)).transpose()
     })
 }
 
-/// Looks again as long as a writer was at work while something seemed to be damaged: segments are read
-/// one after the other, and what was true of one may be over with the next.
+/// Looks again as long as a writer was at work while something seemed not to be whole: segments are read
+/// one after the other, and what was true of one may be over with the next. That no writer was is seen behind
+/// the look.
 fn undisturbed<T>(
     session: &Directory,
     mut look: impl FnMut(&Journal) -> Result<T>,
 ) -> Result<(Journal, T)> {
-    let mut before = None;
+    let mut journal = Journal::open(session, Access::Read)?;
     let mut patience = PATIENCE;
     loop {
-        let journal = Journal::open(session, Access::Read)?;
         let outcome = look(&journal);
-        let suspicious = matches!(outcome, Err(Error::Corrupt { .. }))
-            || !journal.lost().is_empty()
-            || journal.may_have_lost_newer(journal.places().next());
-        if !suspicious || before == Some(journal.fingerprint()) || patience == 0 {
+        let is_clear = match &outcome {
+            Ok(_) => !journal.is_doubtful.get(),
+            Err(error) => !may_be_disturbed(error),
+        };
+        if is_clear || patience == 0 {
             return outcome.map(|found| (journal, found));
         }
-        before = Some(journal.fingerprint());
+        let now = Journal::open(session, Access::Read)?;
+        if now.is_as(&journal) {
+            return outcome.map(|found| (journal, found));
+        }
+        journal = now;
         patience -= 1;
+    }
+}
+
+/// Whether this is what a reader finds whose files are written or replaced meanwhile.
+fn may_be_disturbed(error: &Error) -> bool {
+    match error {
+        Error::Corrupt { .. } => true,
+        Error::Storage { source, .. } => source.kind() == std::io::ErrorKind::UnexpectedEof,
+        _ => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where a journal goes on: what a writer knows of it.
 
+use std::io;
 use std::time::SystemTime;
 
 use super::deltas::Deltas;
@@ -11,8 +12,8 @@ use super::{SEVERAL, number};
 use crate::checkpoint::Retention;
 use crate::directory::aside::move_aside;
 use crate::directory::names;
-use crate::error::Result;
-use crate::sys::{Access, Directory, Failure, Outcome};
+use crate::error::{Error, Result, Step};
+use crate::sys::{Access, Directory, Failure, File, Outcome};
 
 /// How much of a record is in memory while it is written again.
 const MOST_AT_ONCE: u64 = 1 << 20;
@@ -51,24 +52,21 @@ impl Tail {
         let skipped = in_damaged.chain(in_cut).chain(in_missing);
         let skipped: u64 = skipped.map(|bytes| bytes / BLOCK + 1).sum();
         let newest = journal.newest_good(Journal::payload)?;
-        let seen = journal.places().next().map_or(0, |it| journal.record(it).header.revision);
-        let good = newest.as_ref().map_or(0, |(it, _)| journal.record(*it).header.revision);
+        let seen = journal.places(0).next().map_or(0, |it| journal.record(it).header.revision);
+        let place = newest.as_ref().map(|(place, _)| *place);
+        let good = place.map_or(0, |it| journal.record(it).header.revision);
+        let kept = journal.oldest_kept(place);
         let proven = journal.proven().max(good);
         let mut tail = Self {
             journal: journal.segments.last().map_or_else(number, |it| it.header.journal),
             segments: journal.segments,
             newest: proven,
-            kept: 0,
+            kept,
             window: Window::default(),
             next: seen.max(proven) + 1 + skipped,
             deltas: Deltas::default(),
             damaged: journal.damaged.into_iter().map(|(name, _)| name).collect(),
         };
-        let good_records = tail.segments.iter().flat_map(|segment| &segment.records);
-        let good_records = good_records.filter(|record| record.header.revision <= good);
-        let kept_by_records = good_records.map(|record| record.header.kept).max().unwrap_or(0);
-        let given_up = tail.segments.iter().map(|segment| segment.header.kept).max().unwrap_or(0);
-        tail.kept = kept_by_records.max(given_up);
         // However it came to be: what is saved now is not among what was given up.
         tail.next = tail.next.max(tail.kept);
         let in_order = tail.segments.last().is_some_and(|it| it.closed == Some(good));
@@ -77,22 +75,24 @@ impl Tail {
             tail.next += 1;
         }
         let Some(((s, r), payload)) = newest else {
-            tail.drop_behind(0, 0);
+            tail.drop_behind(session, 0, 0)?;
             return Ok(tail);
         };
-        tail.drop_behind(s, r + 1);
+        tail.drop_behind(session, s, r + 1)?;
         for record in tail.segments.iter().flat_map(|segment| &segment.records) {
             if record.header.revision >= tail.kept {
                 tail.window.push(record);
             }
         }
         if !in_order {
-            settle(&tail.segments[s], r)?;
+            settle(&tail.segments[s], session, r)?;
             // Nor may the name of its segment have been flushed.
             session.sync()?;
-        } else if given_up > kept_by_records {
-            // The flush of that may have failed, and before it nothing may be written over.
-            settle_header(&tail.segments[s])?;
+        } else if tail.segments[s].records[r].header.kept < tail.kept {
+            // A segment's header says so. The flush of that may have failed, and before it nothing may be
+            // written over.
+            let segment = &tail.segments[s];
+            settle_header(&segment.header, &*segment.file(session, Access::Write)?)?;
         }
         if let (true, Payload::InMemory(data)) = (s + 1 == tail.segments.len(), payload) {
             tail.deltas.resume(&tail.segments[s], data);
@@ -103,17 +103,28 @@ impl Tail {
     /// What follows the newest good record, from this place on, was cut short when its writer was
     /// killed, and is written over; or it was acknowledged and is damaged: then that segment stays as
     /// it is.
-    fn drop_behind(&mut self, s: usize, r: usize) {
+    ///
+    /// The headers of what is dropped are erased, and that is flushed, before anything is written over them: a
+    /// crash in the middle of that could otherwise leave a whole of what both wrote.
+    fn drop_behind(&mut self, session: &Directory, s: usize, r: usize) -> Outcome<()> {
         for (n, segment) in self.segments.iter_mut().enumerate().skip(s) {
             let keep = if n == s { r } else { 0 };
-            if segment.records.get(keep).is_some_and(|it| it.header.revision <= self.newest) {
-                segment.gaps = true;
-            }
+            let Some(first) = segment.records.get(keep) else {
+                segment.end = segment.newest().map_or(BLOCK, |it| it.at + it.len);
+                continue;
+            };
+            segment.gaps |= first.header.revision <= self.newest || segment.is_linked;
             if !segment.gaps {
+                let file = segment.file(session, Access::Write)?;
+                for dropped in &segment.records[keep..] {
+                    file.write_all_at(&[&[0; BLOCK as usize]], dropped.at)?;
+                }
+                file.sync_data()?;
                 segment.records.truncate(keep);
                 segment.end = segment.newest().map_or(BLOCK, |it| it.at + it.len);
             }
         }
+        Ok(())
     }
 
     /// Files of lower numbers are not written any more: see [`SegmentHeader::outlived`].
@@ -169,20 +180,34 @@ impl Tail {
 
     /// Gives up the revisions before this one, if it is not newer than the newest: the header of the segment
     /// that holds that one says so. Nothing is allocated, for the disk may be full.
-    pub(super) fn give_up_before(&mut self, revision: u64) -> Result<()> {
+    pub(super) fn give_up_before(&mut self, session: &Directory, revision: u64) -> Result<()> {
         let newest = self.segments.iter_mut().rfind(|it| it.newest_revision() >= revision);
         let Some(segment) = newest.filter(|_| revision > self.kept) else { return Ok(()) };
+        if segment.is_linked {
+            let path = session.path().join(&segment.name);
+            let source = io::Error::other("it has a second name (a hard link)");
+            return Err(Error::Storage { step: Step::Write, path, source });
+        }
         let before = std::mem::replace(&mut segment.header.kept, revision);
-        if let Err(failure) = write_header(segment) {
+        let (header, file) = (segment.header, segment.file(session, Access::Write)?);
+        if let Err(failure) = write_header(&header, &file) {
             // A part of it may be there. It must not be seen if it was not done.
-            segment.header.kept = before;
-            return Err(match write_header(segment) {
+            let header = SegmentHeader { kept: before, ..header };
+            return Err(match write_header(&header, &file).and_then(|()| file.sync_data()) {
                 Ok(()) => failure.into(),
                 Err(_) => failure.indeterminate(),
             });
         }
         self.kept = revision;
-        segment.file.sync().map_err(Failure::indeterminate)
+        file.sync().map_err(Failure::indeterminate)
+    }
+
+    /// Goes on in this segment, and closes the file of the one before.
+    pub(super) fn go_on_in(&mut self, segment: Segment, file: File) {
+        if let Some(last) = self.segments.last_mut() {
+            last.open = None;
+        }
+        self.segments.push(Segment { open: Some(file), ..segment });
     }
 
     /// The segments that hold nothing which is kept. Records that last say so: else a power cut in the
@@ -217,23 +242,23 @@ impl Tail {
 }
 
 /// Makes a record durable by writing it again, since the flush of it may have failed.
-fn settle(segment: &Segment, r: usize) -> Outcome<()> {
-    let record = &segment.records[r];
+fn settle(segment: &Segment, session: &Directory, r: usize) -> Outcome<()> {
+    let (record, file) = (&segment.records[r], segment.file(session, Access::Write)?);
     let mut done = 0;
     while done < record.len {
         let len = MOST_AT_ONCE.min(record.len - done);
-        let bytes = segment.file.read_at(record.at + done, len as usize)?;
-        segment.file.write_all_at(&[&bytes], record.at + done)?;
+        let bytes = file.read_at(record.at + done, len as usize)?;
+        file.write_all_at(&[&bytes], record.at + done)?;
         done += len;
     }
-    settle_header(segment)
+    settle_header(&segment.header, &file)
 }
 
-fn settle_header(segment: &Segment) -> Outcome<()> {
-    write_header(segment)?;
-    segment.file.sync()
+fn settle_header(header: &SegmentHeader, file: &File) -> Outcome<()> {
+    write_header(header, file)?;
+    file.sync()
 }
 
-fn write_header(segment: &Segment) -> Outcome<()> {
-    segment.file.write_all_at(&[&segment.header.encode()], 0)
+fn write_header(header: &SegmentHeader, file: &File) -> Outcome<()> {
+    file.write_all_at(&[&header.encode()], 0)
 }

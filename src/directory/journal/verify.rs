@@ -30,9 +30,9 @@ pub(in crate::directory) fn locate(session: &Directory, lost: &[u64]) -> Result<
         let what = "all files of this journal are missing: session.journal-0 and so on";
         findings.push(Finding::new(Severity::Damage, at(names::JOURNAL), what));
     }
-    let newest = journal.places().next();
+    let newest = journal.places(0).next();
     for segment in &journal.segments {
-        findings.extend(damage(segment, journal.may_have_lost_newer(newest)));
+        findings.extend(damage(session, segment, journal.may_have_lost_newer(newest)));
     }
     for number in lost.iter().copied().filter(|number| *number > 0) {
         findings.push(where_is(session, &journal, number));
@@ -42,7 +42,7 @@ pub(in crate::directory) fn locate(session: &Directory, lost: &[u64]) -> Result<
 
 /// What is wrong with a segment whose records are good. That its end is missing is over once something newer
 /// is saved.
-fn damage(segment: &Segment, newest_is_lost: bool) -> Option<Finding> {
+fn damage(session: &Directory, segment: &Segment, newest_is_lost: bool) -> Option<Finding> {
     let (severity, what) = match segment.damage? {
         Damage::FirstBlock => {
             (Severity::Note, "its first block is lost; there was a copy of its header".to_owned())
@@ -52,20 +52,19 @@ fn damage(segment: &Segment, newest_is_lost: bool) -> Option<Finding> {
             format!("cut short to {} of {} bytes", segment.capacity, segment.header.capacity),
         ),
     };
-    Some(Finding::new(severity, segment.file.path().to_owned(), what))
+    Some(Finding::new(severity, session.path().join(&segment.name), what))
 }
 
 fn where_is(session: &Directory, journal: &Journal, number: u64) -> Finding {
-    let record = journal.places().find(|it| journal.record(*it).header.revision == number);
+    let record = journal.places(0).find(|it| journal.record(*it).header.revision == number);
+    let path = |segment: &Segment| session.path().join(&segment.name);
     let gap = journal.segments.iter().find_map(|it| Some((it, gap(it, number)?)));
     let (place, at, what) = match (record, gap) {
         (Some(place), _) => {
             let what = "its bytes, or those it is stored against, are not what was written";
-            (journal.segments[place.0].file.path().to_owned(), Some(journal.record(place).at), what)
+            (path(&journal.segments[place.0]), Some(journal.record(place).at), what)
         }
-        (None, Some((segment, at))) => {
-            (segment.file.path().to_owned(), Some(at), "its header is lost")
-        }
+        (None, Some((segment, at))) => (path(segment), Some(at), "its header is lost"),
         (None, None) => (session.path().join(names::JOURNAL), None, "no file holds it"),
     };
     let revision = Some(Revision::from_number(number));

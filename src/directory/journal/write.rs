@@ -13,7 +13,7 @@ use crate::directory::{names, pieces};
 use crate::error::{Error, Operation, Result, Subject};
 use crate::id::SessionId;
 use crate::revision::{HIGHEST, Revision};
-use crate::sys::{Access, Directory, Disk, Failure, Outcome};
+use crate::sys::{Access, Directory, Disk, Failure, File, Outcome};
 
 /// Segments up to this size are filled with zeros when they are made, so that each save costs one
 /// flush. Larger ones grow with what is saved, for there the data costs more than the flush.
@@ -112,7 +112,8 @@ impl JournalWriter {
                 if kind == Kind::Delta {
                     header.check = stored_check(stored, segment.header.salt);
                 }
-                write(segment, &header, stored, len)?;
+                let file = segment.file(&self.session, Access::Write)?;
+                write(segment, &file, &header, stored, len)?;
             }
             _ if kind == Kind::Delta => {
                 // A segment begins with a whole checkpoint.
@@ -133,21 +134,21 @@ impl JournalWriter {
         source: &mut dyn Read,
         options: &SaveOptions,
     ) -> Result<CheckpointInfo> {
-        let mut fresh = self.begin(tail, LEAST)?;
-        let (header, len) = self.put_in_place(&mut fresh, |fresh| {
+        let (mut fresh, file) = self.begin(tail, LEAST)?;
+        let (header, len) = self.put_in_place(&mut fresh, &file, |fresh| {
             let at = BLOCK + (RECORD_LEN + encoded_labels_len(&options.labels)) as u64;
-            let (size, digest) = pieces::copy(source, &fresh.file, at)?;
+            let (size, digest) = pieces::copy(source, &file, at)?;
             let header = self.header(tail, size, digest, options);
             let len = header.len().ok_or_else(|| self.unsupported(Operation::Size))?;
             fresh.capacity = LEAST + len;
             fresh.header.capacity = fresh.capacity;
             let padding = fresh.header.padding((BLOCK + len - at - size) as usize);
-            fresh.file.write_all_at(&[&padding, &ZEROS], at + size)?;
+            file.write_all_at(&[&padding, &ZEROS], at + size)?;
             let (first, head) = (fresh.header.encode(), header.encode(fresh.header.salt));
-            fresh.file.write_all_at(&[&first, &head], 0)?;
+            file.write_all_at(&[&first, &head], 0)?;
             Ok((header, len))
         })?;
-        tail.segments.push(fresh);
+        tail.go_on_in(fresh, file);
         let info = info(&header);
         tail.acknowledge(header, len, &[]);
         Ok(info)
@@ -189,25 +190,30 @@ impl JournalWriter {
         let outlived = tail.outlived();
         let fits = |&n: &usize| {
             let segment = &tail.segments[n];
-            (least..=wanted * TOO_LARGE).contains(&segment.capacity)
+            !segment.is_linked
+                && (least..=wanted * TOO_LARGE).contains(&segment.capacity)
                 && names::segment_number(&segment.name).is_some_and(|number| number >= outlived)
         };
-        if let Some(n) = tail.free().into_iter().find(fits) {
+        for n in tail.free().into_iter().filter(fits) {
+            let file = tail.segments[n].reopen(&self.session, Access::Write)?;
+            if file.metadata()?.links > 1 {
+                continue;
+            }
             let fresh = tail.next_use();
             let old = tail.segments.remove(n);
-            let segment = Segment::fresh(old.file, old.name, fresh, old.capacity);
-            write(&segment, header, stored, len)?;
-            tail.segments.push(segment);
+            let segment = Segment::fresh(old.name, fresh, old.capacity);
+            write(&segment, &file, header, stored, len)?;
+            tail.go_on_in(segment, file);
             return Ok(());
         }
-        let fresh = match self.make(tail, header, stored, len, wanted) {
+        let (fresh, file) = match self.make(tail, header, stored, len, wanted) {
             // The disk is nearly full: there may be room for this record alone.
             Err(error) if is_full(&error) && LEAST + len < wanted => {
                 self.make(tail, header, stored, len, LEAST + len)?
             }
             made => made?,
         };
-        tail.segments.push(fresh);
+        tail.go_on_in(fresh, file);
         Ok(())
     }
 
@@ -219,25 +225,25 @@ impl JournalWriter {
         stored: &[u8],
         len: u64,
         capacity: u64,
-    ) -> Result<Segment> {
-        let mut fresh = self.begin(tail, capacity)?;
-        self.put_in_place(&mut fresh, |fresh| {
+    ) -> Result<(Segment, File)> {
+        let (mut fresh, file) = self.begin(tail, capacity)?;
+        self.put_in_place(&mut fresh, &file, |fresh| {
             if fresh.capacity <= PREFILLED {
                 // Memory that was touched: of zeros that are not there yet, the system makes a cache
                 // of the smallest pieces, and each save that goes into it takes longer.
                 let zeros = ZEROS.repeat(((fresh.capacity - len) / BLOCK - 1) as usize);
-                fresh.file.write_all_at(&[&zeros], BLOCK + len)?;
+                file.write_all_at(&[&zeros], BLOCK + len)?;
             } else {
-                fresh.file.set_len(fresh.capacity)?;
+                file.set_len(fresh.capacity)?;
             }
-            Ok(write_unflushed(fresh, header, stored, len)?)
+            Ok(write_unflushed(fresh, &file, header, stored, len)?)
         })?;
-        Ok(fresh)
+        Ok((fresh, file))
     }
 
     /// A new segment. It gets its name when it is whole: else a power cut could leave one that looks
     /// damaged.
-    fn begin(&self, tail: &mut Tail, capacity: u64) -> Result<Segment> {
+    fn begin(&self, tail: &mut Tail, capacity: u64) -> Result<(Segment, File)> {
         let (header, mut slot) = (tail.next_use(), tail.outlived());
         // Of what is free and does not fit, nothing is needed any more. But a journal without any segment is
         // one that has lost all.
@@ -251,18 +257,19 @@ impl JournalWriter {
             slot += 1;
         }
         let file = self.session.open_file(names::NEW_SEGMENT, Access::CreateNew)?;
-        Ok(Segment::fresh(file, names::segment(slot), header, capacity))
+        Ok((Segment::fresh(names::segment(slot), header, capacity), file))
     }
 
     /// Fills a new segment with its first record, and makes it and its name durable.
     fn put_in_place<T>(
         &self,
         fresh: &mut Segment,
+        file: &File,
         fill: impl FnOnce(&mut Segment) -> Result<T>,
     ) -> Result<T> {
         let filled = fill(fresh)
             .and_then(|filled| {
-                fresh.file.sync()?;
+                file.sync()?;
                 self.session.rename(names::NEW_SEGMENT, &fresh.name)?;
                 Ok(filled)
             })
@@ -292,9 +299,10 @@ impl JournalWriter {
             && let Some(newest) = segment.newest()
             && segment.closed.is_none()
             && segment.can_close()
+            && let Ok(file) = segment.file(&self.session, Access::Write)
         {
             let close = close_record(newest.header.revision, segment.header.salt);
-            let _ = segment.file.write_all_at(&[&close], segment.end);
+            let _ = file.write_all_at(&[&close], segment.end);
         }
     }
 }
@@ -314,20 +322,28 @@ fn clear_up(tail: &mut Tail, session: &Directory) {
 }
 
 /// Writes a record, and flushes it.
-fn write(segment: &Segment, header: &RecordHeader, stored: &[u8], len: u64) -> Result<()> {
-    if let Err(failure) = write_unflushed(segment, header, stored, len) {
-        // All of it may be there but for the padding. It must not be seen if it was not saved.
-        return Err(match segment.file.write_all_at(&[&ZEROS], segment.end) {
+fn write(
+    segment: &Segment,
+    file: &File,
+    header: &RecordHeader,
+    stored: &[u8],
+    len: u64,
+) -> Result<()> {
+    if let Err(failure) = write_unflushed(segment, file, header, stored, len) {
+        // All of it may be there but for the padding, on the disk too. It must not be seen if it was not saved.
+        let erased = file.write_all_at(&[&ZEROS], segment.end).and_then(|()| file.sync_data());
+        return Err(match erased {
             Ok(()) => failure.into(),
             Err(_) => failure.indeterminate(),
         });
     }
-    segment.file.sync_data().map_err(Failure::indeterminate)
+    file.sync_data().map_err(Failure::indeterminate)
 }
 
 /// Writes a record in one call, with the segment's header if it is the first of its use.
 fn write_unflushed(
     segment: &Segment,
+    file: &File,
     header: &RecordHeader,
     stored: &[u8],
     len: u64,
@@ -336,9 +352,9 @@ fn write_unflushed(
     let padding = len as usize - head.len() - stored.len();
     if segment.end == BLOCK {
         let (first, padding) = (segment.header.encode(), segment.header.padding(padding));
-        segment.file.write_all_at(&[&first, &head, stored, &padding], 0)
+        file.write_all_at(&[&first, &head, stored, &padding], 0)
     } else {
-        segment.file.write_all_at(&[&head, stored, &ZEROS[..padding]], segment.end)
+        file.write_all_at(&[&head, stored, &ZEROS[..padding]], segment.end)
     }
 }
 

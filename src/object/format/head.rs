@@ -12,6 +12,7 @@ use crate::backend::NewSession;
 use crate::checkpoint::{CheckpointInfo, Digest, Labels};
 use crate::id::SessionId;
 use crate::object::lease::Lease;
+use crate::program::{ProgramEnd, WriterRecord};
 use crate::revision::Revision;
 
 /// A payload that is no longer is kept in the head itself.
@@ -39,6 +40,9 @@ pub(crate) struct Head {
     pub(crate) epoch: u64,
     /// The one writer; none if the last one ended in order.
     pub(crate) writer: Option<Lease>,
+    /// How the program ended, and whose it was: from the writer that recorded it until the next one comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<WriterRecord>,
     /// The session that this one replaces with its first checkpoint.
     pub(crate) replaces: Option<SessionIdText>,
     /// The key of the copy in the trash that it came from, which may still be there.
@@ -112,6 +116,7 @@ impl Head {
             created: SystemTime::now().into(),
             epoch: 0,
             writer: None,
+            ended: None,
             replaces: new.replaces.as_ref().map(SessionId::to_string),
             restored_from: None,
             table: Table::default(),
@@ -129,6 +134,16 @@ impl Head {
 
     pub(crate) fn revision(&self) -> Revision {
         self.newest().map_or(Revision::NONE, |newest| Revision::from_number(newest.revision))
+    }
+
+    /// The next version, without a writer that did not end in order: that is recorded.
+    pub(crate) fn without_writer(&self) -> Self {
+        let interrupted = |lease: &Lease| WriterRecord {
+            owner: lease.owner.clone(),
+            ended: Some(ProgramEnd::Interrupted),
+        };
+        let ended = self.writer.as_ref().map(interrupted).or_else(|| self.ended.clone());
+        Self { writer: None, ended, ..self.next() }
     }
 
     pub(crate) fn has_writer(&self, token: Nonce) -> bool {

@@ -19,7 +19,7 @@ use object_store::{
 use super::clock::{Clock, SystemClock};
 use super::failure::RequestError;
 use super::response::FailureClass;
-use super::runtime;
+use super::{interrupt, runtime};
 use crate::error::{Error, LocationProblem, Result, Step};
 
 /// Which version of an object a store holds.
@@ -358,11 +358,11 @@ impl Backoff {
         Self { budget, start: clock.now(), clock, next: Duration::from_millis(50) }
     }
 
-    /// Waits, if there is budget left for that.
+    /// Waits, if there is budget left for that and nobody interrupts it.
     pub(crate) fn wait(&mut self, kind: FailureClass) -> bool {
         let Some(pause) = self.pause(kind, self.clock.now() - self.start) else { return false };
         self.clock.sleep(jittered(pause, self.clock.jitter()));
-        true
+        !interrupt::is_requested()
     }
 
     /// How long to wait at most, after so long; `None` if there is no budget left.

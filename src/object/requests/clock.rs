@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::interrupt;
+
 /// Tells and passes time. Every wait of a backend goes through one.
 pub trait Clock: Debug + Send + Sync {
     /// Returns the monotonic time since some fixed moment.
     fn now(&self) -> Duration;
 
-    /// Blocks the calling thread for this long.
+    /// Blocks the calling thread for this long, or until its call is interrupted.
     fn sleep(&self, time: Duration);
 
     /// Waits this long in the background, on the thread of the requests.
@@ -41,7 +43,7 @@ impl Clock for SystemClock {
     }
 
     fn sleep(&self, time: Duration) {
-        std::thread::sleep(time);
+        interrupt::sleep(time);
     }
 
     fn later(&self, time: Duration) -> BoxFuture<'static, ()> {

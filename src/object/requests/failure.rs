@@ -36,8 +36,13 @@ impl RequestError {
         Self { class, problem, text: response.text(error, problem) }
     }
 
+    /// A failure on this side. One of an interrupted wait says nothing of what the store did.
     pub(crate) fn local(source: &io::Error) -> Self {
-        Self { class: FailureClass::Refused, problem: None, text: source.to_string() }
+        let class = match source.kind() {
+            io::ErrorKind::Interrupted => FailureClass::Unknown,
+            _ => FailureClass::Refused,
+        };
+        Self { class, problem: None, text: source.to_string() }
     }
 
     /// An answer that no store gives.

@@ -5,6 +5,7 @@ pub(super) mod client;
 pub(super) mod clock;
 pub(super) mod download;
 pub(super) mod failure;
+pub(super) mod interrupt;
 pub(super) mod location;
 pub(super) mod probe;
 pub(super) mod problem;

@@ -3,24 +3,45 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use tokio::runtime::{Builder, Handle};
 
+use super::interrupt::{self, LOOK};
+
 /// Runs a future on that thread and waits for it. A program's own runtime is not entered, so this may be
 /// called from inside one; like any blocking call, it keeps the thread that calls it.
+///
+/// Fails with [`io::ErrorKind::Interrupted`] if the call is [interrupted](interrupt), and with another kind if the
+/// request was never sent.
 pub(crate) fn wait<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> io::Result<T> {
     let (send, receive) = mpsc::sync_channel(1);
-    handle()?.spawn(async move {
-        // Whoever waits may be gone: a thread that panicked.
+    let task = handle()?.spawn(async move {
+        // Whoever waits may be gone: a thread that panicked, or was interrupted.
         let _ = send.send(future.await);
     });
-    receive.recv().map_err(|_| io::Error::other("the request was not carried out"))
+    loop {
+        let received = match interrupt::is_possible() {
+            true => receive.recv_timeout(LOOK),
+            false => receive.recv().map_err(Into::into),
+        };
+        match received {
+            Ok(output) => return Ok(output),
+            Err(RecvTimeoutError::Timeout) if interrupt::is_requested() => {
+                task.abort();
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            Err(RecvTimeoutError::Timeout) => (),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(io::Error::other("the request was not carried out"));
+            }
+        }
+    }
 }
 
 /// Where futures run. There is one thread in a process; a fork makes another process, without it.
@@ -61,6 +82,13 @@ mod tests {
         assert_eq!(answer, 42);
         assert!(wait(async { panic!("on purpose") }).is_err());
         assert_eq!(wait(async { 43 }).unwrap(), 43);
+    }
+
+    #[test]
+    fn an_interrupted_wait_ends_though_no_response_comes() {
+        let waited = interrupt::interruptible(|| true, || wait(std::future::pending::<()>()));
+        assert_eq!(waited.unwrap_err().kind(), io::ErrorKind::Interrupted);
+        assert!(!interrupt::is_possible());
     }
 
     /// Also in one of a single thread, which a call that waits for it would stop for ever.

@@ -1,6 +1,6 @@
 use clap::Args;
-use pitstop::{Error, Format};
-use serde_json::json;
+use pitstop::{Error, Format, SessionId};
+use serde::Serialize;
 
 use crate::args::JsonArg;
 use crate::context::Context;
@@ -11,27 +11,38 @@ use crate::{hints, output};
 
 const EXAMPLES: &str = "\
 Examples:
-  pitstop convert job --to journal                 from now on, with a history
-  pitstop convert job --to plain --lose-history    so that PlainBox or Checkbox can go on with it
+  pitstop convert job --to journal                 keep a history from now on
+  pitstop convert job --to plain --lose-history    for PlainBox or Checkbox
 ";
 
-/// Change how a session keeps its checkpoints, where it is
+/// Change the format of a session in place
 ///
-/// At every moment the session is whole, in the one format or the other. Nobody may be writing it. On the way
-/// to plain the newest checkpoint stays, and nothing else.
+/// At every moment the session is whole, in one format or the other. It must not be in use. A conversion to
+/// plain keeps only the newest checkpoint.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     session: SessionArg,
-    /// How it is to keep its checkpoints
+    /// The new format
     #[arg(long, value_enum)]
     to: NewFormat,
-    /// Give up the older revisions and the labels, which a plain session does not keep
+    /// Discard the older revisions and the labels, which a plain session does not keep
     #[arg(long)]
     lose_history: bool,
     #[command(flatten)]
     json: JsonArg,
+}
+
+/// How a session keeps its checkpoints now.
+#[derive(Serialize)]
+struct ConvertReport<'a> {
+    /// The name of the session.
+    id: &'a SessionId,
+    /// Its format.
+    format: Format,
+    /// The format that it had.
+    was: Format,
 }
 
 pub(super) fn run(args: &ConvertArgs, context: &Context) -> Outcome {
@@ -45,18 +56,18 @@ pub(super) fn run(args: &ConvertArgs, context: &Context) -> Outcome {
             let (id, place) = (session.id().as_str(), repository.location().to_string_lossy());
             let words = ["copy", id, "--to", &place, "--as", "NAME", "--format", "plain"];
             CommandError::from(error)
-                .hint("it was left as it is; --lose-history keeps the newest checkpoint alone")
-                .hint(format!("`{}` makes a plain one beside it", context.command_line(&words)))
+                .hint("nothing was changed; add --lose-history to keep only the newest checkpoint")
+                .hint(format!("or run `{}` to make a plain copy", context.command_line(&words)))
         }
         error => hints::of_session(error, &session, context),
     })?;
     let id = session.id();
     match was == to {
-        true => context.talk(format_args!("{id} is {to} already")),
-        false => context.talk(format_args!("{id} was {was}, and is {to} now")),
+        true => context.print_status(format_args!("{id} is {to} already")),
+        false => context.print_status(format_args!("{id} was {was}, and is {to} now")),
     }
     match args.json.json {
-        true => output::print_json(&json!({ "id": id, "format": to, "was": was })),
+        true => output::print_json(&ConvertReport { id, format: to, was }),
         false => Ok(Exit::Ok),
     }
 }

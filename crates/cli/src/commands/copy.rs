@@ -2,13 +2,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use pitstop::{Copied, CopyOptions, Problem, Repository, SessionId};
-use serde_json::{Value, json};
+use pitstop::{Copied, CopyOptions, Problem, Repository};
 
 use crate::args::JsonArg;
-use crate::context::{Context, warning};
+use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::output::{self, ProgressBar};
+use crate::report::{self, CopyReport};
 use crate::values::NewFormat;
 use crate::{hints, input};
 
@@ -21,25 +21,25 @@ Examples:
 
 /// Copy sessions into another repository, with history and files
 ///
-/// Revisions keep their numbers, times and labels, and everything is compared with what was copied. After
-/// an interruption, and when there is something new, the same command goes on where it ended. A
-/// session of that name that holds something else is left as it is.
+/// Revisions keep their numbers, times and labels, and every copy is compared with the original. After an
+/// interruption, or when there are new revisions, the same command continues. A session of that name with
+/// another history is not changed.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CopyArgs {
     /// The names of the sessions
     #[arg(conflicts_with = "all", value_name = "SESSION")]
     sessions: Vec<OsString>,
-    /// All sessions of the repository, and which of them is the last
+    /// All sessions of the repository, and which one is the last
     #[arg(long)]
     all: bool,
-    /// The repository to copy to, named as by --repository; it is made if there is none
-    #[arg(long, value_name = "PLACE")]
+    /// The repository to copy to, as for --repository; it is created if it does not exist
+    #[arg(long, value_name = "LOCATION")]
     to: PathBuf,
-    /// The name of the copy, if it is one session
+    /// The name of the copy of a single session
     #[arg(long = "as", value_name = "NAME", conflicts_with = "all")]
     name: Option<OsString>,
-    /// How the copies keep their checkpoints [default: as they are kept here]
+    /// The format of the copies [default: as here]
     #[arg(long, value_enum)]
     format: Option<NewFormat>,
     #[command(flatten)]
@@ -48,28 +48,32 @@ pub(crate) struct CopyArgs {
 
 pub(super) fn run(args: &CopyArgs, context: &Context) -> Outcome {
     if args.sessions.is_empty() && !args.all {
-        return Err(CommandError::new(Exit::Usage, "which sessions are to be copied?")
-            .hint("name them, or say --all"));
+        return Err(CommandError::new(Exit::Usage, "no session is named")
+            .hint("name sessions, or add --all"));
     }
     let (source, destination) = (context.open()?, context.open_at(&args.to)?);
     let bar = ProgressBar::new(context);
-    let (copied, exit) = match args.all {
+    let (copied, problems, exit) = match args.all {
         true => copy_all(args, &source, &destination, &bar, context)?,
         false => copy_some(args, &source, &destination, &bar, context)?,
     };
     drop(bar);
     let mut end = exit;
     for one in &copied {
-        end = end.or(tell(one, &destination, context));
+        end = end.or(report::print_copied(one, &destination, context));
     }
     if args.all && copied.is_empty() && exit == Exit::Ok {
-        context.talk(format_args!("no sessions in {}", source.location().display()));
+        context.print_status(format_args!("no sessions in {}", source.location().display()));
     }
     if args.json.json {
-        output::print_json(&as_json(&destination, &copied))?;
+        let repository = report::location(&destination);
+        output::print_json(&CopyReport { repository, copied: &copied, problems: &problems })?;
     }
     Ok(end)
 }
+
+/// The copies, what could not be copied, and the exit code for that.
+type Outcomes = (Vec<Copied>, Vec<Problem>, Exit);
 
 fn options<'a>(args: &CopyArgs, bar: &'a ProgressBar) -> CopyOptions<'a> {
     let options = CopyOptions::new().progress(|progress| bar.show(progress));
@@ -85,19 +89,15 @@ fn copy_all(
     destination: &Repository,
     bar: &ProgressBar,
     context: &Context,
-) -> Result<(Vec<Copied>, Exit), CommandError> {
+) -> Result<Outcomes, CommandError> {
     let all = source.copy_to(destination, options(args, bar))?;
     let mut exit = Exit::Ok;
-    for Problem { name, error, .. } in all.problems {
-        let session = SessionId::new(name).map(|id| source.session(id));
-        let error = match session {
-            Ok(session) => hints::of_session(error, &session, context),
-            Err(_) => error.into(),
-        };
-        context.report(&error);
-        exit = exit.or(error.exit);
+    for Problem { id, error, .. } in &all.problems {
+        let session = id.as_ref().map(|id| source.session(id.clone()));
+        hints::report_problem(error, session.as_ref(), context);
+        exit = exit.or(Exit::of(error));
     }
-    Ok((all.copied, exit))
+    Ok((all.copied, all.problems, exit))
 }
 
 /// After a failure the others are still copied, and the exit code is that of the first failure.
@@ -107,10 +107,10 @@ fn copy_some(
     destination: &Repository,
     bar: &ProgressBar,
     context: &Context,
-) -> Result<(Vec<Copied>, Exit), CommandError> {
+) -> Result<Outcomes, CommandError> {
     let name = match &args.name {
         Some(_) if args.sessions.len() > 1 => {
-            let message = "--as names one copy, and these are several sessions";
+            let message = "--as names one copy, and several sessions are named";
             return Err(CommandError::new(Exit::Usage, message).hint("copy them one by one"));
         }
         Some(name) => Some(input::session_id(name)?),
@@ -130,59 +130,10 @@ fn copy_some(
         match outcome {
             Ok(one) => copied.push(one),
             Err(error) => {
-                context.report(&error);
+                hints::report(&error, context);
                 exit = exit.or(error.exit);
             }
         }
     }
-    Ok((copied, exit))
-}
-
-/// Says what was copied, and what was not.
-pub(super) fn tell(copied: &Copied, destination: &Repository, context: &Context) -> Exit {
-    let (id, place) = (copied.session.id(), destination.location().display());
-    let what = output::revisions_and_files(copied.revisions, copied.files);
-    match copied.revisions {
-        0 => context.talk(format_args!("{id} was in {place} already")),
-        _ if context.command == "import" => {
-            context.talk(format_args!("imported {what} of {id} into {place}"));
-        }
-        _ => context.talk(format_args!("copied {what} of {id} to {place}")),
-    }
-    if copied.without_history > 0 {
-        let stayed = output::count(copied.without_history, "older revision");
-        context.talk(format_args!("{stayed} of {id} stayed behind: the copy keeps no history"));
-    }
-    if !copied.without_labels.is_empty() {
-        context.talk(format_args!("the labels of {id} stayed behind: the copy keeps none"));
-    }
-    for it in &copied.passed_over {
-        warning(&format!("{} was not copied: {}", it.place.display(), it.reason));
-    }
-    for revision in &copied.damaged {
-        warning(&format!("revision {revision} of {id} is damaged, and was not copied"));
-    }
-    match copied.damaged.is_empty() {
-        true => Exit::Ok,
-        false => Exit::Damaged,
-    }
-}
-
-pub(super) fn as_json(destination: &Repository, copied: &[Copied]) -> Value {
-    let one = |it: &Copied| {
-        json!({
-            "id": it.session.id(),
-            "revisions": it.revisions,
-            "files": it.files,
-            "damaged": it.damaged,
-            "without_history": it.without_history,
-            "without_labels": it.without_labels,
-            "passed_over": it.passed_over.iter().map(|it| it.place.display().to_string())
-                .collect::<Vec<_>>(),
-        })
-    };
-    json!({
-        "repository": destination.location().display().to_string(),
-        "copied": copied.iter().map(one).collect::<Vec<_>>(),
-    })
+    Ok((copied, Vec::new(), exit))
 }

@@ -2,7 +2,6 @@ use std::ffi::OsString;
 
 use clap::Args;
 use pitstop::CreateOptions;
-use serde_json::json;
 
 use crate::args::JsonArg;
 use crate::context::Context;
@@ -10,19 +9,18 @@ use crate::error::Outcome;
 use crate::values::NewFormat;
 use crate::{input, output};
 
-/// Make a session, and print its name
+/// Create a session, and print its name
 #[derive(Args)]
 pub(crate) struct CreateArgs {
     /// Its name [default: the time and some random letters]
     session: Option<OsString>,
-    /// Begin the name that is made up with this text, made safe for a file name
+    /// Start the generated name with this text, made safe for a file name
     #[arg(long, value_name = "TEXT", conflicts_with = "session")]
     prefix: Option<String>,
-    /// Take the place of the last session, which is deleted, past the trash, after the first save in the new
-    /// one
+    /// Replace the last session, which is deleted permanently after the first save in the new one
     #[arg(long)]
     replace_last: bool,
-    /// How it keeps its checkpoints [default: journal]
+    /// Its format [default: journal]
     #[arg(long, value_enum)]
     format: Option<NewFormat>,
     #[command(flatten)]
@@ -42,10 +40,7 @@ pub(super) fn run(args: &CreateArgs, context: &Context) -> Outcome {
     }
     let session = context.open()?.create(&options)?;
     if args.json.json {
-        return output::print_json(&json!({
-            "id": session.id(),
-            "location": session.location().map(|it| it.display().to_string()),
-        }));
+        return output::print_json(&session);
     }
     output::print(format!("{}\n", session.id()))
 }

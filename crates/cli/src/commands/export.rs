@@ -3,8 +3,8 @@ use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
-use pitstop::{Error, Exported, Session};
-use serde_json::json;
+use pitstop::{Error, Exported, Session, SessionId};
+use serde::Serialize;
 
 use crate::args::JsonArg;
 use crate::context::{Context, warning};
@@ -22,8 +22,8 @@ Examples:
 
 /// Write a session into a single file, with history and files
 ///
-/// It is a tar archive: `tar tf` lists what is in it, and `pitstop import` makes a session of it on any
-/// machine.
+/// The file is a tar archive: `tar tf` lists its content, and `pitstop import` creates a session from it on
+/// any machine.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
@@ -35,6 +35,15 @@ pub(crate) struct ExportArgs {
     /// Print JSON; the archive needs a file then
     #[command(flatten)]
     json: JsonArg,
+}
+
+/// What was written into an archive.
+#[derive(Serialize)]
+struct ExportReport<'a> {
+    /// The name of the session.
+    id: &'a SessionId,
+    #[serde(flatten)]
+    exported: &'a Exported,
 }
 
 pub(super) fn run(args: &ExportArgs, context: &Context) -> Outcome {
@@ -55,16 +64,9 @@ pub(super) fn run(args: &ExportArgs, context: &Context) -> Outcome {
     let exported = destination
         .write(|to| export(&session, to, context))
         .map_err(|why| why.explain(destination, &session, context))?;
-    let exit = tell(&session, &exported, destination, context);
+    let exit = print_summary(&session, &exported, destination, context);
     if args.json.json {
-        output::print_json(&json!({
-            "id": session.id(),
-            "revisions": exported.revisions,
-            "files": exported.files,
-            "damaged": exported.damaged,
-            "passed_over": exported.passed_over.iter().map(|it| it.place.display().to_string())
-                .collect::<Vec<_>>(),
-        }))?;
+        output::print_json(&ExportReport { id: session.id(), exported: &exported })?;
     }
     Ok(exit)
 }
@@ -98,18 +100,23 @@ fn export(session: &Session, to: File, context: &Context) -> Result<Exported, Fa
 }
 
 /// Says what is in it, and what is not.
-fn tell(session: &Session, exported: &Exported, to: Destination<'_>, context: &Context) -> Exit {
+fn print_summary(
+    session: &Session,
+    exported: &Exported,
+    to: Destination<'_>,
+    context: &Context,
+) -> Exit {
     let id = session.id();
     let what = output::revisions_and_files(exported.revisions, exported.files);
     match to.is_standard_output() {
-        true => context.talk(format_args!("wrote {what} of {id}")),
-        false => context.talk(format_args!("wrote {what} of {id} to {to}")),
+        true => context.print_status(format_args!("wrote {what} of {id}")),
+        false => context.print_status(format_args!("wrote {what} of {id} to {to}")),
     }
     for it in &exported.passed_over {
-        warning(&format!("{} is not in it: {}", it.place.display(), it.reason));
+        warning(&format!("{} was not exported: {}", it.place.display(), it.reason));
     }
     for revision in &exported.damaged {
-        warning(&format!("revision {revision} of {id} is damaged, and is not in it"));
+        warning(&format!("revision {revision} of {id} is damaged, and was not exported"));
     }
     if exported.damaged.is_empty() { Exit::Ok } else { Exit::Damaged }
 }

@@ -2,7 +2,6 @@ use std::ffi::OsString;
 
 use clap::Args;
 use pitstop::{CreateOptions, Revision};
-use serde_json::json;
 
 use crate::args::JsonArg;
 use crate::context::Context;
@@ -13,14 +12,14 @@ use crate::{hints, input, output, values};
 
 const EXAMPLES: &str = "\
 Examples:
-  pitstop fork job --as try-again                 a new session that goes on from where job is
-  pitstop fork job --as try-again --revision 3    from where job was
+  pitstop fork job --as try-again                 from the newest checkpoint of job
+  pitstop fork job --as try-again --revision 3    from an older one
 ";
 
-/// Make a new session of a checkpoint of another, and print its name
+/// Create a session from a checkpoint of another, and print its name
 ///
-/// The new session begins with that checkpoint and its labels. The files that the program keeps in the
-/// session's directory come with it, as they are now.
+/// The new session starts with that checkpoint and its labels. The files that the program keeps in the
+/// session's directory are copied as they are now.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ForkArgs {
@@ -29,10 +28,10 @@ pub(crate) struct ForkArgs {
     /// The name of the new session [default: the old name, the time and some random letters]
     #[arg(long = "as", value_name = "NAME")]
     name: Option<OsString>,
-    /// An older revision instead of the newest: see `pitstop history`
+    /// Use this revision instead of the newest: see `pitstop history`
     #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     revision: Option<Revision>,
-    /// How the new session keeps its checkpoints [default: as the old one]
+    /// The format of the new session [default: that of the old one]
     #[arg(long, value_enum)]
     format: Option<NewFormat>,
     #[command(flatten)]
@@ -52,10 +51,7 @@ pub(super) fn run(args: &ForkArgs, context: &Context) -> Outcome {
         .fork(args.revision, &options)
         .map_err(|error| hints::of_session(error, &session, context))?;
     if args.json.json {
-        return output::print_json(&json!({
-            "id": fork.id(),
-            "location": fork.location().map(|it| it.display().to_string()),
-        }));
+        return output::print_json(&fork);
     }
     output::print(format!("{}\n", fork.id()))
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use clap::Args;
 use pitstop::CopyOptions;
 
-use super::copy;
 use crate::args::JsonArg;
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::input::{self, Input};
 use crate::output::{self, ProgressBar};
+use crate::report::{self, CopyReport};
 use crate::values::NewFormat;
 
 const EXAMPLES: &str = "\
@@ -19,20 +19,19 @@ Examples:
   ssh host pitstop export job | pitstop import
 ";
 
-/// Make a session of what `pitstop export` wrote
+/// Create a session from an archive made by `pitstop export`
 ///
-/// Everything is checked on the way in; if anything is wrong with it, no session is left behind. A session
-/// of that name that stands where this one stood earlier is brought up to date; one that holds something
-/// else is left as it is.
+/// Everything is checked; if anything is wrong, no session is created. An existing session of that name is
+/// brought up to date if its history is an earlier part of the imported one, else not changed.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ImportArgs {
     /// The archive [default: standard input, as is -]
     file: Option<PathBuf>,
-    /// The name that the session gets [default: the one it had]
+    /// The name of the session [default: the one it had]
     #[arg(long = "as", value_name = "NAME")]
     name: Option<OsString>,
-    /// How it keeps its checkpoints [default: as they were kept]
+    /// The format of the session [default: the one it had]
     #[arg(long, value_enum)]
     format: Option<NewFormat>,
     #[command(flatten)]
@@ -52,9 +51,10 @@ pub(super) fn run(args: &ImportArgs, context: &Context) -> Outcome {
     let imported = Input::open(args.file.as_deref(), context)?.import(&repository, options);
     drop(bar);
     let imported = imported?;
-    let exit = copy::tell(&imported, &repository, context);
+    let exit = report::print_copied(&imported, &repository, context);
     if args.json.json {
-        output::print_json(&copy::as_json(&repository, &[imported]))?;
+        let repository = report::location(&repository);
+        output::print_json(&CopyReport { repository, copied: &[imported], problems: &[] })?;
     }
     Ok(exit)
 }

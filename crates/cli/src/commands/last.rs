@@ -1,17 +1,16 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use serde_json::json;
 
 use crate::args::JsonArg;
 use crate::context::Context;
 use crate::error::{Exit, Outcome};
 use crate::{input, output};
 
-/// Print the last session, the one to resume, or make one the last
+/// Show or set the last session, the one that --last selects
 #[derive(Args)]
 pub(crate) struct LastArgs {
-    /// The session to make the last
+    /// The session to set as the last
     session: Option<OsString>,
     #[command(flatten)]
     json: JsonArg,
@@ -23,16 +22,13 @@ pub(super) fn run(args: &LastArgs, context: &Context) -> Outcome {
         Some(name) => {
             let session = repository.get(input::session_id(name)?)?;
             session.make_last()?;
-            context.talk(format_args!("{} is the last session now", session.id()));
+            context.print_status(format_args!("{} is the last session now", session.id()));
             session
         }
         None => input::last(&repository, context)?,
     };
     if args.json.json {
-        output::print_json(&json!({
-            "id": session.id(),
-            "location": session.location().map(|it| it.display().to_string()),
-        }))
+        output::print_json(&session)
     } else if args.session.is_none() {
         output::print(format!("{}\n", session.id()))
     } else {

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
-use pitstop::{CheckpointReader, Error, Revision, Session};
+use pitstop::{CheckpointReader, Error, Labels, Revision, Session};
+use serde::Serialize;
 
+use crate::args::JsonArg;
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input::SessionArg;
 use crate::output::Destination;
+use crate::report::CheckpointReport;
 use crate::{context, hints, output, values};
 
 /// Write a checkpoint to standard output or to a file
@@ -21,7 +24,7 @@ pub(crate) struct LoadArgs {
     /// Write to this file, which is replaced once the new one is whole [default: -]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// An older revision that is kept: see `pitstop history`
+    /// Use this revision instead of the newest: see `pitstop history`
     #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     revision: Option<Revision>,
     /// If the newest is damaged, load the newest good one and print a warning
@@ -30,16 +33,32 @@ pub(crate) struct LoadArgs {
     /// Write this value if nothing was ever saved; damage is still an error
     #[arg(long, value_name = "VALUE", conflicts_with = "revision", allow_hyphen_values = true)]
     default: Option<OsString>,
+    /// Print JSON: the revision and the labels, for `save --follows`; the payload needs -o
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+/// What was loaded when nothing was ever saved.
+#[derive(Serialize)]
+struct DefaultReport {
+    /// 0: what a save that must be the first one follows.
+    revision: Revision,
+    /// No labels.
+    labels: Labels,
 }
 
 pub(super) fn run(args: &LoadArgs, context: &Context) -> Outcome {
     let repository = context.open()?;
     let destination = Destination::of(args.output.as_deref());
+    if args.json.json && destination.is_standard_output() {
+        let message = "the payload and JSON cannot both go to standard output";
+        return Err(CommandError::new(Exit::Usage, message).hint("name a file with -o"));
+    }
     let found = args.session.find(&repository, context);
     let found = found.and_then(|it| open(&it, args, context).map(|checkpoint| (it, checkpoint)));
     let (session, mut checkpoint) = match (found, &args.default) {
         (Err(error), Some(value)) if error.exit == Exit::NotFound => {
-            return write_default(value, destination);
+            return write_default(value, destination, args);
         }
         (found, _) => found?,
     };
@@ -54,17 +73,25 @@ pub(super) fn run(args: &LoadArgs, context: &Context) -> Outcome {
         Ok(()) => {
             if !destination.is_standard_output() {
                 let size = output::size(checkpoint.info().size);
-                context.talk(format_args!("wrote {size} to {destination}"));
+                context.print_status(format_args!("wrote {size} to {destination}"));
+            }
+            if args.json.json {
+                let (id, info) = (session.id(), checkpoint.info());
+                output::print_json(&CheckpointReport { id, info })?;
             }
             Ok(Exit::Ok)
         }
     }
 }
 
-fn write_default(value: &OsStr, destination: Destination<'_>) -> Outcome {
+fn write_default(value: &OsStr, destination: Destination<'_>, args: &LoadArgs) -> Outcome {
     destination
         .write(|mut to| to.write_all(value.as_encoded_bytes()))
         .map_err(|error| output::cannot_write(destination, error))?;
+    if args.json.json {
+        let (revision, labels) = (Revision::NONE, Labels::new());
+        output::print_json(&DefaultReport { revision, labels })?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -112,7 +139,7 @@ impl Failed {
                 Ok(error) => hints::of_session(error, session, context),
                 Err(error) => {
                     CommandError::io(format!("cannot read the checkpoint of '{id}'"), error)
-                        .hint("the session is as it was: do it again")
+                        .hint("nothing was changed; try again")
                 }
             },
             Self::Write(error) => output::cannot_write(to, error),
@@ -122,7 +149,7 @@ impl Failed {
                     "the checkpoint of '{id}' is not text, and standard output is a terminal"
                 );
                 CommandError::new(Exit::Failed, text)
-                    .hint(format!("`{line}` writes it to a file; or use a pipe"))
+                    .hint(format!("run `{line}` to write it to a file, or use a pipe"))
             }
         }
     }

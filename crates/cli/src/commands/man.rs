@@ -8,13 +8,13 @@ use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
 use crate::output::{self, Destination};
 
-/// Print a manual page, or write all of them into a directory
+/// Print a manual page, or write all of them to a directory
 ///
 /// `pitstop man save | man -l -` shows one. `pitstop man -o ~/.local/share/man/man1` installs them:
 /// then `man pitstop-save` does.
 #[derive(Args)]
 pub(crate) struct ManArgs {
-    /// The command to print the page of [default: pitstop itself]
+    /// The command [default: pitstop itself]
     #[arg(conflicts_with = "output")]
     command: Vec<String>,
     /// Write one page for each command into this directory
@@ -31,13 +31,13 @@ pub(super) fn run(args: &ManArgs, whole: clap::Command, context: &Context) -> Ou
             CommandError::io(format!("cannot write to {}", directory.display()), error)
                 .hint("name a directory that you may write to with --output")
         })?;
-        context.talk(format_args!("wrote the manual pages to {}", directory.display()));
+        context.print_status(format_args!("wrote the manual pages to {}", directory.display()));
         return Ok(Exit::Ok);
     }
     for name in &args.command {
         let found = command.find_subcommand(name).cloned().ok_or_else(|| {
             CommandError::new(Exit::Usage, format!("there is no command '{name}'"))
-                .hint(format!("`{}` names them all", context.command_line(&["--help"])))
+                .hint(format!("run `{}` to see all commands", context.command_line(&["--help"])))
         })?;
         command = found;
     }

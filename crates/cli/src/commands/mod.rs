@@ -14,6 +14,7 @@ mod load;
 mod man;
 mod prune;
 mod remove;
+mod rename;
 mod restore;
 mod run;
 mod save;
@@ -28,14 +29,14 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::error::Outcome;
 
-/// The commands as help shows them, by the question that each answers.
+/// The commands as help groups them.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Keep state", &["save", "load", "create", "run", "convert"]),
-    ("What ran here, and what did it leave?", &["list", "show", "history"]),
-    ("What is running, and what can be resumed?", &["status", "last", "unlock"]),
-    ("How do I go back, or go on elsewhere?", &["restore", "fork", "copy", "export", "import"]),
-    ("What is damaged?", &["verify"]),
-    ("What can go?", &["remove", "prune", "trash"]),
+    ("See what is there", &["list", "show", "history"]),
+    ("See what is running, and what can be resumed", &["status", "last", "unlock"]),
+    ("Go back, or go on elsewhere", &["restore", "fork", "rename", "copy", "export", "import"]),
+    ("Find and repair damage", &["verify"]),
+    ("Remove", &["remove", "prune", "trash"]),
     ("Set up", &["completions", "man"]),
 ];
 
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Unlock(unlock::UnlockArgs),
     Remove(remove::RemoveArgs),
+    Rename(rename::RenameArgs),
     Prune(prune::PruneArgs),
     Verify(verify::VerifyArgs),
     Trash(trash::TrashArgs),
@@ -85,6 +87,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Unlock(_) => "unlock",
             Self::Remove(_) => "remove",
+            Self::Rename(_) => "rename",
             Self::Prune(_) => "prune",
             Self::Verify(_) => "verify",
             Self::Trash(_) => "trash",
@@ -113,10 +116,11 @@ impl Command {
             Self::Status(args) => status::run(args, context),
             Self::Unlock(args) => unlock::run(args, context),
             Self::Remove(args) => remove::run(args, context),
+            Self::Rename(args) => rename::run(args, context),
             Self::Prune(args) => prune::run(args, context),
             Self::Verify(args) => verify::run(args, context),
             Self::Trash(args) => trash::run(args, context),
-            Self::Completions(args) => completions::run(args, whole()),
+            Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args, whole(), context),
         }
     }

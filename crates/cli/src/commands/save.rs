@@ -6,13 +6,13 @@ use pitstop::{
     CreateOptions, Error, Format, Repository, Retention, Revision, SaveOptions, Session, SessionId,
     Status,
 };
-use serde_json::json;
 
 use crate::args::JsonArg;
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input::{self, Input};
 use crate::output;
+use crate::report::CheckpointReport;
 use crate::values::{self, NewFormat};
 use crate::wait::WaitArg;
 
@@ -39,7 +39,7 @@ pub(crate) struct SaveArgs {
     /// If the session is created, it replaces the last session, which is then deleted permanently
     #[arg(long, requires = "create")]
     replace_last: bool,
-    /// If the session is created, how it keeps its checkpoints [default: journal]
+    /// The format of a session that is created [default: journal]
     #[arg(long, value_enum, requires = "create")]
     format: Option<NewFormat>,
     /// Save only if this revision is still the newest (0: nothing was ever saved); in quotes if it
@@ -87,7 +87,7 @@ pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
     let damage = damage_of_newest(&session, found);
     let info = input.save(&session, &options, &args.wait, context)?;
     let (id, size, revision) = (session.id(), output::size(info.size), info.revision);
-    context.talk(format_args!("saved {size} in {id} as revision {revision}"));
+    context.print_status(format_args!("saved {size} in {id} as revision {revision}"));
     if let Some(damage) = damage {
         context.warn(&damage);
         context::warning(&format!("revision {revision} was saved over this damage"));
@@ -95,14 +95,7 @@ pub(super) fn run(args: &SaveArgs, context: &Context) -> Outcome {
         context.hint(format_args!("run `{line}` to see which revisions can still be loaded"));
     }
     match args.json.json {
-        true => output::print_json(&json!({
-            "id": id,
-            "revision": revision,
-            "saved": output::Time(info.saved),
-            "size": info.size,
-            "digest": info.digest,
-            "labels": info.labels,
-        })),
+        true => output::print_json(&CheckpointReport { id, info: &info }),
         false => Ok(Exit::Ok),
     }
 }

@@ -2,35 +2,76 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use clap::Args;
-use pitstop::inspect::{self, Content};
-use pitstop::{CheckpointInfo, Error, History, Revision, Session, Status};
-use serde_json::{Value, json};
+use pitstop::inspect::{self, Content, TestRun};
+use pitstop::{
+    CheckpointInfo, Error, Format, History, ProgramState, Revision, Session, Status, WriterState,
+};
+use serde::Serialize;
 
 use crate::args::JsonArg;
-use crate::commands::status::describe;
 use crate::context::{Context, printable};
 use crate::error::{CommandError, Exit, Outcome};
 use crate::input::SessionArg;
-use crate::output::{self, Time, WriterJson};
-use crate::{hints, values};
+use crate::output;
+use crate::{hints, report, values};
 
-/// Show what is known of a session, and what is in it
+/// Show the details and the content of a session
 ///
-/// A checkpoint that is text or JSON is printed, one that is a test run of PlainBox or Checkbox is
-/// summed up. Others are named by their kind: `pitstop load` gives their bytes.
+/// Text and JSON are printed, a test run of PlainBox or Checkbox is summed up. Of other checkpoints only the
+/// kind is shown; `pitstop load` writes their bytes.
 #[derive(Args)]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     session: SessionArg,
-    /// An older revision that is kept: see `pitstop history`
+    /// Use this revision instead of the newest: see `pitstop history`
     #[arg(long, value_name = "REVISION", value_parser = values::revision, allow_hyphen_values = true)]
     revision: Option<Revision>,
-    /// Only this part of a checkpoint that is JSON: names and numbers with dots between them
+    /// Only this part of a JSON checkpoint: names and numbers with dots between them
     /// (tables.0.name), or a JSON pointer (/tables/0/name); '.' is all of it
     #[arg(long, short, value_name = "PATH")]
     path: Option<String>,
     #[command(flatten)]
     json: JsonArg,
+}
+
+/// What is known of a session.
+#[derive(Serialize)]
+struct ShowReport<'a> {
+    #[serde(flatten)]
+    session: &'a Session,
+    /// The checkpoint; null if nothing was ever saved.
+    checkpoint: Option<&'a CheckpointInfo>,
+    /// What that checkpoint takes by itself, in bytes; null where there is no history.
+    stored_size: Option<u64>,
+    /// The revisions that are kept; null where there is no history.
+    history: Option<KeptReport<'a>>,
+    /// How the session keeps its checkpoints.
+    format: Format,
+    /// When the session was made, where that is known.
+    #[serde(serialize_with = "output::optional_time")]
+    created: Option<SystemTime>,
+    /// The state of the session's program.
+    #[serde(flatten)]
+    state: ProgramState,
+    /// Whether the session has a writer.
+    writer: &'a WriterState,
+    /// The kind of content: text, JSON, a test run or binary.
+    content: Option<&'a str>,
+    /// The test run of PlainBox or Checkbox in the checkpoint.
+    test_run: Option<&'a TestRun>,
+    /// The logs of that test run that are not in the session's directory.
+    missing_logs: Option<Vec<String>>,
+}
+
+/// The revisions that a session keeps.
+#[derive(Serialize)]
+struct KeptReport<'a> {
+    /// How many.
+    revisions: usize,
+    /// What they take together, in bytes.
+    stored_size: u64,
+    /// The revisions that are lost to damage.
+    damaged: &'a [Revision],
 }
 
 pub(super) fn run(args: &ShowArgs, context: &Context) -> Outcome {
@@ -83,7 +124,7 @@ fn part(session: &Session, path: &str, args: &ShowArgs, context: &Context) -> Ou
                 Exit::Failed,
                 format!("the checkpoint of '{id}' has no parts: it is {kind}, not JSON"),
             )
-            .hint(format!("`{line}` gives its bytes")));
+            .hint(format!("run `{line}` to write its bytes")));
         }
     };
     let part = json.part(path).map_err(|error| {
@@ -152,41 +193,35 @@ impl Known {
     }
 }
 
-fn as_json(
-    session: &Session,
-    status: &Status,
-    known: &Known,
-    content: Option<&Content>,
+fn as_json<'a>(
+    session: &'a Session,
+    status: &'a Status,
+    known: &'a Known,
+    content: Option<&'a Content>,
     missing_logs: Option<Vec<String>>,
-) -> Value {
-    let run = match content {
-        Some(Content::TestRun(run, _)) => Some(run),
+) -> ShowReport<'a> {
+    let test_run = match content {
+        Some(Content::TestRun(run, _)) => Some(&**run),
         _ => None,
     };
-    let checkpoint = known.checkpoint.as_ref();
-    let history = |it: &History| {
-        json!({
-            "revisions": it.revisions.len(),
-            "stored": stored(it),
-            "damaged": it.damaged,
-        })
+    let history = |it: &'a History| KeptReport {
+        revisions: it.revisions.len(),
+        stored_size: stored(it),
+        damaged: &it.damaged,
     };
-    json!({
-        "id": session.id(),
-        "location": session.location().map(|it| it.display().to_string()),
-        "saved": checkpoint.map(|it| Time(it.saved)),
-        "size": checkpoint.map(|it| it.size),
-        "stored": known.stored,
-        "revision": checkpoint.map(|it| it.revision),
-        "digest": checkpoint.map(|it| it.digest),
-        "labels": checkpoint.map(|it| &it.labels),
-        "history": known.history.as_ref().map(history),
-        "format": status.summary.format,
-        "writer": WriterJson::from(&status.writer),
-        "content": content.map(Content::kind),
-        "test_run": run,
-        "missing_logs": missing_logs,
-    })
+    ShowReport {
+        session,
+        checkpoint: known.checkpoint.as_ref(),
+        stored_size: known.stored,
+        history: known.history.as_ref().map(history),
+        format: status.summary.format,
+        created: status.created,
+        state: status.writer.program(),
+        writer: &status.writer,
+        content: content.map(Content::kind),
+        test_run,
+        missing_logs,
+    }
 }
 
 /// What all revisions take together.
@@ -232,6 +267,6 @@ fn as_text(session: &Session, status: &Status, known: &Known) -> String {
         }
     }
     line("format", &status.summary.format);
-    line("writer", &output::with_state(&describe(&status.writer, now)));
+    line("state", &output::with_state(&report::writer(&status.writer, now)));
     text
 }

@@ -3,33 +3,70 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use clap::Args;
-use pitstop::{Error, Owner, Repository, SessionId, Status, WriterState};
+use pitstop::{Error, Problem, ProgramState, Repository, Session, SessionId, Status, WriterState};
 use serde::Serialize;
 
 use crate::args::JsonArg;
-use crate::commands::list;
 use crate::context::{Context, printable};
 use crate::error::{Exit, Outcome};
-use crate::input;
-use crate::output::{self, WriterJson};
+use crate::values::StateName;
+use crate::{input, output, report};
 
-/// Tell what is running, and what was interrupted
+const EXAMPLES: &str = "\
+Examples:
+  pitstop status                    which programs run, and which can be resumed
+  pitstop status --json nightly     one session, for a script
+  pitstop status --is done nightly && echo finished
+";
+
+/// Show which programs are running, and which were interrupted
+///
+/// A session is running while a writer lives; stopped if its program was asked to stop (Ctrl-C, SIGTERM);
+/// interrupted if its program was killed, or the machine stopped; failed if its program ended with another
+/// exit code than 0; done if it ended with 0; else idle. `pitstop run` records how a program ended; the next
+/// save replaces that record.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct StatusArgs {
-    /// The name of the session [default: all that somebody writes, or wrote when it was killed]
+    /// The name of the session [default: all that are running, stopped, interrupted, failed or locked]
     #[arg(conflicts_with = "last")]
     session: Option<OsString>,
     /// The last session instead of a named one
     #[arg(long)]
     last: bool,
+    /// Print nothing; the exit code is 0 if the session is in this state, else 1
+    #[arg(long, value_enum, value_name = "STATE", conflicts_with = "json")]
+    is: Option<StateName>,
     #[command(flatten)]
     json: JsonArg,
 }
 
+/// The state of one session.
 #[derive(Serialize)]
-struct StatusJson<'a> {
-    id: &'a SessionId,
-    writer: WriterJson<'a>,
+struct StatusReport<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    /// The session's directory, in a repository on a local disk.
+    location: Option<String>,
+}
+
+impl<'a> StatusReport<'a> {
+    fn of(session: &Session, status: &'a Status) -> Self {
+        Self { status, location: session.location().map(|it| it.display().to_string()) }
+    }
+}
+
+/// The states of all sessions that are not idle.
+#[derive(Serialize)]
+struct StatusListReport<'a> {
+    /// The repository.
+    repository: String,
+    /// How many sessions there are, the idle ones included.
+    count: usize,
+    /// The sessions that are running, stopped, interrupted, failed or locked.
+    sessions: Vec<StatusReport<'a>>,
+    /// The entries that could not be read.
+    problems: &'a [Problem],
 }
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Outcome {
@@ -37,30 +74,38 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Outcome {
     let session = match (&args.session, args.last) {
         (Some(name), _) => repository.get(input::session_id(name)?)?,
         (None, true) => input::last(&repository, context)?,
+        (None, false) if args.is.is_some() => repository.session(input::named(None, context)?),
         (None, false) => return all(&repository, args, context),
     };
     let status = session.status()?;
-    let writer = &status.writer;
+    if let Some(wanted) = args.is {
+        return Ok(if wanted.is(status.writer.program()) { Exit::Ok } else { Exit::Failed });
+    }
     match args.json.json {
-        true => output::print_json(&StatusJson { id: session.id(), writer: writer.into() }),
+        true => output::print_json(&StatusReport::of(&session, &status)),
         false => {
-            let text = sentence(&status, SystemTime::now());
-            output::print(line(session.id(), &text))?;
-            comfort([writer], context);
+            output::print(line(session.id(), &report::state(&status, SystemTime::now())))?;
+            comfort([&status.writer], context);
             Ok(Exit::Ok)
         }
     }
 }
 
-/// Every session about whose writer there is something to say.
+/// Every session that runs or can be resumed.
 fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome {
     let listing = repository.list()?;
-    let mut noted = Vec::new();
+    let (mut noted, mut states) = (Vec::new(), Vec::new());
     let mut failed = Exit::Ok;
     for summary in &listing.sessions {
-        match repository.session(summary.id.clone()).status() {
-            Ok(status) if status.writer == WriterState::Idle => (),
-            Ok(status) => noted.push((&summary.id, status)),
+        let session = repository.session(summary.id.clone());
+        match session.status() {
+            Ok(status) => {
+                let state = status.writer.program();
+                states.push((state, matches!(status.writer, WriterState::PlainBox { .. })));
+                if !matches!(state, ProgramState::Idle | ProgramState::Done) {
+                    noted.push((session, status));
+                }
+            }
             // It was removed while we looked.
             Err(Error::NotFound { .. }) => (),
             Err(error) => {
@@ -70,18 +115,20 @@ fn all(repository: &Repository, args: &StatusArgs, context: &Context) -> Outcome
         }
     }
     if args.json.json {
-        let noted = noted.iter().map(|(id, it)| StatusJson { id, writer: (&it.writer).into() });
-        output::print_json(&serde_json::json!({
-            "repository": repository.location().display().to_string(),
-            "count": listing.sessions.len(),
-            "sessions": noted.collect::<Vec<_>>(),
-            "problems": list::problems(&listing),
-        }))?;
+        output::print_json(&StatusListReport {
+            repository: report::location(repository),
+            count: listing.sessions.len(),
+            sessions: noted.iter().map(|(it, status)| StatusReport::of(it, status)).collect(),
+            problems: &listing.problems,
+        })?;
     } else {
-        output::print(as_text(&noted, listing.sessions.len()))?;
+        let now = SystemTime::now();
+        let lines = noted.iter().map(|(it, status)| line(it.id(), &report::state(status, now)));
+        let counts = counts(&states, listing.sessions.len());
+        output::print(lines.chain([counts]).collect::<String>())?;
         comfort(noted.iter().map(|(_, status)| &status.writer), context);
     }
-    Ok(list::warn_of(&listing, context).or(failed))
+    Ok(report::warn_of_problems(&listing.problems, context).or(failed))
 }
 
 fn line(id: &SessionId, sentence: &str) -> String {
@@ -89,62 +136,26 @@ fn line(id: &SessionId, sentence: &str) -> String {
         + "\n"
 }
 
-fn as_text(noted: &[(&SessionId, Status)], count: usize) -> String {
-    let now = SystemTime::now();
-    let mut text = String::new();
-    for (id, status) in noted {
-        text += &line(id, &sentence(status, now));
+/// `5 sessions: 1 running, 1 interrupted, 2 done`.
+fn counts(states: &[(ProgramState, bool)], sessions: usize) -> String {
+    let mut text = format!("{}:", output::count(sessions, "session"));
+    for name in ["running", "interrupted", "stopped", "failed", "done", "locked"] {
+        let is = |(state, is_locked): &&(ProgramState, bool)| match is_locked {
+            true => name == "locked",
+            false => state.name() == name,
+        };
+        let count = states.iter().filter(is).count();
+        if count > 0 || ["running", "interrupted"].contains(&name) {
+            let comma = if text.ends_with(':') { "" } else { "," };
+            let _ = write!(text, "{comma} {count} {name}");
+        }
     }
-    let states = || noted.iter().map(|(_, it)| WriterJson::from(&it.writer).state);
-    let of = |state: &str| states().filter(|it| *it == state).count();
-    let (live, interrupted, locked) = (of("live"), of("interrupted"), of("plainbox"));
-    let sessions = output::count(count, "session");
-    let _ = write!(text, "{sessions}: {live} live, {interrupted} interrupted");
-    let _ = match locked {
-        0 => writeln!(text),
-        _ => writeln!(text, ", {locked} with a lock of PlainBox"),
-    };
-    text
+    text + "\n"
 }
 
 /// Nobody has to look for what to do about a writer that was killed.
 fn comfort<'a>(writers: impl IntoIterator<Item = &'a WriterState>, context: &Context) {
     if writers.into_iter().any(|it| matches!(it, WriterState::Interrupted(_))) {
-        context.hint("an interrupted session needs no repair: the next save goes on");
-    }
-}
-
-/// The state of its writer, and of one that was killed what there is to go on from.
-fn sentence(status: &Status, now: SystemTime) -> String {
-    match (&status.writer, status.summary.saved) {
-        (WriterState::Interrupted(owner), Some(saved)) => {
-            format!("interrupted: {owner} was killed; saved {}", output::relative(saved, now))
-        }
-        (WriterState::Interrupted(owner), None) => {
-            format!("interrupted: {owner} was killed; never saved")
-        }
-        (writer, _) => describe(writer, now),
-    }
-}
-
-/// The state of a writer in a sentence.
-pub(super) fn describe(writer: &WriterState, now: SystemTime) -> String {
-    let since = |owner: &Owner| output::relative(output::since(owner), now).to_string();
-    match writer {
-        WriterState::Idle => "idle".to_owned(),
-        WriterState::Live(Some(owner)) => format!("live: {owner}, begun {}", since(owner)),
-        WriterState::Live(None) => "live: a writer that left no record of itself".to_owned(),
-        WriterState::Interrupted(owner) => {
-            format!("interrupted: {owner} was killed; begun {}", since(owner))
-        }
-        WriterState::PlainBox { age, stale: true } => format!(
-            "left locked by PlainBox {} ago; the next save takes it over",
-            output::age(*age)
-        ),
-        WriterState::PlainBox { age, stale: false } => format!(
-            "locked by PlainBox, which may be writing; the lock is unchanged for {}",
-            output::age(*age)
-        ),
-        _ => "unknown".to_owned(),
+        context.hint("an interrupted session needs no repair: start its program again");
     }
 }

@@ -3,25 +3,25 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use pitstop::{Error, Repository, SessionId, Trashed, Usage};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::args::{JsonArg, RemovalArgs};
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
-use crate::output::{self, Time};
-use crate::{input, values};
+use crate::report::RemovalReport;
+use crate::{hints, input, output, report, values};
 
-/// List, bring back or delete the sessions that were removed
+/// List, restore or delete removed sessions
 ///
-/// `remove` and `prune` put sessions into the trash. They stay there, in the repository, and take
-/// their space, until `trash empty`.
+/// `remove` and `prune` move sessions to the trash. They stay there, in the repository, and take their space,
+/// until `trash empty`.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   pitstop trash list                        see what was removed
-  pitstop trash restore nightly             bring it back
+  pitstop trash restore nightly             restore it
   pitstop trash restore nightly --as old    ... under another name
-  pitstop trash empty --older-than 30d      delete what was removed 30 days ago or before")]
+  pitstop trash empty --older-than 30d      delete those removed 30 days ago or earlier")]
 pub(crate) struct TrashArgs {
     #[command(subcommand)]
     command: TrashCommand,
@@ -34,39 +34,73 @@ enum TrashCommand {
     Empty(EmptyArgs),
 }
 
-/// List the sessions in the trash, those removed last first
+/// List the sessions in the trash, most recently removed first
 #[derive(Args)]
 struct ListArgs {
     #[command(flatten)]
     json: JsonArg,
 }
 
-/// Bring sessions back from the trash, as they were
+/// Restore sessions from the trash
 ///
-/// Of several that had the same name it is the one removed last.
+/// If several have the same name, the most recently removed one is restored.
 #[derive(Args)]
 struct RestoreArgs {
     /// The names of the sessions
     #[arg(required = true, value_name = "SESSION")]
     sessions: Vec<OsString>,
-    /// Bring it back under this name, if it is one
+    /// Restore a single session under this name
     #[arg(long = "as", value_name = "NAME")]
     name: Option<OsString>,
     #[command(flatten)]
     json: JsonArg,
 }
 
-/// Delete what is in the trash: nothing brings it back
+/// Permanently delete sessions in the trash
 #[derive(Args)]
 struct EmptyArgs {
-    /// Only those of these names [default: all]
+    /// Only sessions of these names [default: all]
     #[arg(value_name = "SESSION")]
     sessions: Vec<OsString>,
-    /// Only those that were removed so long ago: 12h, 30d, 4w
+    /// Only those removed AGE ago or earlier: 12h, 30d, 4w
     #[arg(long, value_name = "AGE", value_parser = values::age, allow_hyphen_values = true)]
     older_than: Option<Duration>,
     #[command(flatten)]
     removal: RemovalArgs,
+}
+
+/// The sessions in the trash.
+#[derive(Serialize)]
+struct TrashReport<'a> {
+    /// The repository.
+    repository: String,
+    /// The sessions, those removed last first.
+    sessions: &'a [Trashed],
+}
+
+/// The sessions that were restored from the trash.
+#[derive(Serialize)]
+struct TrashRestoreReport {
+    /// The sessions.
+    restored: Vec<RestoredReport>,
+}
+
+/// A session that was restored from the trash.
+#[derive(Serialize)]
+struct RestoredReport {
+    /// The name that it has now.
+    id: SessionId,
+    /// The name that it had.
+    was: SessionId,
+}
+
+/// What was deleted from the trash, or would be.
+#[derive(Serialize)]
+struct EmptyReport<'a> {
+    #[serde(flatten)]
+    removal: RemovalReport<&'a Trashed>,
+    /// What they take together on the disk, in bytes.
+    stored_size: u64,
 }
 
 pub(super) fn run(args: &TrashArgs, context: &Context) -> Outcome {
@@ -81,55 +115,44 @@ pub(super) fn run(args: &TrashArgs, context: &Context) -> Outcome {
 fn list(repository: &Repository, args: &ListArgs, context: &Context) -> Outcome {
     let trash = repository.trash()?;
     if args.json.json {
-        let sessions: Vec<Value> = trash.iter().map(as_json).collect();
-        let location = repository.location().display().to_string();
-        return output::print_json(&json!({ "repository": location, "sessions": sessions }));
+        let repository = report::location(repository);
+        return output::print_json(&TrashReport { repository, sessions: &trash });
     }
     if trash.is_empty() {
-        context.talk("the trash is empty");
+        context.print_status("the trash is empty");
         return Ok(Exit::Ok);
     }
     output::print(output::trash(&trash))?;
-    context.talk(total(&trash.iter().map(|it| it.usage).sum(), trash.len()));
+    context.print_status(total(&trash.iter().map(|it| it.usage).sum(), trash.len()));
     Ok(Exit::Ok)
 }
 
-pub(super) fn as_json(trashed: &Trashed) -> Value {
-    json!({
-        "id": trashed.id,
-        "removed": Time(trashed.removed),
-        "saved": trashed.summary.as_ref().and_then(|it| it.saved).map(Time),
-        "files": trashed.usage.files,
-        "size": trashed.usage.bytes,
-    })
-}
-
 /// `3 sessions, 1.2 MiB`.
-pub(super) fn total(usage: &Usage, count: usize) -> String {
+fn total(usage: &Usage, count: usize) -> String {
     format!("{}, {}", output::count(count, "session"), output::size(usage.bytes))
 }
 
 fn restore(repository: &Repository, args: &RestoreArgs, context: &Context) -> Outcome {
     if args.name.is_some() && args.sessions.len() > 1 {
-        let message = "--as names one session, and these are several";
-        return Err(CommandError::new(Exit::Usage, message).hint("bring them back one by one"));
+        let message = "--as names one session, and several are named";
+        return Err(CommandError::new(Exit::Usage, message).hint("restore them one by one"));
     }
     let trash = repository.trash()?;
     let (mut back, mut exit) = (Vec::new(), Exit::Ok);
     for wanted in &args.sessions {
         match restore_one(repository, &trash, wanted, args, context) {
             Ok((id, was)) => {
-                context.talk(format_args!("{id} is back"));
-                back.push(json!({ "id": id, "was": was }));
+                context.print_status(format_args!("restored {id}"));
+                back.push(RestoredReport { id, was });
             }
             Err(error) => {
-                context.report(&error);
+                hints::report(&error, context);
                 exit = exit.or(error.exit);
             }
         }
     }
     if args.json.json {
-        output::print_json(&json!({ "restored": back }))?;
+        output::print_json(&TrashRestoreReport { restored: back })?;
     }
     Ok(exit)
 }
@@ -146,7 +169,7 @@ fn restore_one(
         let line = context.command_line(&["trash", "list"]);
         let message = format!("there is no session '{}' in the trash", wanted.to_string_lossy());
         return Err(CommandError::new(Exit::NotFound, message)
-            .hint(format!("`{line}` shows what is there")));
+            .hint(format!("run `{line}` to see what is in the trash")));
     };
     let id = match &args.name {
         Some(name) => input::session_id(name)?,
@@ -157,7 +180,7 @@ fn restore_one(
             let words = ["trash", "restore", trashed.id.as_str(), "--as", "NAME"];
             let line = context.command_line(&words);
             Err(CommandError::from(error)
-                .hint(format!("`{line}` brings it back under another name")))
+                .hint(format!("run `{line}` to restore it under another name")))
         }
         Err(error) => Err(error.into()),
         Ok(_) => Ok((id, trashed.id.clone())),
@@ -189,15 +212,16 @@ fn empty(repository: &Repository, args: &EmptyArgs, context: &Context) -> Outcom
         }
         gone.push(trashed);
     }
-    let usage: Usage = gone.iter().map(|it| it.usage).sum();
+    let (usage, count): (Usage, _) = (gone.iter().map(|it| it.usage).sum(), gone.len());
     if args.removal.json.json {
-        let deleted: Vec<Value> = gone.iter().map(|it| as_json(it)).collect();
-        let (dry_run, size) = (args.removal.dry_run, usage.bytes);
-        output::print_json(&json!({ "dry_run": dry_run, "deleted": deleted, "size": size }))?;
+        output::print_json(&EmptyReport {
+            removal: RemovalReport::new(args.removal.dry_run, gone),
+            stored_size: usage.bytes,
+        })?;
     } else if args.removal.dry_run && !gone.is_empty() {
         output::print(output::trash(&trash))?;
     }
     let verb = if args.removal.dry_run { "would delete" } else { "deleted" };
-    context.talk(format_args!("{verb} {}", total(&usage, gone.len())));
+    context.print_status(format_args!("{verb} {}", total(&usage, count)));
     Ok(exit)
 }

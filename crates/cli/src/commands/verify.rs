@@ -1,23 +1,26 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use pitstop::{Error, Finding, Repair, Severity, Verification, Verified};
-use serde_json::{Value, json};
+use pitstop::{
+    Error, Finding, Problem, Repair, Repository, RepositoryVerification, Revision, SessionId,
+    Severity, Verification,
+};
+use serde::Serialize;
 
 use crate::args::JsonArg;
-use crate::commands::list;
 use crate::context::{self, Context};
 use crate::error::{Exit, Outcome};
-use crate::{input, output};
+use crate::{input, output, report};
 
-/// Say what is damaged, and what can still be loaded
+/// Find damage, and show what can still be loaded
 ///
-/// Every revision is read and held against its checksum. A plain session has none: that it can be read
-/// is all that can be said. Nothing is changed, and nobody is disturbed. The exit code is 6 if
-/// something is damaged.
+/// Every revision is read and compared with its checksum. A plain session has no checksum; verify only tests
+/// that it is readable. Nothing is changed, and no writer is disturbed. The exit code is 6 if something is
+/// damaged.
 ///
-/// With --repair, what is damaged is moved aside, never deleted, and if the newest revision is lost,
-/// the newest good one is saved again as the newest.
+/// With --repair, damaged files are moved aside, never deleted, and if the newest revision is lost, the
+/// newest good one is saved again as the newest. The exit code is 0 once every session can be used, although
+/// a damaged older revision stays listed until newer ones replace it.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -28,149 +31,179 @@ pub(crate) struct VerifyArgs {
     /// The names of the sessions [default: all]
     #[arg(value_name = "SESSION")]
     sessions: Vec<OsString>,
-    /// Move aside what is damaged, and make the newest good revision the newest
+    /// Move damaged files aside, and save the newest good revision as the newest
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
     json: JsonArg,
 }
 
+/// What was found.
+#[derive(Serialize)]
+struct VerifyReport<'a> {
+    /// The repository.
+    repository: String,
+    /// The sessions, as they are after a repair.
+    sessions: Vec<VerificationReport<'a>>,
+    /// What there is beside them.
+    findings: &'a [Finding],
+    /// The entries that could not be read.
+    problems: &'a [Problem],
+    /// What was repaired.
+    repairs: &'a [RepairReport],
+}
+
+/// What was found of a session.
+#[derive(Serialize)]
+struct VerificationReport<'a> {
+    #[serde(flatten)]
+    verification: &'a Verification,
+    /// Whether something that was saved cannot be loaded, or the session cannot be used.
+    damaged: bool,
+    /// The newest revision that can be loaded.
+    newest_good: Option<Revision>,
+}
+
+/// What a repair did.
+#[derive(Serialize)]
+struct RepairReport {
+    /// The name of the session.
+    id: SessionId,
+    /// What was moved aside, by the names that it has now.
+    moved_aside: Vec<String>,
+    /// The newest good revision, and the number under which it was saved again.
+    recovered: Option<(Revision, Revision)>,
+}
+
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> Outcome {
     let repository = context.open()?;
-    let (mut sessions, mut findings, mut exit) = (Vec::new(), Vec::new(), Exit::Ok);
+    let mut found = RepositoryVerification::default();
     if args.sessions.is_empty() {
         if args.repair && matches!(repository.last(), Err(Error::Corrupt { .. })) {
             repository.repair_last()?;
+            context.print_status("moved aside what was in the place of the last session");
         }
-        let found = repository.verify()?;
-        (sessions, findings) = (found.sessions, found.findings);
-        exit = list::fail_for_problems(&found.problems, context);
+        found = repository.verify()?;
     }
     for name in &args.sessions {
-        sessions.push(repository.session(input::session_id(name)?).verify()?);
+        found.sessions.push(repository.session(input::session_id(name)?).verify()?);
     }
-    let mut repairs = Vec::new();
-    if args.repair {
-        for session in sessions.iter_mut().filter(|it| it.is_damaged()) {
-            let Repair { moved_aside, renewed, now, .. } =
-                repository.session(session.id.clone()).repair()?;
-            *session = now;
-            repairs.push((session.id.clone(), moved_aside, renewed));
-        }
-    }
+    let repairs = match args.repair {
+        true => repair(&repository, &mut found.sessions)?,
+        false => Vec::new(),
+    };
     if args.json.json {
-        let repairs: Vec<Value> = repairs
-            .iter()
-            .map(|(id, moved, renewed)| {
-                let moved: Vec<_> = moved.iter().map(|it| it.display().to_string()).collect();
-                json!({ "id": id, "moved_aside": moved, "renewed": renewed })
-            })
-            .collect();
-        output::print_json(&json!({
-            "repository": repository.location().display().to_string(),
-            "sessions": sessions.iter().map(as_json).collect::<Vec<_>>(),
-            "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
-            "repairs": repairs,
-        }))?;
+        output::print_json(&as_json(&repository, &found, &repairs))?;
     } else {
         // For who wants to hear of damage alone.
         let is_told = |it: &&Verification| !context.is_quiet() || it.is_damaged();
-        let told: Vec<_> = sessions.iter().filter(is_told).collect();
-        output::print(output::verified(&told, &findings))?;
+        let told: Vec<_> = found.sessions.iter().filter(is_told).collect();
+        output::print(output::verified(&told, &found.findings))?;
     }
-    for (id, moved, renewed) in &repairs {
-        for place in moved {
-            context.talk(format_args!("moved aside: {}", place.display()));
-        }
-        if let Some((was, is)) = renewed {
-            context
-                .talk(format_args!("{id}: revision {was} is the newest again, as revision {is}"));
-        }
+    repairs.iter().for_each(|it| print_repair(it, context));
+    let exit = report::fail_for_problems(&found.problems, context);
+    let damaged: Vec<_> = found.sessions.iter().filter(|it| it.is_damaged()).collect();
+    if found.sessions.len() > 1 && !damaged.is_empty() {
+        let count = output::count(found.sessions.len(), "session");
+        context.print_status(format_args!("{count}: {} damaged", damaged.len()));
     }
-    let damaged: Vec<_> = sessions.iter().filter(|it| it.is_damaged()).collect();
-    if sessions.len() > 1 && !damaged.is_empty() {
-        let count = output::count(sessions.len(), "session");
-        context.talk(format_args!("{count}: {} damaged", damaged.len()));
+    for session in &damaged {
+        explain(session, args, context);
     }
-    for lost in damaged.iter().filter(|it| it.newest_good().is_none()) {
-        context::warning(&format!("no revision of '{}' can be loaded", lost.id));
-    }
-    if let Some(first) = damaged.iter().find(|it| it.newest_good().is_some()) {
-        hint(first, args, context);
-    } else if let Some(lost) = damaged.first() {
-        hint_at_what_is_left(lost.id.as_str(), args, context);
-    }
-    let is_damage = |it: &Finding| it.severity == Severity::Damage;
-    match damaged.is_empty() && !findings.iter().any(is_damage) {
-        true => Ok(exit),
-        false => Ok(Exit::Damaged),
+    let is_beside = found.findings.iter().any(|it| it.severity == Severity::Damage);
+    match is_beside || damaged.iter().any(|it| !(args.repair && is_usable(it))) {
+        true => Ok(Exit::Damaged),
+        false => Ok(exit),
     }
 }
 
-fn hint(damaged: &Verification, args: &VerifyArgs, context: &Context) {
-    let id = damaged.id.as_str();
-    if let Some(good) = damaged.newest_good().filter(|_| !args.repair && needs_repair(damaged)) {
-        let line = context.command_line(&["verify", "--repair", id]);
-        context.hint(format_args!("`{line}` makes revision {good}, which is good, the newest"));
-        return;
+fn repair(
+    repository: &Repository,
+    sessions: &mut [Verification],
+) -> Result<Vec<RepairReport>, Error> {
+    let mut repairs = Vec::new();
+    for session in sessions.iter_mut().filter(|it| it.is_damaged()) {
+        let Repair { moved_aside, renewed, now, .. } =
+            repository.session(session.id.clone()).repair()?;
+        *session = now;
+        repairs.push(RepairReport {
+            id: session.id.clone(),
+            moved_aside: moved_aside.iter().map(|it| it.display().to_string()).collect(),
+            recovered: renewed,
+        });
     }
-    let newer = damaged.revisions.iter().take_while(|it| it.error.is_none()).count();
-    let line = context.command_line(&["prune", "--revisions", "--keep", &newer.to_string(), id]);
-    context.hint(format_args!(
-        "the newest revision of '{id}' is good; what is lost stays listed until newer ones take its place, or \
-         until `{line}` gives it up, with all that is older"
-    ));
+    Ok(repairs)
 }
 
-/// Of a session of which nothing can be loaded.
-fn hint_at_what_is_left(id: &str, args: &VerifyArgs, context: &Context) {
-    let line = |words: &[&str]| context.command_line(words);
-    if args.repair {
-        context.hint(format_args!(
-            "`{}` begins anew in it, and what is damaged is kept; `{}` puts all of it into the trash",
-            line(&["save", id]),
-            line(&["remove", id])
+fn print_repair(repair: &RepairReport, context: &Context) {
+    let id = &repair.id;
+    for path in &repair.moved_aside {
+        context.print_status(format_args!("{id}: moved aside: {path}"));
+    }
+    if let Some((was, is)) = repair.recovered {
+        context.print_status(format_args!(
+            "{id}: revision {was} was saved again, as revision {is}: the newest"
         ));
-    } else {
-        let repair = line(&["verify", "--repair", id]);
-        context
-            .hint(format_args!("`{repair}` moves aside what is in the way, and deletes nothing"));
     }
 }
 
-/// Whether the newest revision is lost, or something is in the way.
-fn needs_repair(damaged: &Verification) -> bool {
-    damaged.revisions.first().is_none_or(|it| it.error.is_some())
-        || damaged
-            .findings
-            .iter()
-            .any(|it| it.severity == Severity::Damage && it.revision.is_none())
+/// Prints what to do about a damaged session.
+fn explain(session: &Verification, args: &VerifyArgs, context: &Context) {
+    let id = session.id.as_str();
+    let line = |words: &[&str]| context.command_line(words);
+    match session.newest_good() {
+        None => {
+            context::warning(&format!("no revision of '{id}' can be loaded"));
+            match args.repair {
+                true => context.hint(format_args!(
+                    "run `{}` to start anew and keep the damaged files, or `{}` to move all of it to the trash",
+                    line(&["save", id]),
+                    line(&["remove", id])
+                )),
+                false => context.hint(format_args!(
+                    "run `{}` to move aside what is in the way; nothing is deleted",
+                    line(&["verify", "--repair", id])
+                )),
+            }
+        }
+        Some(good) if !is_usable(session) => context.hint(format_args!(
+            "run `{}` to save revision {good} of '{id}', which is good, as the newest",
+            line(&["verify", "--repair", id])
+        )),
+        Some(_) => {
+            let newer = session.revisions.iter().take_while(|it| it.error.is_none()).count();
+            let keep = newer.to_string();
+            let line = line(&["prune", "--revisions", "--keep", &keep, id]);
+            context.hint(format_args!(
+                "the newest revision of '{id}' is good; the damaged one stays listed until newer ones replace \
+                 it: run `{line}` to discard it now, with all that are older"
+            ));
+        }
+    }
 }
 
-fn as_json(session: &Verification) -> Value {
-    let revision = |it: &Verified| {
-        json!({
-            "revision": it.revision,
-            "good": it.error.is_none(),
-            "error": it.error.as_ref().map(list::with_causes),
-        })
+/// Whether the newest revision is good, and nothing is in the way.
+fn is_usable(session: &Verification) -> bool {
+    let is_in_the_way = |it: &Finding| it.severity == Severity::Damage && it.revision.is_none();
+    session.revisions.first().is_some_and(|it| it.error.is_none())
+        && !session.findings.iter().any(is_in_the_way)
+}
+
+fn as_json<'a>(
+    repository: &Repository,
+    found: &'a RepositoryVerification,
+    repairs: &'a [RepairReport],
+) -> VerifyReport<'a> {
+    let session = |it: &'a Verification| VerificationReport {
+        verification: it,
+        damaged: it.is_damaged(),
+        newest_good: it.newest_good(),
     };
-    json!({
-        "id": session.id,
-        "format": session.format,
-        "damaged": session.is_damaged(),
-        "newest_good": session.newest_good(),
-        "revisions": session.revisions.iter().map(revision).collect::<Vec<_>>(),
-        "findings": session.findings.iter().map(finding_json).collect::<Vec<_>>(),
-    })
-}
-
-fn finding_json(finding: &Finding) -> Value {
-    json!({
-        "severity": output::severity(finding.severity),
-        "place": finding.place.display().to_string(),
-        "at": finding.at,
-        "revision": finding.revision,
-        "what": finding.what,
-    })
+    VerifyReport {
+        repository: report::location(repository),
+        sessions: found.sessions.iter().map(session).collect(),
+        findings: &found.findings,
+        problems: &found.problems,
+        repairs,
+    }
 }

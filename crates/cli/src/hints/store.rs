@@ -19,49 +19,44 @@ pub(super) fn of(problem: StoreProblem, place: &Path) -> String {
     };
     match problem {
         P::NoCredentials if prefix == "AWS" => {
-            format!("set {credentials}: the files in ~/.aws are not read")
+            format!("set {credentials}; the files in ~/.aws are not read")
         }
         P::NoCredentials => format!("set {credentials}"),
         P::WrongCredentials => format!(
-            "see that {credentials} belong together, and to the store that {endpoint} names"
+            "check that {credentials} belong together, and to the store that {endpoint} names"
         ),
         P::ExpiredCredentials if prefix == "AWS" => {
-            format!("get new ones, and set {credentials} and AWS_SESSION_TOKEN")
+            format!("get new credentials, and set {credentials} and AWS_SESSION_TOKEN")
         }
-        P::ExpiredCredentials => format!("get new ones, and set {credentials}"),
+        P::ExpiredCredentials => format!("get new credentials, and set {credentials}"),
         P::NotAllowed => {
-            "reading takes the rights to get and list objects; saving, also to put and delete \
-                          them"
+            "grant the rights to get and list objects; saving also needs to put and delete them"
                 .to_owned()
         }
         P::NoBucket => {
-            "make the bucket with the tools of its store, or name another with --repository"
+            "create the bucket with the tools of its store, or name another with --repository"
                 .to_owned()
         }
         P::WrongRegion => format!("set {prefix}_REGION to the region of the bucket"),
-        P::WrongClock => {
-            "set the clock: a store takes what is at most a few minutes old".to_owned()
-        }
+        P::WrongClock => "set the clock: a store accepts a difference of a few minutes".to_owned(),
         P::Overloaded => "try again later".to_owned(),
         P::NoAnswer => format!("try again, or set {prefix}_TIMEOUT to more than 30s"),
         P::UnknownHost | P::Unreachable => match proxy() {
             Some(proxy) => format!(
-                "see that {endpoint}, the network and the proxy that {proxy} names are right, and try again"
+                "check {endpoint}, the network and the proxy that {proxy} names, and try again"
             ),
-            None => format!("see that {endpoint} and the network are right, and try again"),
+            None => format!("check {endpoint} and the network, and try again"),
         },
         P::NotAStore => format!(
-            "see that {endpoint} is right, https:// or http:// as well, and that no proxy or login page answers \
-             in its place"
+            "check {endpoint}, including https:// or http://, and that no proxy or login page answers instead"
         ),
         P::NotSecure => format!(
-            "see that {endpoint} is right; the certificate must be one that this machine trusts, and \
-             SSL_CERT_FILE names more of them"
+            "check {endpoint}; this machine must trust the certificate, and SSL_CERT_FILE names more of them"
         ),
         P::HttpNotAllowed => {
-            format!("set {prefix}_ALLOW_HTTP=true if nobody can listen on the way")
+            format!("set {prefix}_ALLOW_HTTP=true if the network is trusted")
         }
-        _ => "what stood before stands: mend the cause, and do it again".to_owned(),
+        _ => "nothing was changed; fix the cause and try again".to_owned(),
     }
 }
 

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use pitstop::{History, Kept, Labels, Revision};
+use pitstop::{History, Kept, Revision};
 
-use super::table::{HEADER, pad};
+use super::cells::{HEADER, labels, pad};
 use super::{coloured, relative, size, width};
-use crate::context::printable;
 
 const DAMAGED: Style = AnsiColor::Red.on_default();
 
@@ -67,7 +66,7 @@ fn row(
     if has_room {
         write!(text, "{stored:>SIZE$}  ")?;
     }
-    let labels = labels(&kept.info.labels);
+    let labels = self::labels(&kept.info.labels);
     match widest {
         Some(widest) => pad(text, &labels, widest),
         None => text.push_str(&labels),
@@ -75,34 +74,4 @@ fn row(
     text.truncate(text.trim_end().len());
     text.push('\n');
     Ok(())
-}
-
-/// `phase=import step=7`. What would read as several words is in quotes.
-pub(super) fn labels(labels: &Labels) -> String {
-    let mut text = String::new();
-    for (name, value) in labels {
-        let separator = if text.is_empty() { "" } else { " " };
-        let name = printable(name);
-        let _ = match value.is_empty() || value.contains([' ', '"', '=']) {
-            true => write!(text, "{separator}{name}={value:?}"),
-            false => write!(text, "{separator}{name}={}", printable(value)),
-        };
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_told_apart_and_steer_no_terminal() {
-        let labels_of = |labels: &[(&str, &str)]| {
-            self::labels(&labels.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect())
-        };
-        assert_eq!(labels_of(&[("step", "7"), ("phase", "import")]), "phase=import step=7");
-        assert_eq!(labels_of(&[("a", "one two"), ("b", "")]), "a=\"one two\" b=\"\"");
-        assert_eq!(labels_of(&[("a", "\u{1b}[31m")]), "a=\\u{1b}[31m");
-        assert_eq!(labels_of(&[]), "");
-    }
 }

@@ -1,10 +1,10 @@
 //! What a command prints: data on standard output, for people or as JSON.
 
+mod cells;
 mod content;
 mod destination;
 mod history;
 mod human;
-mod json;
 mod progress;
 mod table;
 mod trash;
@@ -18,15 +18,24 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::error::{CommandError, Exit, Outcome};
+pub(crate) use cells::labels;
 pub(crate) use content::{content, part};
 pub(crate) use destination::Destination;
 pub(crate) use history::history;
 pub(crate) use human::{absolute, age, count, relative, revisions_and_files, since, size};
-pub(crate) use json::{OwnerJson, Time, WriterJson};
 pub(crate) use progress::ProgressBar;
-pub(crate) use table::table;
+pub(crate) use table::{Row, table};
 pub(crate) use trash::{pruned, trash};
-pub(crate) use verify::{severity, verified};
+pub(crate) use verify::verified;
+
+/// Serializes a time as the library does.
+pub(crate) fn optional_time<S: serde::Serializer>(
+    time: &Option<std::time::SystemTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = |it| format!("{:.6}", jiff::Timestamp::try_from(it).unwrap_or_default());
+    time.map(text).serialize(serializer)
+}
 
 /// Writes all bytes to standard output at once, past any buffer, so that success is true.
 pub(crate) fn write(data: &[u8]) -> io::Result<()> {
@@ -48,10 +57,19 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Outcome {
     }
 }
 
-pub(crate) fn print_json(value: &impl Serialize) -> Outcome {
+/// What every JSON document begins with. docs/json.md describes this version.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    report: &'a T,
+}
+
+pub(crate) fn print_json(report: &impl Serialize) -> Outcome {
+    let document = Document { schema: 1, report };
     let mut text = match io::stdout().is_terminal() {
-        true => serde_json::to_vec_pretty(value),
-        false => serde_json::to_vec(value),
+        true => serde_json::to_vec_pretty(&document),
+        false => serde_json::to_vec(&document),
     }
     .map_err(|error| cannot_write(Destination::of(None), error.into()))?;
     text.push(b'\n');
@@ -68,16 +86,22 @@ pub(crate) fn coloured() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
-/// The state of a writer in a sentence, whose first word is coloured.
+/// A sentence that begins with a state, which is coloured.
 pub(crate) fn with_state(sentence: &str) -> String {
-    let style = match sentence.split(':').next() {
-        _ if !coloured() => Style::new(),
-        Some("live") => AnsiColor::Green.on_default(),
-        Some("interrupted") => AnsiColor::Yellow.on_default(),
-        _ => Style::new(),
-    };
-    let (state, rest) = sentence.split_at(sentence.find(':').unwrap_or(0));
+    let (state, rest) = sentence.split_at(sentence.find(':').unwrap_or(sentence.len()));
+    let style = style_of(state);
     format!("{style}{state}{style:#}{rest}")
+}
+
+/// The colour of a state.
+fn style_of(state: &str) -> Style {
+    match state.split(' ').next() {
+        _ if !coloured() => Style::new(),
+        Some("running" | "done") => AnsiColor::Green.on_default(),
+        Some("interrupted" | "stopped") => AnsiColor::Yellow.on_default(),
+        Some("failed" | "damaged") => AnsiColor::Red.on_default(),
+        _ => Style::new(),
+    }
 }
 
 /// A line that fits the terminal, if standard output is one: what is too long goes on below, further to the

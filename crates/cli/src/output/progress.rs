@@ -4,7 +4,7 @@ use indicatif::ProgressStyle;
 use pitstop::Progress;
 use unicode_width::UnicodeWidthStr;
 
-use super::table::pad;
+use super::cells::pad;
 use crate::context::Context;
 
 /// So much of a name leaves room for the rest in a line.

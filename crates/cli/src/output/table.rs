@@ -3,147 +3,191 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use anstyle::{AnsiColor, Style};
-use pitstop::{Labels, Summary};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use anstyle::Style;
+use pitstop::{Labels, Problem, ProgramState, Summary};
 
-use super::history::labels;
-use super::{coloured, relative, size, width};
+use super::cells::{HEADER, columns, labels, pad};
+use super::{coloured, relative, style_of, width};
 use crate::context::printable;
 
-pub(super) const HEADER: Style = Style::new().bold();
-const LIVE: Style = AnsiColor::Green.on_default();
-
-/// What stands to the right of the name: two spaces and each column; and what of it in a narrow terminal.
-const RIGHT: usize = SHORT + 2 + FORMAT;
-const SHORT: usize = 2 + SAVED + 2 + SIZE;
 const SAVED: usize = 13;
 const SIZE: usize = 8;
 const FORMAT: usize = 7;
-const STATE: usize = 2 + 4;
 /// Below this a name, or what a session is about, is of no use, and the terminal may as well wrap the line.
 const NARROWEST: usize = 12;
+/// In a narrower terminal a state is its name alone.
+const NARROW: usize = 60;
 /// On a terminal no name is wider where something stands to the right of it.
 const NAME_BESIDE_ABOUT: usize = 32;
 
-/// All sessions, one a line, with what is known of what each is about. There may be very many, so that it
-/// is one text and nothing in between.
-pub(crate) fn table(sessions: &[Summary], summaries: &[Option<String>]) -> String {
-    let state = if sessions.iter().any(|it| it.live) { STATE } else { 0 };
-    let is_about = sessions.iter().any(|it| known_labels(it).is_some())
-        || summaries.iter().any(Option::is_some);
-    let beside = |is_about| if is_about { 2 + NARROWEST } else { 0 };
-    let has_room = |(right, is_about): &(usize, bool)| {
-        width().is_none_or(|it| it >= NARROWEST + right + state + beside(*is_about))
-    };
-    let layouts = [(RIGHT, is_about), (SHORT, is_about), (RIGHT, false)];
-    let (right, is_about) = layouts.into_iter().find(has_room).unwrap_or((SHORT, false));
-    let widest = sessions.iter().map(|it| columns(&printable(it.id.as_str()))).max().unwrap_or(0);
-    let most = if is_about { NAME_BESIDE_ABOUT } else { usize::MAX };
-    let fits = |width: usize| {
-        width.saturating_sub(right + state + beside(is_about)).clamp(NARROWEST, most)
-    };
-    let name = widest.max("SESSION".len()).min(width().map_or(usize::MAX, fits));
-    let left = width().map(|it| it.saturating_sub(name + right + state + 2).max(NARROWEST));
-    let (header, live) = match coloured() {
-        true => (HEADER, LIVE),
-        false => (Style::new(), Style::new()),
-    };
+/// A session in a listing.
+pub(crate) struct Row<'a> {
+    pub(crate) session: &'a Summary,
+    /// What it takes on the disk, if that was looked at.
+    pub(crate) stored: Option<u64>,
+    /// What its checkpoint is about, if that was looked into.
+    pub(crate) about: Option<&'a str>,
+}
 
+impl Row<'_> {
+    /// The state of its program, where there is something to say.
+    fn state(&self) -> Option<String> {
+        match self.session.state {
+            Some(ProgramState::Idle) => None,
+            Some(state) if width().is_some_and(|it| it < NARROW) => Some(state.name().to_owned()),
+            Some(state) => Some(state.to_string()),
+            None => self.session.live.then(|| "running".to_owned()),
+        }
+    }
+
+    /// `Nightly run: 3 of 5 jobs  step=7`.
+    fn about(&self) -> String {
+        let about = self.about.map(|it| printable(it).into_owned());
+        let parts: Vec<_> = about.into_iter().chain(self.labels().map(labels)).collect();
+        parts.join("  ")
+    }
+
+    fn labels(&self) -> Option<&Labels> {
+        self.session.labels.as_ref().filter(|labels| !labels.is_empty())
+    }
+}
+
+/// The columns that are shown, and their widths.
+struct Layout {
+    name: usize,
+    stored: bool,
+    format: bool,
+    /// 0 if there is nothing to say.
+    state: usize,
+    about: bool,
+}
+
+impl Layout {
+    /// The layout with the most columns that fits.
+    fn of(rows: &[Row<'_>], problems: &[&Problem]) -> Self {
+        let names = rows.iter().map(|it| it.session.id.as_str());
+        let names = names.chain(problems.iter().map(|it| name_of(it)));
+        let widest = names.map(|it| columns(&printable(it))).max().unwrap_or(0);
+        let states = rows.iter().filter_map(Row::state).map(|it| it.len());
+        let states = states.chain(problems.first().map(|_| "damaged".len()));
+        let state = states.max().map_or(0, |it| it.max("STATE".len()));
+        let stored = rows.iter().any(|it| it.stored.is_some());
+        let about = rows.iter().any(|it| it.about.is_some() || it.labels().is_some());
+        let layout = |stored, format, about| Self { name: NARROWEST, stored, format, state, about };
+        let wanted = [
+            layout(stored, true, about),
+            layout(stored, false, about),
+            layout(false, false, about),
+            layout(stored, true, false),
+            layout(false, true, false),
+        ];
+        let least = |it: &Self| it.name + it.right() + if it.about { 2 + NARROWEST } else { 0 };
+        let fits = |it: &Self| width().is_none_or(|width| least(it) <= width);
+        let chosen = wanted.into_iter().find(fits).unwrap_or(layout(false, false, false));
+        let most = if chosen.about { NAME_BESIDE_ABOUT } else { usize::MAX };
+        let room = |width: usize| (width + NARROWEST).saturating_sub(least(&chosen));
+        let room = width().map_or(usize::MAX, |it| room(it).clamp(NARROWEST, most));
+        Self { name: widest.max("SESSION".len()).min(room), ..chosen }
+    }
+
+    /// What stands between the name and what the session is about.
+    fn right(&self) -> usize {
+        let column = |is_shown, width| if is_shown { 2 + width } else { 0 };
+        let numbers = 2 + SAVED + 2 + SIZE + column(self.stored, SIZE);
+        numbers + column(self.format, FORMAT) + column(self.state > 0, self.state)
+    }
+}
+
+/// All sessions, one a line, and below them those that cannot be read. There may be very many, so that it is one
+/// text and nothing in between.
+pub(crate) fn table(rows: &[Row<'_>], problems: &[&Problem]) -> String {
+    let layout = Layout::of(rows, problems);
+    let header = if coloured() { HEADER } else { Style::new() };
     let now = SystemTime::now();
-    let mut text = String::with_capacity((sessions.len() + 1) * (name + RIGHT + 1));
-    let mut cell = String::new();
+    let mut text = String::with_capacity((rows.len() + 1) * (layout.name + layout.right() + 1));
     text.push_str(&header.render().to_string());
-    pad(&mut text, "SESSION", name);
-    let _ = write!(text, "  {:<SAVED$}  {:>SIZE$}", "SAVED", "SIZE");
-    let format = if right == RIGHT { "  FORMAT" } else { "" };
-    let _ = match is_about {
-        true => writeln!(text, "{format:<0$}  ABOUT{header:#}", right - SHORT + state),
-        false => writeln!(text, "{format}{header:#}"),
+    let titles = Cells {
+        name: "SESSION",
+        saved: "SAVED",
+        size: "SIZE",
+        stored: "STORED",
+        format: "FORMAT",
+        state: "STATE",
+        about: "ABOUT",
     };
-    for (n, session) in sessions.iter().enumerate() {
-        pad(&mut text, &printable(session.id.as_str()), name);
-        cell.clear();
-        let _ = match session.saved {
-            Some(saved) => write!(cell, "{}", relative(saved, now)),
-            None => write!(cell, "never"),
+    titles.write(&mut text, &layout, Style::new());
+    let end = text.len() - 1;
+    text.insert_str(end, &format!("{header:#}"));
+    for row in rows {
+        let session = row.session;
+        let saved = session.saved.map(|it| relative(it, now).to_string());
+        let size = |bytes: u64| super::size(bytes).to_string();
+        let unknown = if session.is_in_full() { "-" } else { "?" };
+        let state = row.state().unwrap_or_default();
+        let cells = Cells {
+            name: &printable(session.id.as_str()),
+            saved: saved.as_deref().unwrap_or("never"),
+            size: &session.size.map_or_else(|| unknown.to_owned(), size),
+            stored: &row.stored.map_or_else(|| "?".to_owned(), size),
+            format: &session.format.to_string(),
+            state: &state,
+            about: &row.about(),
         };
-        text.push_str("  ");
-        pad(&mut text, &cell, SAVED);
-        cell.clear();
-        let _ = match session.size {
-            Some(bytes) => write!(cell, "{}", size(bytes)),
-            None if session.is_in_full() => write!(cell, "-"),
-            None => write!(cell, "?"),
+        cells.write(&mut text, &layout, style_of(&state));
+    }
+    for problem in problems {
+        let cells = Cells {
+            name: &printable(name_of(problem)),
+            saved: "?",
+            size: "?",
+            stored: "?",
+            format: "?",
+            state: "damaged",
+            about: "",
         };
-        text.extend(std::iter::repeat_n(' ', 2 + SIZE.saturating_sub(cell.len())));
-        text.push_str(&cell);
-        if right == RIGHT {
-            let _ = write!(text, "  {:<FORMAT$}", session.format);
-        }
-        let _ = match session.live {
-            true => write!(text, "  {live}live{live:#}"),
-            false => write!(text, "{:state$}", ""),
-        };
-        if is_about {
-            let about = about(session, summaries.get(n).and_then(Option::as_deref));
-            text.push_str("  ");
-            pad(&mut text, &about, left.unwrap_or_else(|| columns(&about)));
-        }
-        text.truncate(text.trim_end_matches(' ').len());
-        text.push('\n');
+        cells.write(&mut text, &layout, style_of("damaged"));
     }
     text
 }
 
-/// `Nightly run: 3 of 5 jobs  step=7`.
-fn about(session: &Summary, summary: Option<&str>) -> String {
-    let labels = known_labels(session).map(labels);
-    let parts: Vec<_> =
-        summary.map(|it| printable(it).into_owned()).into_iter().chain(labels).collect();
-    parts.join("  ")
+/// The name of the session, where it can be one.
+fn name_of(problem: &Problem) -> &str {
+    problem.id.as_ref().map_or(problem.name.as_str(), |it| it.as_str())
 }
 
-fn known_labels(session: &Summary) -> Option<&Labels> {
-    session.labels.as_ref().filter(|labels| !labels.is_empty())
+struct Cells<'a> {
+    name: &'a str,
+    saved: &'a str,
+    size: &'a str,
+    stored: &'a str,
+    format: &'a str,
+    state: &'a str,
+    about: &'a str,
 }
 
-fn columns(name: &str) -> usize {
-    if name.is_ascii() { name.len() } else { name.width() }
-}
-
-/// A cell of this width. What is too long ends in an ellipsis.
-pub(super) fn pad(text: &mut String, cell: &str, width: usize) {
-    let mut used = columns(cell);
-    if used <= width {
-        text.push_str(cell);
-    } else {
-        used = 1;
-        for letter in cell.chars() {
-            let more = letter.width().unwrap_or(0);
-            if used + more > width {
-                break;
-            }
-            text.push(letter);
-            used += more;
+impl Cells<'_> {
+    fn write(&self, text: &mut String, layout: &Layout, state: Style) {
+        let start = text.len();
+        pad(text, self.name, layout.name);
+        text.push_str("  ");
+        pad(text, self.saved, SAVED);
+        let _ = write!(text, "  {:>SIZE$}", self.size);
+        if layout.stored {
+            let _ = write!(text, "  {:>SIZE$}", self.stored);
         }
-        text.push('…');
-    }
-    text.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_has_its_width_whatever_the_letters() {
-        for (cell, padded) in
-            [("job", "job   "), ("nightly", "night…"), ("größer", "größer"), ("日本語語", "日本… ")]
-        {
-            let mut text = String::new();
-            pad(&mut text, cell, 6);
-            assert_eq!(text, padded);
+        if layout.format {
+            let _ = write!(text, "  {:<FORMAT$}", self.format);
         }
+        if layout.state > 0 {
+            let _ = write!(text, "  {state}{}{state:#}", self.state);
+            text.extend(std::iter::repeat_n(' ', layout.state - self.state.len()));
+        }
+        if layout.about {
+            text.push_str("  ");
+            let left = width().map(|it| it.saturating_sub(layout.name + layout.right() + 2));
+            pad(text, self.about, left.map_or(columns(self.about), |it| it.max(NARROWEST)));
+        }
+        text.truncate(start + text[start..].trim_end_matches(' ').len());
+        text.push('\n');
     }
 }

@@ -7,7 +7,7 @@ use anstyle::Style;
 use pitstop::{Gone, SessionId, Trashed};
 use unicode_width::UnicodeWidthStr;
 
-use super::table::{HEADER, pad};
+use super::cells::{HEADER, pad};
 use super::{coloured, relative, size, width};
 
 const TIME: usize = 13;

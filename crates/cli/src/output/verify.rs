@@ -32,7 +32,7 @@ pub(crate) fn verified(sessions: &[&Verification], findings: &[Finding]) -> Stri
             (true, None, _) => writeln!(text, "{id}: {bad}damaged{bad:#}: nothing can be loaded"),
             (false, None, _) => writeln!(text, "{id}: {good}ok{good:#}: never saved"),
             (false, Some(_), Format::Plain) => {
-                writeln!(text, "{id}: {good}ok{good:#}: it can be read; nothing to check it by")
+                writeln!(text, "{id}: {good}ok{good:#}: readable; a plain session has no checksum")
             }
             (false, Some(_), _) => writeln!(text, "{id}: {good}ok{good:#}: {revisions}"),
         };
@@ -66,7 +66,7 @@ fn finding(text: &mut String, indent: &str, it: &Finding, bad: Style) {
     let _ = writeln!(text, ": {}", printable(&it.what));
 }
 
-pub(crate) fn severity(severity: Severity) -> &'static str {
+fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Damage => "damage",
         Severity::Leftover => "leftover",

@@ -28,7 +28,7 @@ fn names_that_no_session_can_have_are_refused() {
             let (error, hint) = ended.err.split_once('\n').unwrap();
             assert!(error.starts_with("error: '") && error.ends_with(problem), "{ended}");
             assert!(error.len() < 200 && !error.contains(char::is_control), "{ended}");
-            assert!(hint.starts_with("hint: a name is 1 to 200 bytes of UTF-8, with no '/'"));
+            assert!(hint.starts_with("hint: use 1 to 200 bytes of UTF-8, without '/'"));
         }
     }
     // One that begins with a dash is taken for an option, unless the options have ended.
@@ -57,7 +57,7 @@ fn names_with_spaces_and_letters_of_any_kind_are_fine() {
     }
     it.feed(b"1", ["save", "it's new"]).code(3).says(
         r"error: there is no session 'it's new' in $DIR/sessions
-          hint: `pitstop save --create 'it'\''s new'` makes it",
+          hint: run `pitstop save --create 'it'\''s new'` to create it",
     );
 }
 
@@ -120,7 +120,7 @@ fn input_that_cannot_be_read_saves_nothing() {
     ] {
         it.shell(line).code(1).prints("").says(&format!(
             "error: cannot read {problem}
-             hint: nothing was saved; what was saved before stands"
+             hint: nothing was saved; the checkpoint before is unchanged"
         ));
         it.run(["load", "job"]).code(0).prints("good");
     }

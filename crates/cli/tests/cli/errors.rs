@@ -11,18 +11,18 @@ fn not_found_is_3() {
     for command in ["load", "show", "status", "last", "unlock", "remove"] {
         it.run([command, "job"]).code(3).prints("").says(
             "error: there is no session 'job' in $DIR/sessions
-             hint: `pitstop list` shows what is there",
+             hint: run `pitstop list` to see all sessions",
         );
     }
     it.feed(b"1", ["save", "job"]).code(3).says(
         "error: there is no session 'job' in $DIR/sessions
-         hint: `pitstop save --create job` makes it",
+         hint: run `pitstop save --create job` to create it",
     );
     assert!(!it.location().exists());
     it.run(["create", "job"]).code(0);
     it.run(["load", "job"]).code(3).prints("").says(
         "error: session 'job' has no checkpoint yet
-         hint: `pitstop save job` saves the first one",
+         hint: run `pitstop save job` to save the first one",
     );
 }
 
@@ -32,8 +32,8 @@ fn a_name_that_is_taken_is_1() {
     it.run(["create", "my job"]).code(0);
     it.run(["create", "my job"]).code(1).prints("").says(
         "error: there is a session 'my job' in $DIR/sessions already
-         hint: `pitstop save 'my job'` saves in it
-         hint: `pitstop create --prefix 'my job'` makes another",
+         hint: run `pitstop save 'my job'` to save in it
+         hint: or run `pitstop create --prefix 'my job'` to create another",
     );
     // The hints name the repository if the command line did.
     let ended = it.run(["-r", "sessions", "create", "my job"]).code(1);
@@ -66,14 +66,14 @@ fn a_lock_of_plainbox_is_4_until_it_is_cleared() {
         it.feed(b"2", [command, "job"]).code(4).says(
             "error: session 'job' is locked: PlainBox's $DIR/sessions/job.session/session.next \
              exists and may be in use
-             hint: try again in a minute: what a PlainBox that is gone left is then taken over
-             hint: only if you are sure that no PlainBox runs: `pitstop unlock job`",
+             hint: try again in a minute: Pitstop takes over a lock whose PlainBox has ended
+             hint: run `pitstop unlock job` only if you are sure that no PlainBox is running",
         );
     }
     it.run(["remove", "-n", "job"]).code(4).prints("");
     let out = it.run(["status"]).code(0).out;
     assert!(out.starts_with("job: locked by PlainBox, which may be writing; "), "{out}");
-    assert!(out.ends_with("1 session: 0 live, 0 interrupted, 1 with a lock of PlainBox\n"));
+    assert!(out.ends_with("1 session: 0 running, 0 interrupted, 1 locked\n"));
     it.run(["unlock", "job"])
         .code(0)
         .prints("")
@@ -90,8 +90,8 @@ fn a_conflict_is_5() {
     it.feed(b"2", ["save", "--follows", "1", "job"]).code(0);
     it.feed(b"3", ["save", "--follows", "1", "job"]).code(5).prints("").says(
         "error: session 'job' is at revision 2, not at 1: somebody saved in between
-         hint: `pitstop load job` gives what was saved in between
-         hint: `pitstop save --follows 2 job` saves over it",
+         hint: run `pitstop load job` to load what was saved in between
+         hint: or run `pitstop save --follows 2 job` to save over it",
     );
     it.run(["load", "job"]).code(0).prints("2");
 }
@@ -105,8 +105,8 @@ fn a_conflict_in_a_plain_session_is_5() {
     it.feed(b"2", ["save", "--follows", first, "job"]).code(0);
     it.feed(b"3", ["save", "--follows", first, "job"]).code(5).prints("").says(
         "error: session 'job' is at revision ~REVISION, not at ~REVISION: somebody saved in between
-         hint: `pitstop load job` gives what was saved in between
-         hint: `pitstop save --follows '~REVISION' job` saves over it",
+         hint: run `pitstop load job` to load what was saved in between
+         hint: or run `pitstop save --follows '~REVISION' job` to save over it",
     );
     it.run(["load", "job"]).code(0).prints("2");
 }
@@ -119,16 +119,16 @@ fn damage_is_6_and_hides_nothing() {
     it.run(["load", "bad"]).code(6).prints("").says(
         "error: $DIR/sessions/bad.session/session is damaged: it is a directory, where a file \
          belongs
-         hint: it was left as it is; `pitstop verify bad` says where",
+         hint: nothing was changed; run `pitstop verify bad` to see what is damaged",
     );
     it.run(["list", "--ids"]).code(6).prints("good\n").says(
         "warning: $DIR/sessions/bad.session/session is damaged: it is a directory, where a file \
          belongs",
     );
-    it.run(["status"]).code(6).prints("1 session: 0 live, 0 interrupted\n");
+    it.run(["status"]).code(6).prints("1 session: 0 running, 0 interrupted\n");
     fs::write(it.location().join("last-session"), "").unwrap();
     let ended = it.run(["last"]).code(6);
-    assert!(ended.err.contains("`pitstop last SESSION` moves it aside"), "{ended}");
+    assert!(ended.err.contains("run `pitstop last SESSION` to move it aside"), "{ended}");
     it.run(["last", "good"]).code(0);
 }
 
@@ -161,13 +161,13 @@ fn a_wrong_command_line_is_2() {
     for (words, problem) in [
         (["prune", "--older-than", "-1d"], "an age is a number and a unit"),
         (["prune", "--keep", "-1"], "a number is written in digits"),
-        (["load", "--revision", "-1"], "a revision is what"),
-        (["copy", "--to", "there"], "hint: name them, or say --all"),
-        (["restore", "-q", "job"], "which revision is to be restored?"),
+        (["load", "--revision", "-1"], "a revision is a number"),
+        (["copy", "--to", "there"], "hint: name sessions, or add --all"),
+        (["restore", "-q", "job"], "no revision is named"),
     ] {
         let ended = it.run(words).code(2);
         assert!(ended.err.contains(problem), "{ended}");
     }
     let ended = it.run(["save", "--follows", "seven", "job"]).code(2);
-    assert!(ended.err.contains("a revision is what `pitstop show` prints"), "{ended}");
+    assert!(ended.err.contains("a revision is a number, or ~ and 16 digits"), "{ended}");
 }

@@ -63,7 +63,7 @@ fn an_older_revision_comes_back() {
     for command in ["load", "show"] {
         it.run([command, "job", "--revision", "4"]).code(3).prints("").says(
             "error: session 'job' has no revision 4
-             hint: `pitstop history job` shows those that are kept",
+             hint: run `pitstop history job` to see the revisions it keeps",
         );
     }
     it.run(["load", "job", "--revision", "1", "--newest-good"]).code(2);
@@ -74,7 +74,7 @@ fn the_newest_good_revision_is_offered_and_one_call_takes_it() {
     let it = three_revisions();
     it.run(["load", "job", "--newest-good"]).code(0).says("").prints(&"c".repeat(5000));
     damage(&it, b'c');
-    let offered = "hint: it was left as it is; `pitstop load job --newest-good` gives revision 2, \
+    let offered = "hint: nothing was changed; run `pitstop load job --newest-good` to load revision 2, \
                    the newest good one";
     for words in [&["load", "job"][..], &["load", "job", "--revision", "3"]] {
         let ended = it.run(words).code(6).prints("");
@@ -126,12 +126,15 @@ fn a_newest_revision_that_is_lost_hides_neither_the_others_nor_stops_the_next() 
     fs::write(segment, bytes).unwrap();
     for command in ["show", "load"] {
         let ended = it.run([command, "job"]).code(6).prints("");
-        assert!(ended.err.contains("`pitstop load job --newest-good` gives revision 2"), "{ended}");
+        assert!(
+            ended.err.contains("run `pitstop load job --newest-good` to load revision 2"),
+            "{ended}"
+        );
     }
     it.run(["list", "--ids"]).code(6);
     let ended = it.run(["history", "job"]).code(6).says(
         "warning: revision 3 of 'job' is damaged
-         hint: `pitstop load job --newest-good` gives the newest good one",
+         hint: run `pitstop load job --newest-good` to load the newest good one",
     );
     assert_eq!(ended.out.lines().nth(1), Some("       3  damaged"), "{ended}");
     it.feed(b"4", ["save", "job", "--keep", "all"]).code(0);
@@ -155,11 +158,10 @@ fn what_to_keep_can_be_said() {
 fn a_plain_session_says_that_it_keeps_none_of_this() {
     let it = Environment::new();
     it.feed(b"1", ["save", "-c", "--format", "plain", "job"]).code(0);
-    let hint = "hint: a plain session keeps the newest checkpoint alone; `pitstop convert job --to journal` \
-                gives it a history from now on";
+    let hint = "hint: a plain session keeps only its newest checkpoint; run `pitstop convert job --to journal` \
+                to keep a history from now on";
     for (words, what) in [
-        (&["history", "job"][..], "a history"),
-        (&["save", "job", "--allow-empty", "-l", "step=7"], "a label"),
+        (&["save", "job", "--allow-empty", "-l", "step=7"][..], "a label"),
         (&["save", "job", "--allow-empty", "--keep", "all"], "a retention rule"),
         (&["load", "job", "--revision", "1"], "an older revision"),
         (&["show", "job", "--revision", "1"], "an older revision"),
@@ -191,6 +193,6 @@ fn labels_and_rules_that_are_none_are_refused() {
     let long = format!("a={}", "x".repeat(4000));
     it.run(["save", "job", "-l", &long]).code(2).says(
         "error: the labels take 4005 bytes, and at most 3000 are kept with a checkpoint
-         hint: keep what is long in the checkpoint itself",
+         hint: put long values into the checkpoint itself",
     );
 }

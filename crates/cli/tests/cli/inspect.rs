@@ -56,7 +56,7 @@ fn a_part_of_json_is_shown_alone() {
     it.feed(b"text", ["save", "job"]).code(0);
     it.run(["show", "job", "-p", "step"]).code(1).prints("").says(
         "error: the checkpoint of 'job' has no parts: it is text, not JSON
-         hint: `pitstop load job` gives its bytes",
+         hint: run `pitstop load job` to write its bytes",
     );
     it.run(["show", "job", "-p", "step", "--revision", "1"]).code(0).prints("3\n");
 }
@@ -96,7 +96,7 @@ fn a_listing_says_what_sessions_are_about() {
     put_test_run(&it, "run");
     it.feed(b"1", ["save", "-c", "job", "-l", "step=7", "-l", "phase=a b"]).code(0);
     it.run(["create", "new"]).code(0);
-    let out = it.run(["list", "--long"]).code(0).out;
+    let out = it.run(["list", "--summaries"]).code(0).out;
     let (header, rest) = out.split_once('\n').unwrap();
     assert_eq!(header, "SESSION  SAVED              SIZE  FORMAT   ABOUT");
     let mut lines: Vec<_> = rest.lines().collect();
@@ -106,10 +106,10 @@ fn a_listing_says_what_sessions_are_about() {
     assert!(lines[2].ends_with("  plain    Nightly run: 3 of 5 jobs, 1 not-supported"), "{out}");
     // Who is no terminal is told of test runs only where that was asked for.
     assert!(!it.run(["list"]).code(0).out.contains("Nightly"));
-    let json = it.run(["list", "--long", "--json"]).code(0).json();
+    let json = it.run(["list", "--summaries", "--json"]).code(0).json();
     let of = |id| json["sessions"].as_array().unwrap().iter().find(|it| it["id"] == id).unwrap();
-    assert_eq!(of("run")["summary"], "Nightly run: 3 of 5 jobs, 1 not-supported");
-    assert_eq!(of("job").get("summary"), None);
+    assert_eq!(of("run")["about"], "Nightly run: 3 of 5 jobs, 1 not-supported");
+    assert_eq!(of("job").get("about"), None);
 }
 
 #[test]

@@ -4,84 +4,96 @@ use serde_json::{Value, json};
 
 use super::environment::Environment;
 
-/// What differs from run to run, as long as it is what it should be.
-fn take(value: &mut Value, key: &str) -> Value {
-    value.as_object_mut().unwrap().remove(key).unwrap()
-}
-
 #[test]
-fn every_command_that_prints_prints_json() {
+fn a_document_says_its_version_and_one_thing_by_one_name() {
     let it = Environment::new();
     let directory = it.location().join("job.session").display().to_string();
     let made = it.run(["create", "--json", "job"]).code(0).json();
-    assert_eq!(made, json!({ "id": "job", "location": directory }));
+    assert_eq!(made, json!({ "schema": 1, "id": "job", "location": directory }));
 
-    let mut saved = it.feed(b"123", ["save", "--json", "-l", "step=7", "job"]).code(0).json();
-    let time = take(&mut saved, "saved");
-    assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
-    let digest = pitstop::Digest::of(b"123").to_string();
+    let saved = it.feed(b"123", ["save", "--json", "-l", "step=7", "job"]).code(0).json();
+    let (time, digest) = (&saved["saved"], pitstop::Digest::of(b"123").to_string());
     assert_eq!(
         saved,
         json!({
-            "id": "job", "revision": 1, "size": 3, "digest": digest, "labels": { "step": "7" },
+            "schema": 1, "id": "job", "revision": 1, "saved": time, "size": 3, "digest": digest,
+            "labels": { "step": "7" },
         })
     );
 
-    let mut history = it.run(["history", "job", "--json"]).code(0).json();
-    let stored = take(&mut history["revisions"][0], "stored");
+    let history = it.run(["history", "job", "--json"]).code(0).json();
+    let stored = &history["revisions"][0]["stored_size"];
     assert!(stored.as_u64().unwrap() > 3, "{stored}");
     let revision = json!({
-        "revision": 1, "saved": time, "size": 3, "digest": digest, "labels": { "step": "7" },
+        "revision": 1, "saved": time, "size": 3, "stored_size": stored, "digest": digest,
+        "labels": { "step": "7" },
     });
     assert_eq!(
         history,
-        json!({ "id": "job", "revisions": [revision], "damaged": [], "may_lack_newer": false })
+        json!({
+            "schema": 1, "id": "job", "revisions": [revision], "damaged": [],
+            "newer_may_be_lost": false,
+        })
     );
+    let shown = it.run(["show", "job", "--json"]).code(0).json();
+    assert_eq!((&shown["checkpoint"]["saved"], &shown["stored_size"]), (time, stored));
+    let listed = it.run(["list", "--json", "--details"]).code(0).json();
+    assert_eq!((&listed["sessions"][0]["saved"], &listed["total"]["size"]), (time, &json!(3)));
+    assert!(listed["sessions"][0]["stored_size"].as_u64().unwrap() > 3, "{listed}");
 
-    let expected = json!({
-        "id": "job", "location": directory, "saved": time, "size": 3, "stored": stored,
-        "revision": 1, "digest": digest, "labels": { "step": "7" },
-        "history": { "revisions": 1, "stored": stored, "damaged": [] },
-        "format": "journal", "writer": { "state": "idle" },
-        "content": "JSON", "test_run": null, "missing_logs": null,
-    });
-    assert_eq!(it.run(["show", "job", "--json"]).code(0).json(), expected);
-
-    let expected = json!({
-        "repository": it.location(),
-        "sessions": [{
-            "id": "job", "saved": time, "size": 3, "labels": { "step": "7" },
-            "format": "journal", "live": false, "location": directory,
-        }],
-        "problems": [],
-    });
-    assert_eq!(it.run(["list", "--json"]).code(0).json(), expected);
-
-    let last = it.run(["last", "--json", "job"]).code(0).json();
-    assert_eq!(last, json!({ "id": "job", "location": directory }));
     let unlocked = it.run(["unlock", "--json", "job"]).code(0).json();
-    assert_eq!(unlocked, json!({ "id": "job", "moved_aside": null, "displaced": null }));
-    let mut removed = it.run(["remove", "--json", "-n", "job"]).code(0).json();
-    assert!(take(&mut removed["removed"][0], "size").as_u64().unwrap() > 3);
-    let expected = json!({ "id": "job", "files": 3 });
-    assert_eq!(removed, json!({ "dry_run": true, "removed": [expected] }));
-    let mut removed = it.run(["remove", "--json", "job"]).code(0).json();
-    assert!(take(&mut removed["removed"][0], "size").as_u64().unwrap() > 3);
-    let expected = json!({ "id": "job", "files": 3, "trash": true });
-    assert_eq!(removed, json!({ "dry_run": false, "removed": [expected] }));
-    let mut trash = it.run(["trash", "list", "--json"]).code(0).json();
-    let mut trashed = take(&mut trash, "sessions");
-    for key in ["removed", "saved", "size"] {
-        take(&mut trashed[0], key);
-    }
-    assert_eq!(trashed, json!([{ "id": "job", "files": 3 }]));
+    assert_eq!(unlocked, json!({ "schema": 1, "id": "job", "moved_aside": null, "revoked": null }));
+    let dry = it.run(["remove", "--json", "-n", "job"]).code(0).json();
+    let removed = it.run(["remove", "--json", "job"]).code(0).json();
+    let id = |it: &Value, key: &str| {
+        it[key].as_array().unwrap().iter().map(|it| it["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((id(&dry, "removed"), id(&dry, "would_remove")), (vec![], vec![json!("job")]));
+    assert_eq!(
+        (id(&removed, "removed"), id(&removed, "would_remove")),
+        (vec![json!("job")], vec![])
+    );
     let back = it.run(["trash", "restore", "--json", "job"]).code(0).json();
-    assert_eq!(back, json!({ "restored": [{ "id": "job", "was": "job" }] }));
-    let removed = it.run(["remove", "--json", "--permanently", "job"]).code(0).json();
-    let expected = json!({ "id": "job", "trash": false, "remains": [] });
-    assert_eq!(removed, json!({ "dry_run": false, "removed": [expected] }));
-    let none = it.run(["list", "--json"]).code(0).json();
-    assert_eq!(none, json!({ "repository": it.location(), "sessions": [], "problems": [] }));
+    assert_eq!(back, json!({ "schema": 1, "restored": [{ "id": "job", "was": "job" }] }));
+}
+
+/// As docs/json.md says, where these programs are there.
+#[test]
+fn times_are_read_by_jq_and_python() {
+    let it = Environment::new();
+    it.feed(b"1", ["save", "-qc", "job"]).code(0);
+    for (program, line) in [
+        ("jq", r#"jq -r '.revisions[0].saved | sub("\\.[0-9]+Z$"; "Z") | fromdate'"#),
+        (
+            "python3",
+            "python3 -c 'import datetime, json, sys
+t = json.load(sys.stdin)[\"revisions\"][0][\"saved\"].replace(\"Z\", \"+00:00\")
+print(int(datetime.datetime.fromisoformat(t).timestamp()))'",
+        ),
+    ] {
+        if it.shell(&format!("command -v {program}")).code != Some(0) {
+            eprintln!("skipped: there is no {program}");
+            continue;
+        }
+        let ended = it.shell(&format!("\"$P\" history job --json | {line}")).code(0);
+        let seconds: u64 = ended.out.trim().parse().unwrap();
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        assert!(now - seconds < 60, "{ended}");
+    }
+}
+
+#[test]
+fn load_change_and_save_if_nobody_else_did() {
+    let it = Environment::new();
+    let line = "\"$P\" load job --default 0 -o state --json";
+    let json = it.shell(line).code(0).json();
+    assert_eq!(json, json!({ "schema": 1, "revision": 0, "labels": {} }));
+    it.run(["save", "-qc", "job", "state", "--follows", "0", "-l", "step=0"]).code(0);
+    let json = it.shell(line).code(0).json();
+    assert_eq!((&json["revision"], &json["labels"]["step"]), (&json!(1), &json!("0")));
+    it.feed(b"other", ["save", "-q", "job"]).code(0);
+    it.run(["save", "-q", "job", "state", "--follows", "1"]).code(5);
+    it.run(["load", "job", "--json"]).code(2).prints("");
 }
 
 #[test]
@@ -91,8 +103,9 @@ fn what_a_plain_session_does_not_know_is_null() {
     let saved = it.feed(b"123", words).code(0).json();
     let shown = it.run(["show", "job", "--json"]).code(0).json();
     assert_eq!(shown["format"], "plain");
-    assert_eq!((&shown["history"], &shown["stored"]), (&Value::Null, &Value::Null));
-    assert_eq!((&shown["revision"], &shown["labels"]), (&saved["revision"], &json!({})));
+    assert_eq!((&shown["history"], &shown["stored_size"]), (&Value::Null, &Value::Null));
+    let checkpoint = &shown["checkpoint"];
+    assert_eq!((&checkpoint["revision"], &checkpoint["labels"]), (&saved["revision"], &json!({})));
 }
 
 #[test]
@@ -102,7 +115,7 @@ fn what_was_never_saved_is_null() {
     let listed = &it.run(["list", "--json"]).code(0).json()["sessions"][0];
     assert_eq!((&listed["saved"], &listed["size"]), (&Value::Null, &Value::Null));
     let shown = it.run(["show", "--json", "job"]).code(0).json();
-    assert_eq!((&shown["revision"], &shown["digest"]), (&Value::Null, &Value::Null));
+    assert_eq!(shown["checkpoint"], Value::Null);
 }
 
 #[test]
@@ -112,12 +125,13 @@ fn status_names_the_owner() {
     it.run(["create", "idle"]).code(0);
     let _writer = it.repository().get("job").unwrap().writer().unwrap();
     let one = it.run(["status", "--json", "job"]).code(0).json();
-    assert_eq!(one["writer"]["state"], "live");
+    assert_eq!((&one["state"], &one["writer"]["state"]), (&json!("running"), &json!("live")));
     assert_eq!(one["writer"]["owner"]["pid"], std::process::id());
-    let all = it.run(["status", "--json"]).code(0).json();
+    let mut all = it.run(["status", "--json"]).code(0).json();
+    all["sessions"][0]["schema"] = json!(1);
     assert_eq!(
         all,
-        json!({ "repository": it.location(), "count": 2, "sessions": [one], "problems": [] })
+        json!({ "schema": 1, "repository": it.location(), "count": 2, "sessions": [one], "problems": [] })
     );
 }
 

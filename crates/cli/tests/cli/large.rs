@@ -34,7 +34,7 @@ fn a_source_that_ends_in_an_error_saves_nothing() {
     ended.says(
         "error: cannot read .
          cause: Is a directory (os error 21)
-         hint: nothing was saved; what was saved before stands",
+         hint: nothing was saved; the checkpoint before is unchanged",
     );
     it.run(["save", "--create", "new", "."]).code(1);
     it.run(["list", "--ids"]).prints("job\n");

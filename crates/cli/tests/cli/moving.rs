@@ -27,12 +27,12 @@ fn an_older_revision_is_made_the_newest_and_nothing_is_lost() {
     assert_eq!(json["labels"]["step"], "2");
     it.run(["restore", "job", "--revision", "9"]).code(3).says(
         "error: session 'job' has no revision 9
-         hint: `pitstop history job` shows those that are kept",
+         hint: run `pitstop history job` to see the revisions it keeps",
     );
     it.run(["restore", "job"]).code(2);
     it.run(["restore", "job", "--newest-good"]).code(1).says(
         "error: the newest checkpoint of 'job', revision 5, is good already
-         hint: `pitstop history job` shows the older ones",
+         hint: run `pitstop history job` to see the older ones",
     );
 }
 
@@ -48,8 +48,8 @@ fn a_session_goes_on_from_what_is_good() {
     bytes[payload + 50] ^= 1;
     fs::write(segment, bytes).unwrap();
     let ended = it.run(["copy", "job", "--to", "backup"]).code(6);
-    let hint = "hint: it was left as it is; `pitstop restore job --newest-good` makes revision 1, \
-                the newest good one, the newest\n";
+    let hint = "hint: nothing was changed; run `pitstop restore job --newest-good` to save revision 1, \
+                the newest good one, again\n";
     assert!(ended.err.ends_with(hint), "{ended}");
     it.run(["restore", "job", "--newest-good"])
         .code(0)
@@ -89,7 +89,7 @@ fn labels_are_listed_and_looked_for() {
     );
     it.run(["list", "--ids", "--label", "step"]).code(0).prints("job\n");
     it.run(["list", "--ids", "--label", "step=3"]).code(0).prints("job\n");
-    it.run(["list", "--label", "step=2"]).code(0).prints("").says("no session has such a label");
+    it.run(["list", "--label", "step=2"]).code(0).prints("").says("no session matches");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_copy_is_made_and_brought_up_to_date() {
     let history = |at: &str| it.run(["history", "--json", "-r", at, "job"]).code(0).json();
     let infos = |at: &str| {
         let mut all = history(at)["revisions"].clone();
-        all.as_array_mut().unwrap().iter_mut().for_each(|it| it["stored"] = 0.into());
+        all.as_array_mut().unwrap().iter_mut().for_each(|it| it["stored_size"] = 0.into());
         all
     };
     assert_eq!(infos("backup"), infos("sessions"));
@@ -117,7 +117,7 @@ fn a_copy_is_made_and_brought_up_to_date() {
     it.feed(b"another 5", ["save", "-q", "-r", "backup", "job"]).code(0);
     it.run(["copy", "job", "--to", "backup"]).code(5).says(
         "error: session 'job' in $DIR/backup has diverged: its revision 5 is not in the source
-         hint: it was left as it is: give the copy another name with `--as NAME`",
+         hint: nothing was changed; add `--as NAME` to give the copy another name",
     );
     it.run(["copy", "job", "--to", "backup", "--as", "other"]).code(0);
     it.run(["load", "-r", "backup", "other"]).code(0).prints("4");
@@ -136,7 +136,7 @@ fn a_whole_repository_is_copied() {
     it.run(["copy", "job", "--to", "plain", "--format", "plain"]).code(0).says(
         "copied 1 revision of job to $DIR/plain
          2 older revisions of job stayed behind: the copy keeps no history
-         the labels of job stayed behind: the copy keeps none",
+         the labels of job stayed behind: the copy keeps no labels",
     );
     assert_eq!(fs::read(it.path().join("plain/job.session/session")).unwrap(), b"3");
     it.run(["copy", "--to", "backup"]).code(2);
@@ -184,7 +184,7 @@ fn a_session_goes_on_on_another_machine() {
     for file in ["cut.tar", "text.tar"] {
         it.run(["import", "-r", "there", "--as", "new", file]).code(6).prints("").says(
             "error: the archive is damaged: it is no tar archive, or not a whole one
-             hint: nothing was left behind; `pitstop export` writes a good one",
+             hint: nothing was imported; run `pitstop export` to make a good archive",
         );
     }
     it.run(["load", "-r", "there", "new"]).code(3);
@@ -205,15 +205,15 @@ fn a_session_is_converted_where_it_is() {
     let it = three_steps();
     it.run(["convert", "job", "--to", "plain"]).code(1).says(
         "error: keeping the history or the labels is not supported by the format 'plain'
-         hint: it was left as it is; --lose-history keeps the newest checkpoint alone
-         hint: `pitstop copy job --to $DIR/sessions --as NAME --format plain` makes a plain one beside it",
+         hint: nothing was changed; add --lose-history to keep only the newest checkpoint
+         hint: or run `pitstop copy job --to $DIR/sessions --as NAME --format plain` to make a plain copy",
     );
     let place = it.location();
     let words =
         ["copy", "job", "--to", place.to_str().unwrap(), "--as", "beside", "--format", "plain"];
     it.run(words).code(0);
     it.run(["load", "beside"]).code(0).prints(&it.run(["load", "job"]).out);
-    let saved = it.run(["show", "--json", "job"]).code(0).json()["saved"].clone();
+    let saved = it.run(["show", "--json", "job"]).code(0).json()["checkpoint"]["saved"].clone();
     it.run(["convert", "job", "--to", "plain", "--lose-history"])
         .code(0)
         .says("job was journal, and is plain now");
@@ -221,7 +221,7 @@ fn a_session_is_converted_where_it_is() {
     assert_eq!(fs::read(directory.join("session")).unwrap(), b"3");
     let names = || it.shell("ls sessions/job.session").code(0).out;
     assert_eq!(names(), "session\nsession.writer\n");
-    assert_eq!(it.run(["show", "--json", "job"]).code(0).json()["saved"], saved);
+    assert_eq!(it.run(["show", "--json", "job"]).code(0).json()["checkpoint"]["saved"], saved);
     it.run(["convert", "job", "--to", "plain"]).code(0).says("job is plain already");
     // PlainBox may be saving, and a live writer is not disturbed.
     fs::write(directory.join("session.next"), "half").unwrap();
@@ -231,7 +231,10 @@ fn a_session_is_converted_where_it_is() {
     it.run(["convert", "job", "--to", "journal"]).code(4);
     drop(writer);
     let json = it.run(["convert", "--json", "job", "--to", "journal"]).code(0).json();
-    assert_eq!(json, serde_json::json!({ "id": "job", "format": "journal", "was": "plain" }));
+    assert_eq!(
+        json,
+        serde_json::json!({ "schema": 1, "id": "job", "format": "journal", "was": "plain" })
+    );
     assert_eq!(names(), "session.journal\nsession.journal-0\nsession.writer\n");
     let history = it.run(["history", "--json", "job"]).code(0).json();
     assert_eq!(history["revisions"][0]["saved"], saved);

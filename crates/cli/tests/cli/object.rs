@@ -43,7 +43,7 @@ fn a_listing_says_what_it_does_not_know_and_looks_if_asked() {
     let listed = s3
         .run(&it, ["list"])
         .code(0)
-        .says("hint: `pitstop list --details` looks into the sessions for sizes and labels");
+        .says("hint: run `pitstop list --details` for sizes, labels and states");
     let row = |listed: &Ended, name: &str| {
         let mut lines = listed.out.lines();
         let line = lines.find(|it| it.starts_with(name)).unwrap().to_owned();
@@ -58,10 +58,11 @@ fn a_listing_says_what_it_does_not_know_and_looks_if_asked() {
         assert_eq!(gets(&s3), looks);
     }
     let listed = s3.run(&it, ["list", "--details"]).code(0).says("");
-    assert_eq!(row(&listed, "job")[..4], ["step=3", "object", "B", "5"]);
+    assert_eq!(row(&listed, "job")[..2], ["step=3", "object"]);
+    assert_eq!(row(&listed, "job")[4..6], ["B", "5"]);
     assert_eq!(by_name(&s3.run(&it, ["list", "--json", "--details"]).json(), "other")["size"], 5);
     s3.take_requests();
-    s3.run(&it, ["list", "--label", "step=4"]).prints("").says("no session has such a label");
+    s3.run(&it, ["list", "--label", "step=4"]).prints("").says("no session matches");
     assert_eq!(gets(&s3), 0);
 }
 
@@ -76,16 +77,24 @@ fn a_program_holds_a_session_in_an_object_store() {
     let script = "echo \"[$PITSTOP_RESUMES] [$PITSTOP_SESSION_DIRECTORY]\"
                   echo $(( $($P load 2>/dev/null || echo 0) + 1 )) | $P -q save --keep all
                   $P load";
-    run(script).code(0).says("").prints("[] []\n1\n");
+    run(&format!("{script}; exit 3")).code(3).says("").prints("[] []\n1\n");
+    s3.run(&it, ["status", "--is", "failed", "job"]).code(0).prints("");
     run(script).code(0).says("").prints("[1] []\n2\n");
+    s3.run(&it, ["status", "--is", "done", "job"]).code(0).prints("");
+    run("echo not run").code(0).prints("");
+    s3.run(&it, ["restore", "-q", "job", "--revision", "2"]).code(0);
     let told = run("$P status job; exit 7").code(7).out;
     assert!(
-        told.starts_with("job: live: pitstop run sh -c '$P status job; exit 7' (pid "),
+        told.starts_with("job: running: pitstop run sh -c '$P status job; exit 7' (pid "),
         "{told}"
     );
-    s3.run(&it, ["status", "job"]).code(0).prints("job: idle\n");
+    let told = s3.run(&it, ["status", "job"]).code(0).out;
+    assert!(told.starts_with("job: failed (exit 7): pitstop run sh -c "), "{told}");
     let pruned = s3.run(&it, ["prune", "--revisions", "--keep", "1", "job"]).code(0);
-    assert!(pruned.err.starts_with("removed 1 revision of job (1), which gives back "), "{pruned}");
+    assert!(
+        pruned.err.starts_with("removed 2 revisions of job (1 to 2), which frees "),
+        "{pruned}"
+    );
     s3.run(&it, ["load", "job"]).code(0).prints("2\n");
     // And it goes on on a local disk, and the other way round.
     s3.run(&it, ["export", "-q", "job", "-o", "job.tar"]).code(0);

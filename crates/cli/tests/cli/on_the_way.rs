@@ -13,9 +13,9 @@ use super::environment::Environment;
 use super::s3::{Answer, S3};
 use super::store_errors::{load_with, on_the_way, says};
 
-const NO_STORE: &str = "see that AWS_ENDPOINT is right, https:// or http:// as well, and that no proxy or login page \
-                        answers in its place";
-const NOT_TRUSTED: &str = "see that AWS_ENDPOINT is right; the certificate must be one that this machine trusts, and \
+const NO_STORE: &str = "check AWS_ENDPOINT, including https:// or http://, and that no proxy or login page \
+                        answers instead";
+const NOT_TRUSTED: &str = "check AWS_ENDPOINT; this machine must trust the certificate, and \
                            SSL_CERT_FILE names more of them";
 
 /// An empty store behind TLS, with a certificate of its own making. Its port, and the certificate.
@@ -137,9 +137,7 @@ fn a_proxy_that_is_not_there_is_named() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{nobody}");
     let hint = |name: &str| {
-        format!(
-            "see that AWS_ENDPOINT, the network and the proxy that {name} names are right, and try again"
-        )
+        format!("check AWS_ENDPOINT, the network and the proxy that {name} names, and try again")
     };
     let refused = on_the_way(&it, &[("HTTP_PROXY", &nobody)]);
     says(&refused, "the store cannot be reached: connection refused", &hint("HTTP_PROXY"));

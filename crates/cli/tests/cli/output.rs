@@ -74,12 +74,17 @@ fn quiet_says_only_what_went_wrong() {
 
 /// Runs a line of shell on a terminal of 60 columns; `None`, and the reason, where there is none.
 fn on_terminal(it: &Environment, line: &str) -> Option<Ended> {
+    on_terminal_of(it, 60, line)
+}
+
+/// Runs a line of shell in a terminal of so many columns, if one can be made.
+pub(super) fn on_terminal_of(it: &Environment, columns: usize, line: &str) -> Option<Ended> {
     let script = it.command("script").arg("--version").output();
     if !script.is_ok_and(|it| it.status.success()) {
         eprintln!("skipped: there is no script(1) to make a terminal with");
         return None;
     }
-    let line = format!("export TERM=xterm; stty cols 60 rows 20; {line}");
+    let line = format!("export TERM=xterm; stty cols {columns} rows 20; {line}");
     let mut command = it.command("script");
     command.args(["-qec", &line, "/dev/null"]).env("P", PITSTOP).env("SHELL", "/bin/sh");
     Some(it.ended(command.output().unwrap()))
@@ -93,7 +98,7 @@ fn a_terminal_is_not_given_what_it_cannot_show() {
     let Some(ended) = on_terminal(&it, "NO_COLOR=1 \"$P\" load job") else { return };
     ended.code(1).prints(
         "error: the checkpoint of 'job' is not text, and standard output is a terminal\r\n\
-         hint: `pitstop load job -o FILE` writes it to a file; or use a pipe\r\n",
+         hint: run `pitstop load job -o FILE` to write it to a file, or use a pipe\r\n",
     );
     on_terminal(&it, "\"$P\" load text").unwrap().code(0).prints("größe\r\n");
 }
@@ -128,7 +133,7 @@ fn a_listing_fits_the_terminal_and_is_coloured_where_that_is_wanted() {
     let out = ended.code(0).out;
     let lines: Vec<_> = out.lines().collect();
     assert!(lines[0].starts_with("\u{1b}[1mSESSION"), "{out}");
-    assert!(lines[1].ends_with("  journal  \u{1b}[32mlive\u{1b}[0m"), "{out}");
+    assert!(lines[1].ends_with("  \u{1b}[32mrunning\u{1b}[0m"), "{out}");
     let plain = on_terminal(&it, "NO_COLOR=1 \"$P\" list").unwrap().code(0).out;
     assert!(!plain.contains('\u{1b}') && plain.contains("x…  never "), "{plain}");
     assert!(plain.lines().all(|line| line.chars().count() <= 60), "{plain}");
@@ -161,8 +166,8 @@ fn help_and_sentences_fit_the_terminal() {
     };
     let out = ended.code(0).out;
     assert!(out.lines().all(|line| line.chars().count() <= 50), "{out}");
-    assert!(out.contains("\n  verify       Say what is damaged"), "{out}");
-    assert!(out.contains("\n  pitstop list\r\n      what is there\r\n"), "{out}");
+    assert!(out.contains("\n  verify       Find damage"), "{out}");
+    assert!(out.contains("\n  pitstop list\r\n      list the sessions\r\n"), "{out}");
     assert!(
         out.contains("\njob: interrupted: a program (pid 7 on h) was\r\n    killed; saved "),
         "{out}"
@@ -176,7 +181,7 @@ fn help_names_every_command_and_exit_code() {
     for word in ["create", "completions", "Examples:", "Exit codes:", "  6  "] {
         assert!(help.contains(word), "{word}: {help}");
     }
-    assert!(it.run(["-h"]).code(0).out.lines().count() <= 54);
+    assert!(it.run(["-h"]).code(0).out.lines().count() <= 57);
     for shell in ["bash", "zsh", "fish"] {
         assert!(it.run(["completions", shell]).code(0).out.contains("pitstop"));
     }
@@ -196,7 +201,7 @@ fn there_is_a_manual_page_for_every_command() {
     assert!(prune.contains(examples), "{prune}");
     it.run(["man", "frobnicate"]).code(2).prints("").says(
         "error: there is no command 'frobnicate'
-         hint: `pitstop --help` names them all",
+         hint: run `pitstop --help` to see all commands",
     );
     it.run(["man", "-o", "new/man1"]).code(0).says("wrote the manual pages to new/man1");
     let written = fs::read(it.path().join("new/man1/pitstop-save.1")).unwrap();

@@ -65,14 +65,15 @@ fn a_script_saves_and_is_told_whether_it_resumes() {
                   echo $(( $($P load 2>/dev/null || echo 0) + 1 )) | $P -q save --label \"by=a script\"
                   $P load";
     let directory = "job $DIR/sessions/job.session";
-    run(&it, script).code(0).says("").prints(&format!("[] {directory}\n1\n"));
+    run(&it, &format!("{script}; exit 3")).code(3).says("").prints(&format!("[] {directory}\n1\n"));
     run(&it, script).code(0).says("").prints(&format!("[1] {directory}\n2\n"));
     let history = it.run(["history", "job", "--json"]).json();
     assert_eq!(history["revisions"][0]["labels"]["by"], "a script");
+    it.feed(b"2", ["-q", "save", "job"]).code(0);
     it.run(["status", "job"]).prints("job: idle\n");
     // Its conditions are kept, and its errors are those of any save.
     run(&it, "echo x | $P save --follows 1").code(5);
-    run(&it, "echo x | $P save --follows 2 && $P show -p . && $P save none </dev/null")
+    run(&it, "echo x | $P save --follows 3 && $P show -p . && $P save none </dev/null")
         .code(1)
         .prints("");
 }
@@ -86,12 +87,13 @@ fn nobody_else_saves_meanwhile() {
     it.run(["remove", "job"]).code(4);
     let told = it.run(["status", "job"]).out;
     let program =
-        "job: live: pitstop run sh -c 'echo in | $P save && echo saved; exec sleep 60' (pid ";
+        "job: running: pitstop run sh -c 'echo in | $P save && echo saved; exec sleep 60' (pid ";
     assert!(told.starts_with(program), "{told}");
     running.signal(Signal::TERM);
     assert_eq!(running.end().1, Some(128 + 15));
     let told = it.run(["status", "job"]).out;
-    assert!(told.starts_with("job: interrupted: pitstop run sh ") && told.contains("was killed"));
+    assert!(told.starts_with("job: stopped: pitstop run sh "), "{told}");
+    assert!(told.contains(" was asked to stop; saved just now\n"), "{told}");
     it.run(["load", "job"]).prints("in\n");
     it.feed(b"out", ["save", "job"]).code(0);
 }
@@ -105,17 +107,17 @@ fn its_code_is_that_of_the_program() {
     it.run(["run", "job", "--", "no-such-program"]).code(127).prints("").says(
         "error: cannot run no-such-program
          cause: No such file or directory (os error 2)
-         hint: the session is as it was; a program that is not in $PATH needs its path",
+         hint: the session was not changed; a program that is not in $PATH needs its path",
     );
     it.run(["run", "job", "--", "/etc/passwd"]).code(126);
     it.run(["run", "none", "--", "true"]).code(3).prints("").says(
         "error: there is no session 'none' in $DIR/sessions
-         hint: `pitstop run --create none -- COMMAND` makes it",
+         hint: run `pitstop run --create none -- COMMAND` to create it",
     );
     it.run(["run", "job"]).code(2);
     it.run(["load"]).code(2).says(
         "error: no session is named
-         hint: name one; `pitstop list` shows what is there, and in `pitstop run` none is needed",
+         hint: name one: run `pitstop list` to see them; inside `pitstop run` no name is needed",
     );
 }
 
@@ -219,7 +221,7 @@ fn what_a_program_leaves_running_can_no_longer_save() {
     let script = "(cat go >/dev/null; echo late | $P save; echo $?) & echo end | $P save";
     let mut running = Running::start(&it, script);
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
-    it.run(["status", "job"]).prints("job: idle\n");
+    it.run(["status", "--is", "done", "job"]).code(0).prints("");
     std::fs::write(it.path().join("go"), "").unwrap();
     assert_eq!(running.end().0, "1\n");
     it.run(["load", "job"]).prints("end\n");
@@ -230,8 +232,8 @@ fn one_runs_within_another() {
     let it = Environment::new();
     let script = "$P -q run -c other -- sh -c 'echo a | $P save; echo b | $P save job'
                   $P load; $P load other
-                  $P -q run job -- sh -c 'echo c | $P save'; $P load";
-    run(&it, script).code(0).prints("b\na\nc\n");
+                  $P -q run job -- sh -c 'echo c | $P save'; $P load; exit 3";
+    run(&it, script).code(3).prints("b\na\nc\n");
     // While an inner one holds the session, the outer one's script does not.
     let busy = "mkfifo go; $P run job -- sh -c 'echo up; cat go' | {
                   read up; echo x | $P save 2>/dev/null; echo $?; echo >go; cat; }
@@ -243,6 +245,8 @@ fn one_runs_within_another() {
 fn plain_sessions_are_held_too() {
     let it = Environment::new();
     it.run(["run", "-c", "--format", "plain", "job", "--", PITSTOP, "-q", "save"]).code(0);
+    it.run(["status", "--is", "done", "job"]).code(0);
+    it.feed(b"", ["-q", "save", "job"]).code(0);
     it.run(["load", "job"]).code(0).prints("");
     run(&it, "echo 1 | $P save --label a=b").code(1);
     run(&it, "echo 1 | $P save && $P load").code(0).prints("1\n");

@@ -27,7 +27,10 @@ fn a_full_disk_is_told_as_such_and_loses_nothing() {
     let said: Vec<_> = ended.err.lines().collect();
     assert!(said[0].starts_with("error: cannot write "), "{ended}");
     assert_eq!(said[1], "cause: No space left on device (os error 28)");
-    assert_eq!(said[2], "hint: what was saved before stands; free some space and save again");
+    assert_eq!(
+        said[2],
+        "hint: the checkpoint before is unchanged; free some space or inodes, and try again"
+    );
     assert!(said[3].starts_with("error: cannot write "), "{ended}");
     assert_eq!(said[4], "cause: No space left on device (os error 28)");
     assert_eq!(said.len(), 5, "{ended}");
@@ -73,7 +76,7 @@ fn a_full_disk_does_not_stop_what_fits_into_the_journal() {
         said[1..],
         [
             "cause: No space left on device (os error 28)",
-            "hint: what was saved before stands; free some space and save again",
+            "hint: the checkpoint before is unchanged; free some space or inodes, and try again",
         ]
     );
 }
@@ -94,7 +97,7 @@ fn a_disk_with_no_room_for_a_session_keeps_none_of_it() {
     };
     let ended = ended.code(0).prints("create: 1\njob\n");
     assert!(ended.err.contains("\ncause: No space left on device (os error 28)\n"), "{ended}");
-    assert!(ended.err.contains("\nhint: free some space and try again\n"), "{ended}");
+    assert!(ended.err.contains("\nhint: free some space or inodes, and try again\n"), "{ended}");
 }
 
 #[test]
@@ -111,11 +114,14 @@ fn a_read_only_repository_can_be_read() {
         return;
     };
     let ended = ended.code(0).prints(
-        "job\n1 session: 0 live, 0 interrupted\none\n\
+        "job\n1 session: 0 running, 0 interrupted\none\n\
          create new: 1\nsave --allow-empty job: 1\nlast job: 1\nremove job: 1\n",
     );
     let causes = ended.err.matches("cause: Read-only file system (os error 30)").count();
-    let hints = ended.err.matches("this file system is read-only: name a repository").count();
+    let hints = ended
+        .err
+        .matches("name a repository elsewhere with --repository: this file system")
+        .count();
     assert_eq!((causes, hints), (4, 4), "{ended}");
 }
 
@@ -143,7 +149,7 @@ fn a_repository_of_somebody_else_is_told_as_such() {
         let run = it.command(words[0]).args(&words[1..]).args(command).output().unwrap();
         let ended = it.ended(run).code(1).prints("");
         assert!(ended.err.contains("cause: Permission denied (os error 13)"), "{ended}");
-        assert!(ended.err.contains("you may not do that there: see who owns it"), "{ended}");
+        assert!(ended.err.contains("check who owns the repository"), "{ended}");
     }
     fs::set_permissions(it.location(), fs::Permissions::from_mode(0o700)).unwrap();
     it.run(["load", "job"]).code(0).prints("one");

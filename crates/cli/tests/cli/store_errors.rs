@@ -32,7 +32,7 @@ fn a_store_that_refuses_is_told_as_such() {
             "SignatureDoesNotMatch",
             "<StringToSign>SECRET</StringToSign>",
             "the credentials are wrong (status 403, SignatureDoesNotMatch)",
-            "see that AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together, and to the store that \
+            "check that AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together, and to the store that \
              AWS_ENDPOINT names",
         ),
         (
@@ -40,7 +40,7 @@ fn a_store_that_refuses_is_told_as_such() {
             "ExpiredToken",
             "",
             "the credentials have expired (status 400, ExpiredToken)",
-            "get new ones, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+            "get new credentials, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
         ),
         (
             400,
@@ -61,14 +61,14 @@ fn a_store_that_refuses_is_told_as_such() {
             "NoSuchBucket",
             "",
             "there is no such bucket (status 404, NoSuchBucket)",
-            "make the bucket with the tools of its store, or name another with --repository",
+            "create the bucket with the tools of its store, or name another with --repository",
         ),
         (
             403,
             "RequestTimeTooSkewed",
             "",
             "the clock of this machine is wrong (status 403, RequestTimeTooSkewed)",
-            "set the clock: a store takes what is at most a few minutes old",
+            "set the clock: a store accepts a difference of a few minutes",
         ),
     ] {
         let s3 = with_a_session(&it);
@@ -77,7 +77,7 @@ fn a_store_that_refuses_is_told_as_such() {
         // What will not go better is not tried again.
         assert_eq!(s3.take_requests().len(), 1, "{code}");
         says(&s3.run(&it, ["list"]).code(1), cause, hint);
-        let saving = format!("what was saved before stands; {hint}");
+        let saving = format!("the checkpoint before is unchanged; {hint}");
         says(&save(&s3, &it, b"more", ["job"]).code(1), cause, &saving);
         let json = s3.run(&it, ["status", "--json", "job"]).code(1);
         assert!(json.out.is_empty(), "{json}");
@@ -97,8 +97,8 @@ fn who_may_only_read_can_load() {
     says(
         &save(&s3, &it, b"more", ["job"]).code(1),
         "these credentials do not allow it (status 403, AccessDenied)",
-        "what was saved before stands; reading takes the rights to get and list objects; saving, also to \
-         put and delete them",
+        "the checkpoint before is unchanged; grant the rights to get and list objects; saving also needs to put \
+         and delete them",
     );
     s3.run(&it, ["load", "job"]).code(0).prints("state");
 }
@@ -125,7 +125,7 @@ fn a_way_that_leads_nowhere_is_told_as_such() {
     let it = Environment::new();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{nobody}");
-    let hint = "see that AWS_ENDPOINT and the network are right, and try again";
+    let hint = "check AWS_ENDPOINT and the network, and try again";
     let refused = on_the_way(&it, &[("AWS_ENDPOINT", &nobody)]);
     says(&refused, "the store cannot be reached: connection refused", hint);
     let unknown = on_the_way(&it, &[("AWS_ENDPOINT", "http://no-such-host.invalid")]);
@@ -140,13 +140,12 @@ fn a_way_that_leads_nowhere_is_told_as_such() {
     says(
         &not_secure,
         "there is no secure connection to the store: received corrupt message of type InvalidContentType",
-        "see that AWS_ENDPOINT is right; the certificate must be one that this machine trusts, and \
-         SSL_CERT_FILE names more of them",
+        "check AWS_ENDPOINT; this machine must trust the certificate, and SSL_CERT_FILE names more of them",
     );
     says(
         &on_the_way(&it, &[("AWS_ALLOW_HTTP", "")]),
         "the endpoint is http://, and so without encryption, which is not allowed",
-        "set AWS_ALLOW_HTTP=true if nobody can listen on the way",
+        "set AWS_ALLOW_HTTP=true if the network is trusted",
     );
     let nowhere = [
         ("AWS_ACCESS_KEY_ID", ""),
@@ -156,7 +155,7 @@ fn a_way_that_leads_nowhere_is_told_as_such() {
     says(
         &on_the_way(&it, &nowhere),
         "there are no credentials: none are in the environment, and this machine has none of its own",
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: the files in ~/.aws are not read",
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the files in ~/.aws are not read",
     );
     let password = nobody.replace("//", "//KEY-0123456789:SECRET-0123456789@");
     let ended = on_the_way(&it, &[("AWS_ENDPOINT", &password)]);
@@ -228,7 +227,11 @@ fn a_store_that_says_nothing_is_given_up() {
         );
         assert_eq!(error.contains(": unknown whether"), !is_known, "{ended}");
         assert!(ended.err.contains(&format!("cause: {cause}")), "{ended}");
-        assert_eq!(ended.err.contains("hint: do it again: that settles it"), !is_known, "{ended}");
+        assert_eq!(
+            ended.err.contains("hint: try again: that settles the outcome"),
+            !is_known,
+            "{ended}"
+        );
         assert!(requests.len() <= 8, "{requests:?}");
     }
     s3.behave();
@@ -246,7 +249,7 @@ fn a_store_that_passes_over_conditions_is_refused() {
             ended.code(1).says(
                 "error: a conditional request (If-Match, If-None-Match) is not supported by \
                  the object store s3://bucket/jobs
-                 hint: use a store that honours If-None-Match and If-Match",
+                 hint: use a store that supports If-None-Match and If-Match",
             );
         }
         s3.run(&it, ["load", "job"]).code(0).prints("state");

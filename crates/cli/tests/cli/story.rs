@@ -42,14 +42,14 @@ fn the_listing_shows_what_is_there_newest_first() {
     let it = Environment::new();
     it.run(["list"]).code(0).prints("").says(
         "no sessions in $DIR/sessions
-         hint: `pitstop create SESSION` makes one",
+         hint: run `pitstop create SESSION` to create one",
     );
     it.feed(&[b'x'; 4301], ["save", "--create", "nightly-import"]).code(0);
     it.run(["create", "my job"]).code(0).prints("my job\n");
     let writer = it.repository().get("my job").unwrap().writer().unwrap();
     it.run(["list"]).code(0).says("").prints(
-        "SESSION         SAVED              SIZE  FORMAT\n\
-         my job          never                 -  journal  live\n\
+        "SESSION         SAVED              SIZE  FORMAT   STATE\n\
+         my job          never                 -  journal  running\n\
          nightly-import  just now        4.2 KiB  journal\n",
     );
     drop(writer);
@@ -61,7 +61,7 @@ fn the_last_session_is_the_one_to_resume() {
     let it = Environment::new();
     it.run(["last"]).code(3).prints("").says(
         "error: there is no last session in $DIR/sessions
-         hint: `pitstop last SESSION` makes one the last",
+         hint: run `pitstop last SESSION` to set it",
     );
     it.feed(b"one", ["save", "-c", "job"]).code(0);
     it.run(["last", "job"]).code(0).prints("").says("job is the last session now");
@@ -110,7 +110,7 @@ fn show_tells_what_is_known() {
          location  $DIR/sessions/job.session\n\
          saved     never\n\
          format    journal\n\
-         writer    idle\n",
+         state     idle\n",
     );
     it.feed(&[0; 2048], ["save", "job", "--label", "step=7", "-l", "odd=\u{1b}"]).code(0);
     let shown = it.run(["show", "job"]).code(0).out;
@@ -121,30 +121,33 @@ fn show_tells_what_is_known() {
     assert_eq!(lines[6], format!("digest    {}", pitstop::Digest::of(&[0; 2048])));
     assert_eq!(lines[7..9], ["label     odd=\\u{1b}", "label     step=7"]);
     assert_eq!(lines[9], "kept      1 revision, 4.0 KiB");
-    assert_eq!(lines[10..], ["format    journal", "writer    idle", "content   binary"]);
+    assert_eq!(lines[10..], ["format    journal", "state     idle", "content   binary"]);
 }
 
 #[test]
 fn status_tells_who_is_writing_and_who_was_killed() {
     let it = Environment::new();
-    it.run(["status"]).code(0).prints("0 sessions: 0 live, 0 interrupted\n");
+    it.run(["status"]).code(0).prints("0 sessions: 0 running, 0 interrupted\n");
     for id in ["idle", "killed", "live"] {
         it.run(["create", id]).code(0);
     }
     let record = r#"{"host":"h","boot_id":"b","pid":7,"start_time":1,"program":"job","since":0}"#;
     fs::write(it.location().join("killed.session/session.writer"), record).unwrap();
     let _writer = it.repository().get("live").unwrap().writer().unwrap();
-    let hint = "hint: an interrupted session needs no repair: the next save goes on";
+    let hint = "hint: an interrupted session needs no repair: start its program again";
     let out = it.run(["status"]).code(0).says(hint).out;
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines.len(), 3, "{out}");
-    assert!(lines[0].starts_with("live: live: ") || lines[1].starts_with("live: live: "), "{out}");
+    assert!(
+        lines[0].starts_with("live: running: ") || lines[1].starts_with("live: running: "),
+        "{out}"
+    );
     assert!(out.contains("(pid PID on ") && out.contains(", begun just now\n"), "{out}");
     assert!(
         out.contains("killed: interrupted: job (pid 7 on h) was killed; never saved\n"),
         "{out}"
     );
-    assert_eq!(lines[2], "3 sessions: 1 live, 1 interrupted");
+    assert_eq!(lines[2], "3 sessions: 1 running, 1 interrupted");
     // Nothing has to be done about one that was killed.
     it.feed(b"1", ["save", "killed"]).code(0);
     it.run(["status", "killed"]).code(0).prints("killed: idle\n");
@@ -172,15 +175,15 @@ fn removing_is_deliberate() {
     it.run(["remove", "two", "three"]).code(0).says(
         "removed two: it is in the trash
          removed three: it is in the trash
-         hint: `pitstop trash restore three` brings it back; `pitstop trash empty three` deletes it",
+         hint: run `pitstop trash restore three` to restore it, `pitstop trash empty three` to delete it",
     );
     it.run(["list", "--ids"]).code(0).prints("");
     it.run(["trash", "restore", "one", "two", "--as", "x"]).code(2);
     let ended = it.run(["trash", "restore", "one", "none", "two"]).code(3);
     assert!(ended.err.contains("error: there is no session 'none' in the trash\n"), "{ended}");
-    assert!(ended.err.ends_with("two is back\n"), "{ended}");
+    assert!(ended.err.ends_with("restored two\n"), "{ended}");
     // A hint is about the same repository.
-    let hint = "`pitstop --repository sessions trash empty one` deletes it\n";
+    let hint = "`pitstop --repository sessions trash empty one` to delete it\n";
     let ended = it.run(["-r", "sessions", "remove", "one"]).code(0);
     assert!(ended.err.ends_with(hint), "{ended}");
 }

@@ -1,8 +1,7 @@
-"""Keeps the state of a long-running program, so that it picks up where it left off.
+"""Keeps the state of a long-running program, so that it continues where it stopped.
 
-A `Repository` is a directory that holds sessions; a `Session` is a named thing in it that holds the
-program's newest checkpoint; its one `Writer` saves. When `save` returns, the checkpoint is on stable
-storage, whole; when it raises, the checkpoint before it still stands.
+A `Repository` holds sessions; a `Session` holds a program's checkpoints; its one `Writer` saves. When `save`
+returns, the checkpoint is durable; when it raises, the previous checkpoint stands.
 
     from pitstop import Repository
 
@@ -13,27 +12,28 @@ storage, whole; when it raises, the checkpoint before it still stands.
             state["done"] += 1  # ... one step of the work ...
             writer.save_json(state)
 
-`pitstop.aio` is the same for asyncio, `pitstop.compat` are drop-ins for the storage of PlainBox and
-Checkbox.
+`pitstop.aio` is the same for asyncio. `pitstop.langgraph`, `pitstop.claude` and `pitstop.optuna` store the state
+of those programs; `pitstop.compat` replaces the session storage of PlainBox and Checkbox.
 
-Interrupts: a signal is handled before a call begins its work, and then nothing was done, or after it is
-through. A KeyboardInterrupt out of `save` thus means that the checkpoint was saved, or that nothing was.
+Interrupts: a signal is handled before a call, with nothing done, or after it. While an object store does not
+respond, a signal ends the call within 50 ms, and the exception of its handler has the error of the call as
+its cause, which says whether the outcome is unknown (`Indeterminate`).
 
-Threads: everything may be shared between threads. Input and output happen without the interpreter's
-lock; the saves of one `Writer` take turns.
+Threads: all objects can be shared between threads. Input and output happen without the interpreter's lock; the
+saves of one `Writer` take turns.
 
-Warnings, about what went wrong beside an operation that succeeded, go to the logger `pitstop`.
+Warnings about problems beside an operation that succeeded go to the logger `pitstop`.
 
-Forks: a child that is forked off while a `Writer` is open cannot save with it, and keeps the session busy
-until the `Writer` is closed, or the child ends or executes another program. `multiprocessing` with the
-start method "spawn" has no such children.
+Forks: a child forked while a `Writer` is open cannot save with it, and keeps the session busy until the
+`Writer` is closed, or the child ends or executes another program. `multiprocessing` with the start method
+"spawn" has no such children.
 """
 
 from ._errors import (
     AlreadyExists,
     Busy,
     Conflict,
-    Damaged,
+    Corrupt,
     Diverged,
     Error,
     Indeterminate,
@@ -49,31 +49,34 @@ from ._errors import (
     Unsupported,
 )
 from ._pitstop import (
-    Checkpoint,
-    CheckpointInfo,
-    CheckpointReader,
-    Exported,
-    Finding,
-    History,
-    Kept,
-    Leftover,
-    Listing,
-    Owner,
-    Problem,
-    Pruned,
-    PrunedRevisions,
-    Repair,
     Repository,
     Retention,
     Revision,
     Session,
+    Writer,
+    __version__,
+)
+from ._reader import CheckpointReader
+from ._results import (
+    Checkpoint,
+    CheckpointInfo,
+    ExportReport,
+    Finding,
+    History,
+    Leftover,
+    Listing,
+    Owner,
+    Problem,
+    PrunedRevisions,
+    PruneReport,
+    RepairReport,
+    RevisionCheck,
+    RevisionInfo,
     Status,
     Summary,
-    Sweep,
-    Trashed,
-    Verification,
-    Verified,
-    Writer,
+    SweepReport,
+    TrashedSession,
+    VerificationReport,
     WriterState,
 )
 
@@ -84,16 +87,15 @@ __all__ = [
     "CheckpointInfo",
     "CheckpointReader",
     "Conflict",
-    "Damaged",
+    "Corrupt",
     "Diverged",
     "Error",
-    "Exported",
+    "ExportReport",
     "Finding",
     "History",
     "Indeterminate",
     "InvalidId",
     "InvalidLocation",
-    "Kept",
     "LabelsTooLong",
     "Leftover",
     "Listing",
@@ -104,21 +106,23 @@ __all__ = [
     "NotFound",
     "Owner",
     "Problem",
-    "Pruned",
+    "PruneReport",
     "PrunedRevisions",
-    "Repair",
+    "RepairReport",
     "Repository",
     "Retention",
     "Revision",
+    "RevisionCheck",
+    "RevisionInfo",
     "Session",
     "Status",
     "StorageError",
     "Summary",
-    "Sweep",
-    "Trashed",
+    "SweepReport",
+    "TrashedSession",
     "Unsupported",
-    "Verification",
-    "Verified",
+    "VerificationReport",
     "Writer",
     "WriterState",
+    "__version__",
 ]

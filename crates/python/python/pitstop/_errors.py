@@ -1,7 +1,7 @@
-"""Why an operation did not do what was asked.
+"""Defines the exceptions of Pitstop.
 
-A class exists only where a caller would act differently, and is a built-in one too where that fits.
-Unless a class says otherwise the operation took no effect. `str()` says what happened, where and why.
+A class exists only where a caller would act differently, and derives from a built-in one where that fits.
+Unless a class says otherwise the operation took no effect. `str()` says what failed, where and why.
 """
 
 from __future__ import annotations
@@ -11,132 +11,132 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._pitstop import Owner, Revision
+    from ._pitstop import Revision
+    from ._results import Owner
 
 
 class Error(Exception):
-    """What every error of Pitstop is."""
+    """Is the base of every exception of Pitstop."""
 
     message: str
-    """What happened, where and why."""
+    """What failed, where and why."""
 
     def __str__(self) -> str:
         return getattr(self, "message", "") or super().__str__()
 
 
 class NotFound(Error, FileNotFoundError):
-    """The repository, which is `filename`, holds no session of this name, or it was removed meanwhile."""
+    """The repository, which is `filename`, holds no session of this name, or no longer."""
 
     id: str
 
 
 class NoCheckpoint(Error, FileNotFoundError):
-    """The session exists, but nothing was ever saved in it. An empty checkpoint is not this."""
+    """The session exists, but nothing was saved in it. An empty checkpoint counts as saved."""
 
     id: str
 
 
 class NoRevision(Error, FileNotFoundError):
-    """The session does not keep this revision, or never had it."""
+    """The session does not keep this revision."""
 
     id: str
     revision: Revision
 
 
 class AlreadyExists(Error, FileExistsError):
-    """A session of this name is there already."""
+    """A session of this name exists."""
 
     id: str
 
 
 class Busy(Error, BlockingIOError):
-    """Another writer lives. It was not disturbed."""
+    """Another writer is alive. It was not disturbed."""
 
     id: str
     owner: Owner | None
-    """Who it is, where that can be read."""
+    """The writer, where its record can be read."""
+    is_this_process: bool
+    """Whether it is this very process."""
 
 
 class Locked(Error, BlockingIOError):
-    """PlainBox's `session.next`, which is `filename`, is there, and whoever made it may be alive."""
+    """PlainBox's `session.next`, which is `filename`, exists, and its writer may be alive."""
 
     id: str
     age: timedelta
-    """How long the file has been unchanged."""
+    """How long the file has not changed."""
 
 
 class Conflict(Error):
-    """The save named the revision that it follows, but another came between. Neither is lost."""
+    """The save names the revision that it follows, but another process saved first. Neither is lost."""
 
     id: str
     expected: Revision
     """The revision that the save was to follow."""
     found: Revision
-    """The revision that stands."""
+    """The newest revision."""
 
 
 class Diverged(Error):
-    """The session that something is copied to holds something else."""
+    """The destination of a copy holds other content."""
 
     id: str
     repository: Path
     revision: Revision
-    """The revision that is not the same."""
+    """The revision that differs."""
 
 
-class Damaged(Error):
-    """What lies there is not what was written. It was left as it is."""
+class Corrupt(Error):
+    """A file or object does not hold what was written. It was left unchanged."""
 
-    place: Path
+    path: Path
     problem: str
     newest_good: Revision | None
-    """The newest revision that can still be loaded, with `Session.load_revision`."""
+    """The highest revision that verifies, for `Session.load_revision`."""
 
 
 class Indeterminate(Error, OSError):
-    """The change is made, but may not survive a power cut. Doing it again settles it."""
+    """The change may have been made, and may not survive a power cut. Doing it again settles it."""
 
     step: str
 
 
 class NotDurable(Error, OSError):
-    """This file system cannot flush to stable storage, so that nothing can be promised on it."""
+    """This file system cannot flush to stable storage."""
 
 
 class InvalidId(Error, ValueError):
-    """A name that no session can have."""
+    """No session can have this name."""
 
     problem: str
 
 
 class LabelsTooLong(Error, ValueError):
-    """More labels, in bytes, than are kept with a checkpoint."""
+    """The labels take more bytes than a checkpoint keeps."""
 
     size: int
-    most: int
+    limit: int
 
 
 class InvalidLocation(Error, ValueError):
-    """A place that cannot be a repository."""
+    """The location cannot be a repository."""
 
     location: Path
     problem: str
 
 
 class Unsupported(Error, NotImplementedError):
-    """This kind of repository or session cannot do that."""
+    """This kind of repository or session does not support the operation."""
 
 
 class StorageError(Error, OSError):
-    """The storage refused a step. `errno` says why (disk full is ENOSPC), `filename` where."""
+    """A step failed in the storage. `errno` says why (disk full is ENOSPC), `filename` where."""
 
     step: str
-    """What was being done: "write", "flush", "put in place" ..."""
+    """The step: "write", "flush", "put in place" ..."""
 
 
-for _class in [
-    Error, NotFound, NoCheckpoint, NoRevision, AlreadyExists, Busy, Locked, Conflict, Diverged,
-    Damaged, Indeterminate, NotDurable, InvalidId, LabelsTooLong, InvalidLocation, Unsupported,
-    StorageError,
-]:
-    _class.__module__ = "pitstop"
+for _class in list(vars().values()):
+    if isinstance(_class, type) and issubclass(_class, Error):
+        _class.__module__ = "pitstop"

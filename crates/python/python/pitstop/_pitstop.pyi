@@ -1,6 +1,6 @@
 import builtins
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -9,39 +9,41 @@ from typing import Any, ClassVar, Literal, Protocol, final, type_check_only
 from typing_extensions import Buffer, Self
 
 from ._errors import Error
+from ._reader import CheckpointReader
+from ._results import (
+    Checkpoint,
+    CheckpointInfo,
+    ExportReport,
+    History,
+    Listing,
+    PrunedRevisions,
+    PruneReport,
+    RepairReport,
+    Status,
+    SweepReport,
+    TrashedSession,
+    VerificationReport,
+)
 
 __all__ = [
+    "__version__",
     "dump_json",
-    "Checkpoint",
-    "CheckpointInfo",
-    "CheckpointReader",
-    "Exported",
-    "Finding",
-    "History",
-    "Kept",
-    "Leftover",
-    "Listing",
-    "Owner",
-    "Problem",
-    "Pruned",
-    "PrunedRevisions",
-    "Repair",
+    "load_json",
     "Repository",
     "Retention",
     "Revision",
+    "RevisionReader",
     "Session",
-    "Status",
-    "Summary",
-    "Sweep",
-    "Trashed",
-    "Verification",
-    "Verified",
     "Writer",
-    "WriterState",
 ]
 
-def dump_json(state: Any) -> bytes:
-    """The state as `save_json` writes it."""
+__version__: str
+
+def dump_json(state: Any, /) -> bytes:
+    """Converts a state to JSON, as `save_json` does: compact, in UTF-8."""
+
+def load_json(data: bytes, /) -> Any:
+    """Parses JSON, as `load_json` of a session does."""
 
 _Format = Literal["journal", "plain"]
 _Revision = Revision | int | str
@@ -56,40 +58,43 @@ class _Writable(Protocol):
 
 @final
 class Repository:
-    """A place that holds sessions."""
+    """Holds sessions: a directory, or a prefix of an object store.
+
+    Two are equal if they have the same location. `in` takes a session or a name; `len` counts the sessions.
+    """
 
     def __new__(
         cls, location: str | PathLike[str] | None = None, *, format: _Format | None = None
     ) -> Self:
-        """The repository in this directory, or in `default_location()`. Or the one in an object store, where the
-        location is a URL: `s3://bucket/prefix`, `gs://...`, `az://...`.
+        """Opens the repository at `location`, or at `default_location()`.
 
-        The directory is made when the first session is. New sessions are journals, unless `format` says
-        otherwise; those that are there stay as they are.
+        A `str` is a URL (`s3://bucket/prefix`, `gs://...`, `az://...`) or a path; any other type is a path. The
+        directory is created with the first session. New sessions are journals unless `format` says "plain";
+        existing sessions keep their format.
 
-        Raises `InvalidLocation` if there is something else than a directory.
+        Raises `InvalidLocation` if the path is not a directory, holds a URL, or begins with `~`.
         """
 
     @staticmethod
     def plainbox() -> Repository:
-        """The repository that PlainBox uses, in `plainbox_location()`. New sessions are plain ones."""
+        """Opens PlainBox's repository, in `plainbox_location()`. New sessions are plain."""
 
     @staticmethod
     def in_memory() -> Repository:
-        """A repository in the memory of this process: for tests. Nothing in it is durable."""
+        """Creates a repository in the memory of this process, for tests. Nothing in it is durable."""
 
     @staticmethod
-    def default_location() -> Path:
-        """`$PITSTOP_REPOSITORY`, else `$XDG_STATE_HOME/pitstop/sessions`, else
-        `~/.local/state/pitstop/sessions`. The environment is read at each call."""
+    def default_location() -> Path | str:
+        """Returns `$PITSTOP_REPOSITORY` (a URL as `str`), else `$XDG_STATE_HOME/pitstop/sessions`, else
+        `~/.local/state/pitstop/sessions`. Each call reads the environment."""
 
     @staticmethod
-    def plainbox_location() -> Path:
-        """`$XDG_CACHE_HOME/plainbox/sessions`, else `~/.cache/plainbox/sessions`."""
+    def plainbox_location() -> Path | str:
+        """Returns `$XDG_CACHE_HOME/plainbox/sessions`, else `~/.cache/plainbox/sessions`."""
 
     @property
     def location(self) -> Path | str:
-        """Where it is: an absolute path or, in an object store, a URL."""
+        """The absolute path or, in an object store, the URL (a `str`)."""
 
     def create(
         self,
@@ -99,69 +104,64 @@ class Repository:
         format: _Format | None = None,
         replace_last: bool = False,
     ) -> Session:
-        """Makes a new session, and the repository where there is none.
+        """Creates a session, and the repository where none exists. Durable when it returns.
 
-        Without `id` it gets a name that is made up, beginning with `prefix`. With `replace_last` it becomes
-        the last session with its first checkpoint, and only then the one before it is removed, unless it
-        is in use.
+        Without `id` the name is generated and begins with `prefix`. With `replace_last` the session becomes
+        the last session with its first checkpoint; only then the previous one is removed, unless it is in use.
 
-        Durable when it returns: its directory and every one above it are on stable storage.
-
-        Raises `AlreadyExists` if there is one of this `id`. After any error there is no new session.
+        Raises `AlreadyExists` if there is a session of this `id`. After any error there is no new session.
         """
 
     def get(self, id: str) -> Session:
-        """The session of this name. Raises `NotFound` if there is none."""
+        """Returns the session of this name. Raises `NotFound` if there is none."""
 
     def get_or_create(self, id: str) -> Session:
-        """The session of this name, made if there is none. Any number of processes may do so at once."""
+        """Returns the session of this name, created if it is missing. Any number of processes may do so at once."""
 
     def session(self, id: str) -> Session:
-        """The session of this name, without a look whether it exists: its next call tells."""
+        """Returns the session of this name without a check that it exists: its next call checks."""
 
     def list(
-        self, *, labels: Mapping[str, str | None] | None = None, in_full: bool = False
+        self, *, labels: Mapping[str, str | None] | None = None, details: bool = False
     ) -> Listing:
-        """The sessions, those that changed last first, and what could not be read as one. With `labels` those
-        whose newest checkpoint has these (None: whatever the value).
+        """Lists the sessions, the last changed first, and the entries that cannot be read as sessions. With
+        `labels`, only sessions whose newest checkpoint has these (None: any value).
 
-        In an object store `size` and `labels` are told only `in_full`, or where labels are asked for: that
-        takes a look into each session that changed since.
+        An object store tells `size` and `labels` only with `details` or `labels`, which takes one request for
+        each session that changed since the last listing.
         """
 
-    def sweep(self, *, dry_run: bool = False) -> Sweep:
-        """Deletes what killed processes left: sessions that were being made, or removed. Nothing that a live
-        process needs is touched, and no session, checkpoint or evidence ever is.
-        """
+    def sweep(self, *, dry_run: bool = False) -> SweepReport:
+        """Deletes leftovers of killed processes. Sessions, checkpoints, files moved aside and files of live
+        processes stay."""
 
     def import_(
         self, source: _Readable, id: str | None = None, *, format: _Format | None = None
     ) -> Session:
-        """Makes a session of an archive that `Session.export` wrote, or fills one up that stands where it stood
-        at an earlier revision. Durable when it returns, and every digest was right.
+        """Creates a session from an archive made by `Session.export`, or adds the archive's newer revisions to
+        an existing copy. Durable when it returns, with every digest verified.
 
-        Raises `Damaged` if the archive is no whole one, what the file's `read` does, `Diverged` if the session is
-        there and holds something else. After any, a session that this has made is removed.
+        Raises `Corrupt` if the archive is incomplete, `Diverged` if the session exists with other content, and
+        what `source.read` raises. After any error a session created by this call is removed.
         """
 
     def last(self) -> Session | None:
-        """The session that a program offers to resume: the last one that was made so, if it exists.
+        """Returns the last session, the one to resume, if it exists.
 
-        Raises `Damaged` if what should name it is something else.
+        Raises `Corrupt` if the link that names it is something else.
         """
 
-    def trash(self) -> builtins.list[Trashed]:
-        """The removed sessions that can be put back, the last removed first."""
+    def trash(self) -> builtins.list[TrashedSession]:
+        """Lists the removed sessions that can be restored, the last removed first."""
 
-    def restore_from_trash(self, trashed: Trashed, id: str | None = None) -> Session:
-        """Puts a removed session back, under its name or another one. Durable when it returns.
+    def restore_from_trash(self, trashed: TrashedSession, id: str | None = None) -> Session:
+        """Restores a removed session under its name or `id`. Durable when it returns.
 
-        Raises `AlreadyExists` if there is one of that name: then it stays in the trash; `NotFound` if it is
-        not there any more.
+        Raises `AlreadyExists` if there is a session of that name, and `NotFound` if the trash does not have it.
         """
 
-    def delete_from_trash(self, trashed: Trashed) -> builtins.list[Error]:
-        """Deletes it for good, and returns what could not be deleted."""
+    def delete_from_trash(self, trashed: TrashedSession) -> builtins.list[Error]:
+        """Deletes a removed session permanently, and returns an error for each file that remains."""
 
     def prune(
         self,
@@ -173,69 +173,73 @@ class Repository:
         labels: Mapping[str, str | None] | None = None,
         permanently: bool = False,
         dry_run: bool = False,
-    ) -> Pruned:
-        """Removes sessions into the trash, or `permanently`: all but the newest `keep`; those that were not saved
-        for so long; those that take more than so many bytes; the oldest, until all take no more than `total`.
-        What meets one of these goes, of the sessions with these labels (None: whatever its value). Without one of
-        the four nothing goes, and neither does a live session or the last one.
+    ) -> PruneReport:
+        """Removes sessions to the trash, or `permanently`, if any one criterion matches: all but the newest
+        `keep`; those last saved `older_than` ago; those larger than `larger_than` bytes; the oldest, until the
+        rest take at most `total` bytes. With `labels`, only sessions with these (None: any value).
+
+        Without a criterion nothing is removed. Live sessions and the last session always stay.
         """
 
     def __iter__(self) -> Iterator[Session]:
-        """The sessions, those that changed last first. What cannot be read hides none of the others;
-        `list()` names it."""
+        """Iterates over the readable sessions, the last changed first; `list()` names the unreadable entries."""
 
-    def __contains__(self, id: str, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> Literal[True]: ...
+    def __contains__(self, session: str | Session, /) -> bool: ...
+    def __hash__(self) -> int: ...
     def __getnewargs_ex__(self) -> tuple[tuple[Path | str], dict[str, Any]]: ...
 
 @final
 class Session:
-    """A named thing in a repository that holds a program's checkpoints.
+    """Names a state in a repository: its checkpoints and, locally, a directory for the program's files.
 
-    It is a name, not an open file: it can be kept, pickled and used by several threads, and it notices at
-    the next call that the session was removed. Two are equal if they name the same.
+    It is a name, not an open file: it can be kept, pickled and shared by threads. Its next call notices that the
+    session was removed. Two are equal if they name the same session.
     """
 
     @staticmethod
     def in_directory(directory: str | PathLike[str]) -> Session:
-        """The session in this directory, wherever it is and whatever that is called: PlainBox allows any name.
-        It need not exist; its next call tells."""
+        """Returns the session in a directory of any name, as PlainBox allows. Its next call checks that it
+        exists."""
 
     @property
     def id(self) -> str:
-        """Its name."""
+        """The name of the session."""
 
     @property
-    def repository(self) -> Repository: ...
+    def repository(self) -> Repository:
+        """The repository that holds the session."""
+
     @property
     def location(self) -> Path | None:
-        """The directory in which the program may keep files of its own, on a local disk. Names that begin
-        with `session` are not free. It is removed with the session."""
+        """The directory for the program's files, on a local disk. Names that begin with `session` are reserved.
+        It is removed with the session."""
 
     @property
     def session_file(self) -> Path | None:
-        """The file that holds the newest checkpoint of a plain session, whether or not it was saved."""
+        """The path of the newest checkpoint of a plain session, saved or not."""
 
     def load(self) -> Checkpoint:
-        """The newest checkpoint.
+        """Loads the newest checkpoint.
 
-        Raises `NoCheckpoint` if nothing was ever saved, `NotFound` if the session is gone, `Damaged` if what
-        lies there is no checkpoint.
+        Raises `NoCheckpoint` if nothing was saved, `NotFound` if there is no session, and `Corrupt` on damage.
         """
 
     def load_json(self, default: Any = None) -> Any:
-        """The state that `save_json` saved last, or `default` if nothing was ever saved.
+        """Loads the state that `save_json` saved last, or returns `default` if nothing was saved.
 
-        Raises what `load` does, but for `NoCheckpoint`, and `ValueError` if it is not JSON.
+        Raises `NotFound` and `Corrupt` as `load` does, and `ValueError` if the payload is not JSON.
         """
 
     def load_revision(self, revision: _Revision) -> Checkpoint:
-        """A revision that is kept: an older one, or the newest good one where `load` found damage.
+        """Loads a revision that is kept: an older one, or the newest good one after damage.
 
-        Raises `NoRevision` if it is not kept, `Damaged` if it is damaged, `Unsupported` in a plain session.
+        Raises `NoRevision` if it is not kept, `Corrupt` on damage, and `Unsupported` in a plain session.
         """
 
     def history(self) -> History:
-        """The revisions that are kept. Raises `Unsupported` in a plain session."""
+        """Lists the revisions kept. Raises `Unsupported` in a plain session."""
 
     def save(
         self,
@@ -245,12 +249,10 @@ class Session:
         follows: _Revision | None = None,
         keep: Retention | None = None,
     ) -> CheckpointInfo:
-        """Saves one checkpoint, and is the session's writer only for that long. A program that saves again
-        and again keeps a `writer()` instead.
+        """Saves one checkpoint as the writer for this call alone. A program that saves repeatedly keeps a
+        `writer()`. Durable when it returns.
 
-        Durable when it returns: payload and every directory entry on the way to it are on stable storage.
-
-        Raises what `writer` and `Writer.save` do.
+        Raises what `writer` and `Writer.save` raise.
         """
 
     def save_json(
@@ -261,8 +263,8 @@ class Session:
         follows: _Revision | None = None,
         keep: Retention | None = None,
     ) -> CheckpointInfo:
-        """`save` of the state as JSON. Raises `TypeError` or `ValueError` if it cannot be that; then nothing
-        was saved."""
+        """Saves a state as JSON. Raises what `save` raises, and `TypeError` or `ValueError`, with nothing saved,
+        if the state cannot be JSON."""
 
     def save_from(
         self,
@@ -272,70 +274,72 @@ class Session:
         follows: _Revision | None = None,
         keep: Retention | None = None,
     ) -> CheckpointInfo:
-        """Saves what a file gives, up to its end, as `Writer.save_from` does. Nobody else is kept from writing
-        before 8 MiB of it have come, or all."""
+        """Saves everything that a file returns, as `Writer.save_from` does. Becomes the writer once 8 MiB, or
+        everything, was read."""
 
     def open_checkpoint(self, revision: _Revision | None = None) -> CheckpointReader:
-        """The newest checkpoint, or a revision that is kept, to be read in pieces: for one that is larger than
-        memory. It is read once and checked before this returns, and checked again while it is read.
+        """Opens the newest checkpoint, or a revision that is kept, to be read in pieces. It is read and verified
+        once before this returns, and again while it is read.
 
-        Raises what `load` and `load_revision` do.
+        Raises what `load` and `load_revision` raise.
         """
 
     def restore(self, revision: _Revision) -> CheckpointInfo:
-        """Makes an older revision the newest: its payload and its labels are saved again, as a new revision.
-        None is given up for it.
+        """Saves the payload and labels of an older revision again, as the newest. Restoring discards no revision.
 
-        Raises what `load_revision`, `writer` and `Writer.save` do.
+        Raises what `load_revision`, `writer` and `Writer.save` raise.
         """
 
     def fork(
         self, id: str | None = None, *, revision: _Revision | None = None, prefix: str = ""
     ) -> Session:
-        """Makes a new session of the newest checkpoint, or of an older revision, in the same repository. The
-        program's own files come with it, as they are now. Durable when it returns.
+        """Creates a session in the same repository from the newest checkpoint, or from an older revision, with
+        the program's files as they are now. Durable when it returns.
 
-        Raises what `load_revision`, `Repository.create` and `save` do. After any there is no new session.
+        Raises what `load_revision`, `Repository.create` and `save` raise. After any error there is no new session.
         """
 
-    def writer(self) -> Writer:
+    def writer(self, *, timeout: float = 0.0) -> Writer:
         """Becomes the session's one writer, until it is closed or the process ends in any way.
 
-        Raises `Busy` if another writer lives, `Locked` if PlainBox's may.
+        Waits at most `timeout` seconds for another writer to end; `math.inf` waits without limit.
+
+        Raises `Busy` if another writer is alive, and `Locked` if PlainBox's writer may be.
         """
 
     def status(self) -> Status:
-        """How it stands. Neither reads the payload nor disturbs a writer. Raises `NotFound`."""
+        """Describes the session and its writer, without reading the payload. Raises `NotFound`."""
 
     def unlock(self) -> Path | None:
-        """Clears a lock that PlainBox left, on a person's word, and returns where it is kept now. Nothing
-        that Pitstop leaves behind ever needs this.
+        """Moves PlainBox's stale lock aside, at the request of a person, and returns its new path. Pitstop leaves
+        nothing that needs this.
 
-        Raises `Busy` or `Locked` while its holder is seen to live.
+        Raises `Busy` or `Locked` while the holder is known to be alive.
         """
 
     def make_last(self) -> None:
-        """Makes this the session that `Repository.last` offers to resume; durable when it returns."""
+        """Makes this the last session, the one to resume. Durable when it returns."""
 
     def remove(self) -> list[Error]:
-        """Removes the session and every file in its directory, and returns what could not be deleted. It is
-        out of the listing, durably, before the first file goes.
+        """Removes the session with its directory permanently, and returns an error for each file that remains. It
+        leaves the listing, durably, before the first file is deleted.
 
         Raises `Busy` or `Locked` while it has a writer.
         """
 
-    def trash(self) -> Trashed:
-        """Removes the session, so that it can be put back. Durable when it returns.
+    def trash(self) -> TrashedSession:
+        """Moves the session to the trash, from which it can be restored. Durable when it returns.
 
         Raises `Busy` or `Locked` while it has a writer.
         """
 
-    def verify(self) -> Verification:
-        """Reads every revision that is kept, and says which can be loaded, and where damage is. Changes nothing,
-        and disturbs no writer. A plain session has nothing to check its checkpoint by."""
+    def verify(self) -> VerificationReport:
+        """Reads every revision kept, and reports which can be loaded and where damage is. Changes nothing. A plain
+        session has no checksum: it is only read."""
 
-    def repair(self) -> Repair:
-        """Moves what is damaged aside, and makes the newest good revision the newest. Erases nothing.
+    def repair(self) -> RepairReport:
+        """Moves damaged files aside, and saves the newest good revision again if a newer one is lost. Erases
+        nothing.
 
         Raises `Busy` while it has a writer.
         """
@@ -350,7 +354,7 @@ class Session:
         labels: Mapping[str, str | None] | None = None,
         dry_run: bool = False,
     ) -> PrunedRevisions:
-        """Gives revisions up by the criteria of `Repository.prune`, for good; never the newest.
+        """Discards revisions permanently, by the criteria of `Repository.prune`; never the newest.
 
         Raises `Busy` while it has a writer, `Unsupported` in a plain session.
         """
@@ -358,41 +362,46 @@ class Session:
     def copy_to(
         self, destination: Repository, id: str | None = None, *, format: _Format | None = None
     ) -> Session:
-        """Copies it into another repository, with its history, labels and the program's own files, or goes on
-        with a copy that was interrupted. Durable when it returns.
+        """Copies the session to another repository, with its history, labels and the program's files, or
+        continues an interrupted copy. Durable when it returns.
 
-        Raises `Diverged` if the copy holds something else, which stays as it is.
+        Raises `Diverged` if the destination holds something else, which stays unchanged.
         """
 
-    def export(self, file: _Writable) -> Exported:
-        """Writes it into a single file, a tar archive: its history, labels and the program's own files.
-        `Repository.import_` makes a session of it, on any machine. No lock is taken. The file is flushed, as its
-        `flush` does, and stays open.
+    def export(self, file: _Writable) -> ExportReport:
+        """Writes the session to a file, as a tar archive of its history, labels and the program's files, for
+        `Repository.import_`. Takes no lock. The file is flushed by its `flush`, and stays open.
 
-        Raises what the file's `write` does, and `Damaged` if the newest checkpoint is. After any, what was written
-        is no whole archive.
+        Raises `Corrupt` if the newest checkpoint is damaged, and what `file.write` raises. After any error the
+        archive is incomplete.
         """
 
     def convert(self, format: _Format, *, lose_history: bool = False) -> None:
-        """Turns it into a session of the other format, in place and at one moment. Durable when it returns.
+        """Converts the session to the other format, in place and atomically. Durable when it returns.
 
-        Raises `Unsupported` if older revisions or labels would be lost, unless `lose_history`; `Busy` while it
+        Raises `Unsupported` if older revisions or labels would be lost, unless `lose_history`, and `Busy` while it
         has a writer.
         """
+
+    def _open_revision(self, revision: _Revision | None, /) -> RevisionReader: ...
 
     def __hash__(self) -> int: ...
 
 @final
 class Writer:
-    """The one writer of a session. Others get `Busy` until it is closed, best by `with`.
+    """Saves in a session, as the one process that may. Others get `Busy` until it is closed: use `with`.
 
-    Threads may share it: their saves take turns. A child that was forked off gets `RuntimeError`.
+    Threads may share it: their saves take turns. In a forked child its methods raise `RuntimeError`.
     """
 
     @property
-    def session(self) -> Session: ...
+    def session(self) -> Session:
+        """The session that it writes."""
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether it was closed."""
+
     def save(
         self,
         data: Buffer,
@@ -401,16 +410,17 @@ class Writer:
         follows: _Revision | None = None,
         keep: Retention | None = None,
     ) -> CheckpointInfo:
-        """Makes `data` (bytes, or anything like it) the newest checkpoint.
+        """Saves `data` (bytes, or an object with a buffer of them) as the newest checkpoint.
 
         `labels` are small strings, readable without the payload. With `follows` it is saved only if that is
-        still the newest revision. `keep` says which older revisions may go when space is needed.
+        still the newest revision. `keep` says which older revisions may be discarded for space. A buffer larger
+        than 8 MiB is copied in pieces while it is saved: do not change it meanwhile.
 
-        Durable when it returns: payload and every directory entry on the way to it are on stable storage.
+        Durable when it returns: the payload and every directory entry leading to it are on stable storage.
 
-        Raises `StorageError`: the checkpoint before stands, and saving goes on once the cause is gone;
-        `Indeterminate`: the new one is there, and may be gone after a power cut; `Conflict`: somebody saved
-        in between; `Unsupported`: a plain session keeps no labels; `ValueError`: it was closed.
+        Raises `StorageError`: the previous checkpoint stands, and saving works again once the cause is gone;
+        `Indeterminate`: the new one stands, and may be gone after a power cut; `Conflict`: another process saved
+        first; `Unsupported`: a plain session keeps no labels; `ValueError`: it was closed.
         """
 
     def save_json(
@@ -421,8 +431,8 @@ class Writer:
         follows: _Revision | None = None,
         keep: Retention | None = None,
     ) -> CheckpointInfo:
-        """`save` of the state as JSON. Raises `TypeError` or `ValueError` if it cannot be that; then nothing
-        was saved."""
+        """Saves a state as JSON. Raises what `save` raises, and `TypeError` or `ValueError`, with nothing saved,
+        if the state cannot be JSON."""
 
     def save_from(
         self,
@@ -432,17 +442,16 @@ class Writer:
         follows: _Revision | None = None,
         keep: Retention | None = None,
     ) -> CheckpointInfo:
-        """Makes what a file gives, up to its end, the newest checkpoint: for one that is larger than memory. Up
-        to 8 MiB of it are in memory.
+        """Saves everything that a file returns as the newest checkpoint, with at most 8 MiB of it in memory.
 
-        Raises what the file's `read` does, and then nothing was saved; else what `save` does.
+        Raises what `source.read` raises, with nothing saved, and what `save` raises.
         """
 
     def restore(self, revision: _Revision) -> CheckpointInfo:
-        """`Session.restore`, by the writer that is held."""
+        """Saves an older revision again, as `Session.restore` does."""
 
     def close(self) -> None:
-        """Gives the place of the writer back, after a save that is under way in another thread."""
+        """Ends the writer, after a save that is running in another thread."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -455,394 +464,57 @@ class Writer:
 
 @final
 class Revision:
-    """Which checkpoint of its session one is. Two are equal if nobody saved between them.
+    """Is the number of a checkpoint in its session. Two are equal if nothing was saved between them.
 
-    Sessions that keep numbers count 1, 2, 3 ...; a plain session's is `~` and 16 hexadecimal digits.
+    A journal counts 1, 2, 3 ..., which have an order; in a plain session it is `~` and 16 hexadecimal digits,
+    which have none.
     """
 
     NONE: ClassVar[Revision]
-    """The state before the first checkpoint: what a save that must be the first one follows."""
+    """The state before the first checkpoint, which a first save follows."""
 
     def __new__(cls, revision: _Revision, /) -> Self: ...
     @property
     def number(self) -> int | None:
-        """Its number, where its session keeps numbers."""
+        """The number; None in a plain session."""
 
     def __hash__(self) -> int: ...
-
-@final
-class CheckpointInfo:
-    """What is known of a checkpoint beside its bytes."""
-
-    @property
-    def revision(self) -> Revision: ...
-    @property
-    def saved(self) -> datetime:
-        """When it was saved (UTC), by the clock of the machine that saved it."""
-
-    @property
-    def size(self) -> int:
-        """The length of its payload in bytes."""
-
-    @property
-    def digest(self) -> str:
-        """XXH3 of its payload: it finds accidents, and is no protection against forgery."""
-
-    @property
-    def labels(self) -> dict[str, str]: ...
-
-@final
-class Checkpoint:
-    """What a program saved."""
-
-    @property
-    def info(self) -> CheckpointInfo: ...
-    @property
-    def data(self) -> bytes:
-        """The bytes, exactly as they were saved."""
-
-    def json(self) -> Any:
-        """The state that these bytes are as JSON. Raises `ValueError` if they are not."""
-
-@final
-class CheckpointReader:
-    """Reads a checkpoint that was found to be whole, in any pieces.
-
-    It stays the same checkpoint, whatever is saved meanwhile, as long as its revision is kept. The last bytes
-    are given only after the digest of all that was read is seen to be right: else `read` raises `Damaged`.
-    """
-
-    @property
-    def info(self) -> CheckpointInfo: ...
-    @property
-    def closed(self) -> bool: ...
-    def read(self, size: int | None = None, /) -> bytes:
-        """So many bytes, or fewer at the end; all that are left without a size."""
-
-    def readable(self) -> bool: ...
-    def close(self) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
-
-@final
-class Kept:
-    """One revision that is kept."""
-
-    @property
-    def info(self) -> CheckpointInfo: ...
-    @property
-    def stored(self) -> int:
-        """How many bytes of storage it takes by itself."""
-
-@final
-class History:
-    """The revisions of a session."""
-
-    @property
-    def revisions(self) -> list[Kept]:
-        """Those that are kept, the newest first."""
-
-    @property
-    def damaged(self) -> list[Revision]:
-        """Those that were saved and are lost to damage, the newest first."""
-
-    @property
-    def may_lack_newer(self) -> bool:
-        """Whether damage may have taken newer ones than all of these, of which not even the numbers are known."""
+    def __lt__(self, other: Revision, /) -> bool: ...
+    def __le__(self, other: Revision, /) -> bool: ...
+    def __gt__(self, other: Revision, /) -> bool: ...
+    def __ge__(self, other: Revision, /) -> bool: ...
 
 @final
 class Retention:
-    """Which older revisions a session keeps beside the newest: at least these. Two always stay."""
+    """Says which older revisions a session keeps at least, beside the newest. Two always stay."""
 
     ALL: ClassVar[Retention]
-    """All of them."""
+    """Keeps all."""
     DEFAULT: ClassVar[Retention]
-    """The newest 16, within 8 times the size of the newest (but 64 KiB in any case)."""
+    """Keeps the newest 16, within 8 times the size of the newest (but 64 KiB in any case)."""
 
     @staticmethod
     def revisions(count: int) -> Retention:
-        """So many."""
+        """Keeps the newest `count`."""
 
     @staticmethod
     def bytes(size: int) -> Retention:
-        """As many as fit into so many bytes of storage."""
+        """Keeps as many as fit into `size` bytes of storage."""
 
     @staticmethod
     def age(age: timedelta) -> Retention:
-        """Those that are not older."""
+        """Keeps those that are at most this old."""
 
 @final
-class Owner:
-    """The record that a writer leaves of itself."""
-
-    def __new__(
-        cls,
-        host: str,
-        boot_id: str,
-        pid: int,
-        start_time: int,
-        program: str,
-        since: datetime,
-    ) -> Self: ...
-    def __getnewargs__(self) -> tuple[str, str, int, int, str, datetime]: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def boot_id(self) -> str: ...
-    @property
-    def pid(self) -> int:
-        """Its process id, as seen inside its own container."""
+class RevisionReader:
+    """Reads a checkpoint in pieces, from its start to its end: for `CheckpointReader`."""
 
     @property
-    def start_time(self) -> int:
-        """When its process started, in clock ticks since boot."""
+    def info(self) -> CheckpointInfo:
+        """Describes the checkpoint."""
 
-    @property
-    def program(self) -> str: ...
-    @property
-    def since(self) -> datetime:
-        """When it became the writer (UTC)."""
+    def read(self, size: int, /) -> bytes:
+        """Reads `size` bytes, or fewer at the end; everything left if it is negative."""
 
-@final
-class Summary:
-    """One session in a listing."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def saved(self) -> datetime | None:
-        """When its newest checkpoint was saved (UTC); None if never."""
-
-    @property
-    def size(self) -> int | None:
-        """The size of its newest checkpoint in bytes; None if never saved."""
-
-    @property
-    def labels(self) -> dict[str, str] | None:
-        """The labels of its newest checkpoint; None where the listing does not tell."""
-
-    @property
-    def changed(self) -> datetime:
-        """When it was saved, or else when it was made (UTC)."""
-
-    @property
-    def format(self) -> str: ...
-    @property
-    def live(self) -> bool:
-        """Whether a writer lives."""
-
-@final
-class Problem:
-    """An entry of a repository that could not be read as a session."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def error(self) -> Error: ...
-
-@final
-class Listing:
-    """What a repository holds."""
-
-    @property
-    def sessions(self) -> list[Summary]: ...
-    @property
-    def problems(self) -> list[Problem]: ...
-
-@final
-class WriterState:
-    """Whether a session has a writer."""
-
-    @property
-    def state(self) -> Literal["idle", "live", "interrupted", "plainbox"]:
-        """"idle": nobody; "live": somebody; "interrupted": nobody, and the last one was killed, about which
-        nothing has to be done; "plainbox": PlainBox's `session.next` is there."""
-
-    @property
-    def owner(self) -> Owner | None:
-        """Who is the writer, or was when it was killed."""
-
-    @property
-    def age(self) -> timedelta | None:
-        """How long PlainBox's `session.next` has been unchanged."""
-
-    @property
-    def stale(self) -> bool:
-        """Whether the next writer takes the session over, because nobody can be writing that file."""
-
-@final
-class Status:
-    """How a session stands."""
-
-    @property
-    def summary(self) -> Summary: ...
-    @property
-    def created(self) -> datetime | None:
-        """When it was made (UTC), where that is known."""
-
-    @property
-    def writer(self) -> WriterState: ...
-
-@final
-class Finding:
-    """Something that is not as it should be."""
-
-    @property
-    def severity(self) -> Literal["note", "leftover", "damage"]:
-        """"note": nothing has to be done; "leftover": the next writer clears it away; "damage": something is
-        lost, or in the way."""
-
-    @property
-    def place(self) -> Path: ...
-    @property
-    def at(self) -> int | None:
-        """Where in the file, in bytes."""
-
-    @property
-    def revision(self) -> Revision | None: ...
-    @property
-    def what(self) -> str: ...
-
-@final
-class Verified:
-    """A revision that was read, or is lost."""
-
-    @property
-    def revision(self) -> Revision: ...
-    @property
-    def info(self) -> CheckpointInfo | None: ...
-    @property
-    def error(self) -> Error | None:
-        """Why it cannot be loaded; None if it can."""
-
-@final
-class Verification:
-    """What `Session.verify` found."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def revisions(self) -> list[Verified]:
-        """The newest first."""
-
-    @property
-    def findings(self) -> list[Finding]: ...
-    @property
-    def damaged(self) -> bool:
-        """Whether something is lost, or in the way."""
-
-    @property
-    def newest_good(self) -> Revision | None: ...
-
-@final
-class Repair:
-    """What a repair did."""
-
-    @property
-    def moved_aside(self) -> list[Path]:
-        """The names that it has now."""
-
-    @property
-    def renewed(self) -> tuple[Revision, Revision] | None:
-        """The newest good revision, and under which number it is the newest again."""
-
-    @property
-    def now(self) -> Verification: ...
-
-@final
-class Trashed:
-    """A removed session that can be put back."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def removed(self) -> datetime:
-        """When (UTC)."""
-
-    @property
-    def bytes(self) -> int:
-        """What its removal from the trash gives back."""
-
-@final
-class Pruned:
-    """What `Repository.prune` did, or would do."""
-
-    @property
-    def gone(self) -> list[str]:
-        """The ids of those that went, the newest first."""
-
-    @property
-    def spared(self) -> list[str]:
-        """Those that meet the criteria and stay: live ones, and the last."""
-
-    @property
-    def problems(self) -> list[Problem]:
-        """What could not be read or removed."""
-
-    @property
-    def bytes(self) -> int:
-        """What they take; in the trash, they take it still."""
-
-@final
-class Sweep:
-    """What `Repository.sweep` did, or would do."""
-
-    @property
-    def leftovers(self) -> list[Leftover]:
-        """What was deleted, or would be."""
-
-    @property
-    def remains(self) -> list[Error]:
-        """What could not be deleted."""
-
-@final
-class Leftover:
-    """Something that a killed process left."""
-
-    @property
-    def place(self) -> Path: ...
-    @property
-    def what(self) -> str: ...
-    @property
-    def bytes(self) -> int:
-        """What it takes."""
-
-@final
-class Exported:
-    """What was written into an archive."""
-
-    @property
-    def revisions(self) -> int:
-        """How many."""
-
-    @property
-    def files(self) -> int:
-        """How many of the program's own."""
-
-    @property
-    def damaged(self) -> list[Revision]:
-        """The revisions that are damaged, and are not in it. The newest is never among them."""
-
-    @property
-    def passed_over(self) -> list[tuple[Path, str]]:
-        """What of the session's directory is not in it, and why."""
-
-@final
-class PrunedRevisions:
-    """What `Session.prune` did, or would do."""
-
-    @property
-    def gone(self) -> list[Kept]:
-        """The newest first."""
-
-    @property
-    def bytes(self) -> int:
-        """What was given back."""
+    def close(self) -> None:
+        """Closes the files."""

@@ -1,4 +1,4 @@
-"""Pitstop for asyncio: the same names, whose methods are awaited.
+"""Offers Pitstop to asyncio: the same names and methods, which are awaited.
 
     from pitstop import aio
 
@@ -7,48 +7,69 @@
     async with session.writer() as writer:
         await writer.save_json({"done": 1})
 
-Each call runs in a thread of the loop's default executor, so that the loop never waits for a disk. What is used
-more seldom is in `.sync`, the object behind: `await asyncio.to_thread(session.sync.verify)`.
+Each call runs in one of 8 threads that belong to Pitstop, so that the loop never waits for a disk, and the loop's
+default executor stays free. `.sync` is the synchronous object behind.
 
-Cancellation: a save that has begun is not stopped, and its outcome is not told; it is saved, or it fails, as
-if nobody had cancelled. The writer is given back only after it, even if its `async with` was cancelled.
+Cancellation: a save that has begun continues, and its outcome is not reported. The writer is closed only after
+it, even if its `async with` was cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from os import PathLike
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, final
+import functools
+import time
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 import pitstop
 
+from ._executor import call
 from ._pitstop import dump_json
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer, Self, Unpack
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+    from os import PathLike
+    from pathlib import Path
+    from types import TracebackType
 
-    _Format = Literal["journal", "plain"]
+    from typing_extensions import Concatenate, ParamSpec, Self
+
+    _P = ParamSpec("_P")
     _Revision = pitstop.Revision | int | str
 
-    class _SaveOptions(TypedDict, total=False):
-        labels: Mapping[str, str] | None
-        follows: _Revision | None
-        keep: pitstop.Retention | None
-
-    class _CreateOptions(TypedDict, total=False):
-        prefix: str
-        format: _Format | None
-        replace_last: bool
+S = TypeVar("S")
+T = TypeVar("T")
 
 __all__ = ["Repository", "Session", "Writer"]
 
 
+def _awaited(
+    method: Callable[Concatenate[S, _P], T],
+) -> Callable[Concatenate[Any, _P], Coroutine[Any, Any, T]]:
+    """Makes a method of a synchronous object one that is awaited."""
+
+    @functools.wraps(method)
+    async def run(self: Any, /, *args: _P.args, **options: _P.kwargs) -> T:
+        return await call(method, self.sync, *args, **options)
+
+    return run
+
+
+def _session(
+    method: Callable[Concatenate[S, _P], pitstop.Session],
+) -> Callable[Concatenate[Any, _P], Coroutine[Any, Any, Session]]:
+    """Does the same of one that returns a session."""
+
+    @functools.wraps(method)
+    async def run(self: Any, /, *args: _P.args, **options: _P.kwargs) -> Session:
+        return Session(await call(method, self.sync, *args, **options))
+
+    return run
+
+
 @final
 class Repository:
-    """A place that holds sessions."""
+    """Holds sessions: a directory, or a prefix of an object store."""
 
     def __init__(self, repository: pitstop.Repository) -> None:
         self.sync = repository
@@ -58,116 +79,174 @@ class Repository:
         cls,
         location: str | PathLike[str] | None = None,
         *,
-        format: _Format | None = None,
+        format: Literal["journal", "plain"] | None = None,
     ) -> Self:
-        """`pitstop.Repository(location, format=format)`."""
-        return cls(await asyncio.to_thread(pitstop.Repository, location, format=format))
+        """Opens `pitstop.Repository(location, format=format)`."""
+        return cls(await call(pitstop.Repository, location, format=format))
 
     @property
     def location(self) -> Path | str:
+        """The absolute path or, in an object store, the URL (a `str`)."""
         return self.sync.location
 
-    async def create(self, id: str | None = None, **options: Unpack[_CreateOptions]) -> Session:
-        return Session(await asyncio.to_thread(self.sync.create, id, **options))
+    create = _session(pitstop.Repository.create)
+    get = _session(pitstop.Repository.get)
+    get_or_create = _session(pitstop.Repository.get_or_create)
+    import_ = _session(pitstop.Repository.import_)
+    restore_from_trash = _session(pitstop.Repository.restore_from_trash)
+    list = _awaited(pitstop.Repository.list)
+    trash = _awaited(pitstop.Repository.trash)
+    delete_from_trash = _awaited(pitstop.Repository.delete_from_trash)
+    prune = _awaited(pitstop.Repository.prune)
+    sweep = _awaited(pitstop.Repository.sweep)
 
-    async def get(self, id: str) -> Session:
-        return Session(await asyncio.to_thread(self.sync.get, id))
-
-    async def get_or_create(self, id: str) -> Session:
-        return Session(await asyncio.to_thread(self.sync.get_or_create, id))
-
-    async def list(
-        self, *, labels: Mapping[str, str | None] | None = None, in_full: bool = False
-    ) -> pitstop.Listing:
-        return await asyncio.to_thread(self.sync.list, labels=labels, in_full=in_full)
+    def session(self, id: str) -> Session:
+        """Returns the session of this name without a check that it exists: its next call checks."""
+        return Session(self.sync.session(id))
 
     async def last(self) -> Session | None:
-        last = await asyncio.to_thread(self.sync.last)
+        """Returns the last session, the one to resume, if it exists."""
+        last = await call(self.sync.last)
         return None if last is None else Session(last)
 
     async def __aiter__(self) -> AsyncIterator[Session]:
-        for session in await asyncio.to_thread(list, self.sync):
+        for session in await call(tuple, self.sync):
             yield Session(session)
+
+    def __repr__(self) -> str:
+        return f"<aio {self.sync!r}>"
 
 
 @final
 class Session:
-    """A named thing in a repository that holds a program's checkpoints."""
+    """Names a state in a repository: its checkpoints and, locally, a directory for the program's files."""
 
     def __init__(self, session: pitstop.Session) -> None:
         self.sync = session
 
+    @classmethod
+    def in_directory(cls, directory: str | PathLike[str]) -> Self:
+        """Returns the session in a directory of any name. Its next call checks that it exists."""
+        return cls(pitstop.Session.in_directory(directory))
+
     @property
     def id(self) -> str:
+        """The name of the session."""
         return self.sync.id
 
     @property
+    def repository(self) -> Repository:
+        """The repository that holds the session."""
+        return Repository(self.sync.repository)
+
+    @property
     def location(self) -> Path | None:
+        """The directory for the program's files, on a local disk."""
         return self.sync.location
 
-    async def load(self) -> pitstop.Checkpoint:
-        return await asyncio.to_thread(self.sync.load)
+    @property
+    def session_file(self) -> Path | None:
+        """The path of the newest checkpoint of a plain session, saved or not."""
+        return self.sync.session_file
 
-    async def load_json(self, default: Any = None) -> Any:
-        return await asyncio.to_thread(self.sync.load_json, default)
+    load = _awaited(pitstop.Session.load)
+    load_json = _awaited(pitstop.Session.load_json)
+    load_revision = _awaited(pitstop.Session.load_revision)
+    open_checkpoint = _awaited(pitstop.Session.open_checkpoint)
+    history = _awaited(pitstop.Session.history)
+    save = _awaited(pitstop.Session.save)
+    save_from = _awaited(pitstop.Session.save_from)
+    restore = _awaited(pitstop.Session.restore)
+    fork = _session(pitstop.Session.fork)
+    status = _awaited(pitstop.Session.status)
+    unlock = _awaited(pitstop.Session.unlock)
+    make_last = _awaited(pitstop.Session.make_last)
+    remove = _awaited(pitstop.Session.remove)
+    trash = _awaited(pitstop.Session.trash)
+    verify = _awaited(pitstop.Session.verify)
+    repair = _awaited(pitstop.Session.repair)
+    prune = _awaited(pitstop.Session.prune)
+    export = _awaited(pitstop.Session.export)
+    convert = _awaited(pitstop.Session.convert)
 
-    async def load_revision(self, revision: _Revision) -> pitstop.Checkpoint:
-        return await asyncio.to_thread(self.sync.load_revision, revision)
+    async def save_json(
+        self,
+        state: Any,
+        *,
+        labels: Mapping[str, str] | None = None,
+        follows: _Revision | None = None,
+        keep: pitstop.Retention | None = None,
+    ) -> pitstop.CheckpointInfo:
+        """Saves a state as JSON, as it is when this is called."""
+        return await self.save(dump_json(state), labels=labels, follows=follows, keep=keep)
 
-    async def history(self) -> pitstop.History:
-        return await asyncio.to_thread(self.sync.history)
-
-    async def save(self, data: Buffer, **options: Unpack[_SaveOptions]) -> pitstop.CheckpointInfo:
-        return await asyncio.to_thread(self.sync.save, data, **options)
-
-    async def save_json(self, state: Any, **options: Unpack[_SaveOptions]) -> pitstop.CheckpointInfo:
-        return await self.save(dump_json(state), **options)
-
-    async def restore(self, revision: _Revision) -> pitstop.CheckpointInfo:
-        return await asyncio.to_thread(self.sync.restore, revision)
-
-    async def fork(
-        self, id: str | None = None, *, revision: _Revision | None = None, prefix: str = ""
+    async def copy_to(
+        self,
+        destination: Repository,
+        id: str | None = None,
+        *,
+        format: Literal["journal", "plain"] | None = None,
     ) -> Session:
-        return Session(
-            await asyncio.to_thread(self.sync.fork, id, revision=revision, prefix=prefix)
-        )
+        """Copies the session to another repository, as `pitstop.Session.copy_to` does."""
+        return Session(await call(self.sync.copy_to, destination.sync, id, format=format))
 
-    def writer(self) -> Writer:
-        """The writer, once it is entered with `async with`."""
-        return Writer(self)
+    def writer(self, *, timeout: float = 0.0) -> Writer:
+        """Returns the writer, which `async with` opens. It waits at most `timeout` seconds for another one."""
+        return Writer(self, timeout)
 
-    async def status(self) -> pitstop.Status:
-        return await asyncio.to_thread(self.sync.status)
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Session) and self.sync == other.sync
 
-    async def unlock(self) -> Path | None:
-        return await asyncio.to_thread(self.sync.unlock)
+    def __hash__(self) -> int:
+        return hash(self.sync)
 
-    async def make_last(self) -> None:
-        await asyncio.to_thread(self.sync.make_last)
-
-    async def remove(self) -> list[pitstop.Error]:
-        return await asyncio.to_thread(self.sync.remove)
+    def __repr__(self) -> str:
+        return f"<aio {self.sync!r}>"
 
 
 @final
 class Writer:
-    """The one writer of a session, from `async with` on."""
+    """Saves in a session, as the one process that may, inside of `async with`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, timeout: float = 0.0) -> None:
         self.session = session
+        self._timeout = timeout
+        self._sync: pitstop.Writer | None = None
+
+    @property
+    def sync(self) -> pitstop.Writer:
+        """The synchronous writer behind. Raises `RuntimeError` outside of `async with`."""
+        if self._sync is None:
+            raise RuntimeError("this writer is not open: use 'async with session.writer() as writer'")
+        return self._sync
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is not open."""
+        return self._sync is None or self._sync.closed
 
     async def __aenter__(self) -> Self:
-        taking = asyncio.ensure_future(asyncio.to_thread(self.session.sync.writer))
+        end = time.monotonic() + self._timeout
+        while True:
+            try:
+                self._sync = await self._open()
+                return self
+            except (pitstop.Busy, pitstop.Locked):
+                # Waiting here takes no thread from a writer that is about to close.
+                if time.monotonic() >= end:
+                    raise
+            await asyncio.sleep(0.05)
+
+    async def _open(self) -> pitstop.Writer:
+        opening = call(self.session.sync.writer)
         try:
-            self.sync = await asyncio.shield(taking)
+            return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            # Whoever is told of the cancellation finds the place free.
-            await asyncio.wait([taking])
-            if taking.exception() is None:
-                taking.result().close()
+            # When the cancellation is reported the session is free again.
+            await asyncio.wait([opening])
+            if opening.exception() is None:
+                opening.result().close()
             raise
-        return self
 
     async def __aexit__(
         self,
@@ -175,23 +254,28 @@ class Writer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        closing = asyncio.ensure_future(asyncio.to_thread(self.sync.close))
+        closing = call(self.sync.close)
         try:
             await asyncio.shield(closing)
         except asyncio.CancelledError:
             await asyncio.wait([closing])
             raise
 
-    async def save(
-        self, data: Buffer, **options: Unpack[_SaveOptions]
-    ) -> pitstop.CheckpointInfo:
-        return await asyncio.to_thread(self.sync.save, data, **options)
+    save = _awaited(pitstop.Writer.save)
+    save_from = _awaited(pitstop.Writer.save_from)
+    restore = _awaited(pitstop.Writer.restore)
+    close = _awaited(pitstop.Writer.close)
 
     async def save_json(
-        self, state: Any, **options: Unpack[_SaveOptions]
+        self,
+        state: Any,
+        *,
+        labels: Mapping[str, str] | None = None,
+        follows: _Revision | None = None,
+        keep: pitstop.Retention | None = None,
     ) -> pitstop.CheckpointInfo:
-        # Made into JSON here: nobody changes the state meanwhile.
-        return await self.save(dump_json(state), **options)
+        """Saves a state as JSON, as it is when this is called."""
+        return await self.save(dump_json(state), labels=labels, follows=follows, keep=keep)
 
-    async def restore(self, revision: _Revision) -> pitstop.CheckpointInfo:
-        return await asyncio.to_thread(self.sync.restore, revision)
+    def __repr__(self) -> str:
+        return f"<aio writer of {self.session.sync!r}>"

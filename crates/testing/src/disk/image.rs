@@ -11,6 +11,8 @@ use twox_hash::XxHash3_64;
 
 /// A disk writes so many bytes or none of them.
 const SECTOR: usize = 512;
+/// Some write only so many.
+const PAGE: usize = 4096;
 
 /// The place of a [`Node`] in its image. Unlike an inode's number it is never used again.
 pub(super) type Key = usize;
@@ -163,6 +165,17 @@ impl Content {
         }
     }
 
+    /// Fills the page that was being written with what nobody wrote.
+    fn spoil(&mut self, change: &Change) {
+        let (Self::File(bytes), Change::Data(offset, _)) = (self, change) else { return };
+        let bytes = Bytes::make_mut(bytes);
+        let from = (offset / PAGE * PAGE).min(bytes.data.len());
+        let to = (from + PAGE).min(bytes.data.len());
+        for (at, byte) in bytes.data[from..to].iter_mut().enumerate() {
+            *byte = (at as u8).wrapping_mul(167) ^ 0x5a;
+        }
+    }
+
     /// Where the size reaches beyond the data, a disk shows zeros or whatever was there before.
     fn settle(&mut self, filler: u8) {
         if let Self::File(bytes) = self
@@ -242,16 +255,41 @@ impl Node {
     }
 
     /// As a power cut leaves it, if `survives` says which of the undecided changes do.
-    fn after_crash(&self, filler: u8, survives: &mut impl FnMut() -> bool) -> Self {
+    fn after_crash(&self, tear: Tear, filler: u8, survives: &mut impl FnMut() -> bool) -> Self {
         let mut content = self.durable.clone();
+        // Where the change before ended, and what became of it.
+        let (mut end, mut is_there) = (0, false);
         for (change, fate) in &self.pending {
-            if *fate == Fate::Durable || survives() {
+            let is_of_one_page = matches!(change, Change::Data(offset, _)
+                if tear != Tear::Sectors && *offset == end && end % PAGE != 0);
+            if !is_of_one_page {
+                is_there = *fate == Fate::Durable || survives();
+                if !is_there && tear == Tear::Garbage && survives() {
+                    content.spoil(change);
+                }
+            }
+            if is_there {
                 content.apply(change);
             }
+            end = match change {
+                Change::Data(offset, new) => offset + new.len(),
+                _ => 0,
+            };
         }
         content.settle(filler);
         Self { durable: content.clone(), live: content, pending: Vec::new(), ..*self }
     }
+}
+
+/// What a power cut does to a write that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Tear {
+    /// Each sector is there or not.
+    Sectors,
+    /// Each page is.
+    Pages,
+    /// Each page is, or holds what nobody wrote; with all that was in it before.
+    Garbage,
 }
 
 /// Which changes survive a power cut: a bit for each undecided one, the top bit for what lies where
@@ -265,7 +303,7 @@ impl Survivors {
     }
 }
 
-pub(super) fn after_crash(nodes: &Nodes, survivors: Survivors) -> Nodes {
+pub(super) fn after_crash(nodes: &Nodes, survivors: Survivors, tear: Tear) -> Nodes {
     let mut next = 0;
     let mut survives = || {
         let bit = next % 127;
@@ -275,7 +313,7 @@ pub(super) fn after_crash(nodes: &Nodes, survivors: Survivors) -> Nodes {
     let filler = survivors.filler();
     let settled = nodes.0.iter().map(|node| match node.pending.is_empty() {
         true => node.clone(),
-        false => Arc::new(node.after_crash(filler, &mut survives)),
+        false => Arc::new(node.after_crash(tear, filler, &mut survives)),
     });
     let mut nodes = Nodes(settled.collect());
     let mut links = vec![0; nodes.0.len()];

@@ -20,8 +20,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
 
-pub(crate) use image::Survivors;
 use image::{Content, Key, Node, Nodes};
+pub(crate) use image::{Survivors, Tear};
 use pitstop::Repository;
 use pitstop::seam::open_on;
 
@@ -49,6 +49,8 @@ struct State {
     quirks: Vec<Quirk>,
     history: Option<Vec<Moment>>,
     mark: usize,
+    /// Whether the number of a file that was deleted is another's soon.
+    reuses_inodes: bool,
     /// All that was opened or looked at.
     touched: BTreeSet<Key>,
 }
@@ -87,6 +89,7 @@ pub(crate) struct Moment {
     nodes: Nodes,
     clock: SystemTime,
     boot: SystemTime,
+    locks: BTreeMap<Key, u64>,
     traits: Traits,
     /// What [`SimulatedDisk::mark`] was told last.
     pub mark: usize,
@@ -100,13 +103,29 @@ impl Moment {
 
     /// The disk after a power cut and a boot.
     pub(crate) fn after_crash(&self, survivors: Survivors) -> SimulatedDisk {
+        self.after_crash_with(Tear::Sectors, survivors)
+    }
+
+    /// The same, where writes that were under way are torn in this way.
+    pub(crate) fn after_crash_with(&self, tear: Tear, survivors: Survivors) -> SimulatedDisk {
         let boot = self.clock + Duration::from_secs(5);
-        self.disk(image::after_crash(&self.nodes, survivors), boot, boot)
+        self.disk(image::after_crash(&self.nodes, survivors, tear), boot, boot)
     }
 
     /// The disk after every process on the machine was killed.
     pub(crate) fn after_kill(&self) -> SimulatedDisk {
         self.disk(self.nodes.clone(), self.clock, self.boot)
+    }
+
+    /// The disk as somebody finds it who comes while the program that made it lives on.
+    pub(crate) fn under_reader(&self) -> SimulatedDisk {
+        let disk = self.after_kill();
+        let mut state = disk.state();
+        // The handles of the one are none of the other's.
+        state.handles = 1 << 32;
+        state.locks = self.locks.clone();
+        drop(state);
+        disk
     }
 
     fn disk(&self, nodes: Nodes, clock: SystemTime, boot: SystemTime) -> SimulatedDisk {
@@ -144,6 +163,7 @@ impl SimulatedDisk {
             quirks: Vec::new(),
             history: None,
             mark: 0,
+            reuses_inodes: true,
             touched: BTreeSet::new(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -200,6 +220,11 @@ impl SimulatedDisk {
         self.state().quirks.push(quirk);
     }
 
+    /// Gives no number of a deleted file to another from now on, as if somebody had them all open.
+    pub(crate) fn keep_inodes(&self) {
+        self.state().reuses_inodes = false;
+    }
+
     /// Keeps every moment from now on.
     pub(crate) fn record(&self) {
         let mut state = self.state();
@@ -216,6 +241,14 @@ impl SimulatedDisk {
 
     pub(crate) fn take_history(&self) -> Vec<Moment> {
         self.state().history.take().unwrap_or_default()
+    }
+
+    /// Shows what another program has made of it meanwhile, to those who have something open, too.
+    pub(crate) fn show(&self, moment: &Moment) {
+        let mut state = self.state();
+        state.nodes = moment.nodes.clone();
+        state.locks = moment.locks.clone();
+        state.clock = moment.clock;
     }
 
     pub(crate) fn now(&self) -> Moment {

@@ -11,9 +11,9 @@ use super::{Moment, Quirk, ROOT, State, error, split};
 
 impl State {
     pub(super) fn moment(&self) -> Moment {
-        let nodes = self.nodes.clone();
+        let (nodes, locks) = (self.nodes.clone(), self.locks.clone());
         let Self { clock, boot, traits, mark, .. } = *self;
-        Moment { nodes, clock, boot, traits, mark }
+        Moment { nodes, clock, boot, locks, traits, mark }
     }
 
     pub(super) fn remember(&mut self) {
@@ -114,6 +114,9 @@ impl State {
 
     /// The smallest number that nothing has now.
     pub(super) fn free_inode(&self) -> u64 {
+        if !self.reuses_inodes {
+            return self.nodes.iter().map(|node| node.inode + 1).max().unwrap_or(2);
+        }
         let nodes = self.nodes.iter().enumerate();
         let mut is_free = vec![true; nodes.len() + 3];
         for (_, node) in nodes.filter(|(key, it)| it.links > 0 || self.open.contains_key(key)) {

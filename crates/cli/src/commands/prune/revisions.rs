@@ -1,23 +1,48 @@
 use pitstop::{Error, Kept, PruneOptions, PrunedRevisions, Repository, Session, SessionId, Usage};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::PruneArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit, Outcome};
+use crate::report::RemovalReport;
 use crate::{hints, input, output};
+
+/// The revisions that were pruned, or would be.
+#[derive(Serialize)]
+struct PruneRevisionsReport {
+    /// The sessions.
+    sessions: Vec<PrunedReport>,
+    /// The sessions that stay as they are because they are in use.
+    in_use: Vec<SessionId>,
+    /// What was freed on the disk, or would be, in bytes.
+    stored_size: u64,
+}
+
+/// What was pruned of one session, or would be.
+#[derive(Serialize)]
+struct PrunedReport {
+    /// Its name.
+    id: SessionId,
+    #[serde(flatten)]
+    removal: RemovalReport<Kept>,
+    #[serde(flatten)]
+    usage: Usage,
+    /// What could not be deleted, though the revisions are gone.
+    undeleted: Vec<Error>,
+}
 
 pub(super) fn run(args: &PruneArgs, options: &PruneOptions, context: &Context) -> Outcome {
     let repository = context.open()?;
     let (mut pruned, mut in_use, mut exit) = (Vec::new(), Vec::new(), Exit::Ok);
     let mut note = |error: CommandError| {
-        context.report(&error);
+        hints::report(&error, context);
         exit = exit.or(error.exit);
     };
     for session in sessions(args, &repository, &mut note)? {
         match session.prune(options) {
             Ok(one) => pruned.push((session.id().clone(), one)),
             Err(Error::Busy { .. } | Error::Locked { .. }) if args.all => {
-                context.talk(format_args!("{} stays as it is: somebody writes it", session.id()));
+                context.print_status(format_args!("{} stays as it is: it is in use", session.id()));
                 in_use.push(session.id().clone());
             }
             // It was removed while we looked.
@@ -26,7 +51,7 @@ pub(super) fn run(args: &PruneArgs, options: &PruneOptions, context: &Context) -
         }
     }
     for (id, one) in &pruned {
-        tell(id, one, args, context);
+        print_summary(id, one, args, context);
         one.remains.iter().for_each(|error| context.warn(error));
     }
     if pruned.iter().any(|(_, one)| !one.remains.is_empty()) {
@@ -35,15 +60,22 @@ pub(super) fn run(args: &PruneArgs, options: &PruneOptions, context: &Context) -
     let usage: Usage = pruned.iter().map(|(_, one)| one.usage).sum();
     let count = pruned.iter().map(|(_, one)| one.gone.len()).sum();
     if args.all || pruned.len() > 1 {
-        context.talk(sentence(args, &output::count(count, "revision"), usage));
+        context.print_status(sentence(args, &output::count(count, "revision"), usage));
     }
     if count > 0 && usage.bytes == 0 {
         context.hint(
-            "what they took lies between others: later saves use it, once nothing beside it is kept",
+            "later saves reuse the space of these revisions, once nothing beside them is kept",
         );
     }
     if args.removal.json.json {
-        output::print_json(&as_json(args, &pruned, &in_use, usage))?;
+        let sessions = pruned.into_iter().map(|(id, it)| PrunedReport {
+            id,
+            removal: RemovalReport::new(args.removal.dry_run, it.gone),
+            usage: it.usage,
+            undeleted: it.remains,
+        });
+        let sessions = sessions.collect();
+        output::print_json(&PruneRevisionsReport { sessions, in_use, stored_size: usage.bytes })?;
     }
     Ok(exit)
 }
@@ -62,7 +94,7 @@ fn sessions(
     Ok(named.filter_map(|session| session.map_err(|error| note(error.into())).ok()).collect())
 }
 
-fn tell(id: &SessionId, pruned: &PrunedRevisions, args: &PruneArgs, context: &Context) {
+fn print_summary(id: &SessionId, pruned: &PrunedRevisions, args: &PruneArgs, context: &Context) {
     let numbers = match pruned.gone.as_slice() {
         // Of many sessions only those are told of.
         [] if args.all => return,
@@ -71,30 +103,11 @@ fn tell(id: &SessionId, pruned: &PrunedRevisions, args: &PruneArgs, context: &Co
         [newest, .., oldest] => format!(" ({} to {})", oldest.info.revision, newest.info.revision),
     };
     let what = format!("{} of {id}{numbers}", output::count(pruned.gone.len(), "revision"));
-    context.talk(sentence(args, &what, pruned.usage));
+    context.print_status(sentence(args, &what, pruned.usage));
 }
 
 fn sentence(args: &PruneArgs, what: &str, usage: Usage) -> String {
     let (verb, bytes) =
         (if args.removal.dry_run { "would remove" } else { "removed" }, output::size(usage.bytes));
-    format!("{verb} {what}, which gives back {bytes}")
-}
-
-fn as_json(
-    args: &PruneArgs,
-    pruned: &[(SessionId, PrunedRevisions)],
-    in_use: &[SessionId],
-    usage: Usage,
-) -> Value {
-    let one = |(id, it): &(SessionId, PrunedRevisions)| {
-        let number = |kept: &Kept| kept.info.revision;
-        let revisions: Vec<_> = it.gone.iter().map(number).collect();
-        json!({ "id": id, "revisions": revisions, "files": it.usage.files, "size": it.usage.bytes })
-    };
-    json!({
-        "dry_run": args.removal.dry_run,
-        "sessions": pruned.iter().map(one).collect::<Vec<_>>(),
-        "in_use": in_use,
-        "size": usage.bytes,
-    })
+    format!("{verb} {what}, which frees {bytes}")
 }

@@ -129,7 +129,7 @@ def _create(repository: pitstop.Repository, ids: Iterator[str], legacy: bool) ->
             return repository.create(id, replace_last=legacy)
         except pitstop.AlreadyExists:
             continue
-        except pitstop.Damaged as damage:
+        except pitstop.Corrupt as damage:
             # Something else lies where the link belongs. It is kept, under another name.
             logger.warning("%s", damage)
             session = repository.create(id)

@@ -76,7 +76,7 @@ class Storage:
         try:
             with _plainbox_errors(self):
                 data = self._session().load().data
-        except pitstop.Damaged as damage:
+        except pitstop.Corrupt as damage:
             logger.warning("%s", damage)
             return b""
         if problem := _problem_of(data):

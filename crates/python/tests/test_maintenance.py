@@ -28,15 +28,15 @@ def test_damage_is_found_and_repaired(repository: Repository) -> None:
 
     found = session.verify()
     assert found.damaged and found.newest_good == pitstop.Revision(1)
-    assert isinstance(found.revisions[0].error, pitstop.Damaged)
+    assert isinstance(found.revisions[0].error, pitstop.Corrupt)
     assert "damage" in [it.severity for it in found.findings]
-    with pytest.raises(pitstop.Damaged):
+    with pytest.raises(pitstop.Corrupt):
         session.load()
     repair = session.repair()
-    assert repair.renewed is not None and repair.renewed[0] == pitstop.Revision(1)
+    assert repair.recovered is not None and repair.recovered[0] == pitstop.Revision(1)
     loaded = session.load()
-    assert (loaded.data, loaded.info.revision) == (b"good", repair.renewed[1])
-    assert repair.now.newest_good == repair.renewed[1]
+    assert (loaded.data, loaded.info.revision) == (b"good", repair.recovered[1])
+    assert repair.now.newest_good == repair.recovered[1]
 
 
 def test_what_is_gone_is_missed(repository: Repository) -> None:
@@ -44,9 +44,9 @@ def test_what_is_gone_is_missed(repository: Repository) -> None:
     session.save(b"state")
     assert session.location is not None
     (session.location / "session.journal-0").unlink()
-    with pytest.raises(pitstop.Damaged):
+    with pytest.raises(pitstop.Corrupt):
         session.load()
-    assert session.history().may_lack_newer and session.verify().damaged
+    assert session.history().newer_may_be_lost and session.verify().damaged
 
 
 def test_what_went_to_the_trash_comes_back(repository: Repository) -> None:
@@ -67,14 +67,14 @@ def test_what_went_to_the_trash_comes_back(repository: Repository) -> None:
 def test_nothing_goes_without_being_asked(repository: Repository) -> None:
     for number in range(4):
         repository.create(f"job-{number}").save(b"state", labels={"kind": "x" if number else "y"})
-    assert repository.prune().gone == []
-    assert repository.prune(older_than=timedelta(days=1)).gone == []
+    assert repository.prune().removed == []
+    assert repository.prune(older_than=timedelta(days=1)).removed == []
     would = repository.prune(keep=1, labels={"kind": "x"}, dry_run=True)
-    assert len(would.gone) == 2 and would.bytes > 0 and "job-0" not in would.gone
+    assert len(would.removed) == 2 and would.bytes > 0 and "job-0" not in would.removed
     assert len(repository.list().sessions) == 4
-    with repository.get(would.gone[0]).writer():
+    with repository.get(would.removed[0]).writer():
         pruned = repository.prune(keep=1, labels={"kind": None}, permanently=True)
-    assert pruned.spared == [would.gone[0]] and len(pruned.gone) == 2
+    assert pruned.skipped == [would.removed[0]] and len(pruned.removed) == 2
     assert repository.trash() == []
 
 
@@ -82,9 +82,9 @@ def test_revisions_go_and_the_newest_stays(repository: Repository) -> None:
     session = repository.create("job")
     for number in range(6):
         session.save(bytes(5000 + number))
-    assert len(session.prune(keep=2, dry_run=True).gone) == 4
+    assert len(session.prune(keep=2, dry_run=True).removed) == 4
     assert len(session.history().revisions) == 6
-    assert [it.info.revision.number for it in session.prune(keep=2).gone] == [4, 3, 2, 1]
+    assert [it.info.revision.number for it in session.prune(keep=2).removed] == [4, 3, 2, 1]
     assert [it.info.revision.number for it in session.history().revisions] == [6, 5]
     assert len(session.load().data) == 5005
 

@@ -1,38 +1,3 @@
-use crate::id::SessionId;
-
-/// Why a text is not the name of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NameProblem {
-    /// It is empty.
-    #[error("it is empty")]
-    Empty,
-    /// It has a NUL in it.
-    #[error("it has a NUL in it")]
-    Nul,
-    /// It has a `/` in it.
-    #[error("it has a '/' in it")]
-    Slash,
-    /// It has a control character in it.
-    #[error("it has a control character in it")]
-    Control,
-    /// It starts with a dot.
-    #[error("it starts with a dot")]
-    LeadingDot,
-    /// It starts with a dash.
-    #[error("it starts with a dash, like an option")]
-    LeadingDash,
-    /// It has white space at an end.
-    #[error("it has white space at an end")]
-    WhiteSpace,
-    /// It is longer than [`SessionId::MAX_LEN`].
-    #[error("it is longer than {} bytes", SessionId::MAX_LEN)]
-    TooLong,
-    /// It is not UTF-8.
-    #[error("it is not UTF-8")]
-    NotUtf8,
-}
-
 /// Why a path or a URL is not the location of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -74,7 +39,7 @@ pub enum LocationProblem {
     #[error("it names no bucket")]
     NoBucket,
     /// The scheme of the URL is not that of an object store.
-    #[error("of URLs, only s3://, gs://, az:// and memory:// can be")]
+    #[error("only s3://, gs:// and az:// URLs can be")]
     Scheme,
     /// The environment does not describe the store completely.
     #[error("what the environment says of this store is incomplete or wrong")]
