@@ -154,7 +154,7 @@ impl Client {
 }
 
 fn id(name: &str) -> Result<SessionId> {
-    SessionId::new(name)
+    Ok(SessionId::new(name)?)
 }
 
 fn saved(revision: Revision) -> Outcome {

@@ -60,7 +60,7 @@ impl Clock for HostClock {
             let wake = Box::new(move || {
                 let _ = send.send(());
             });
-            let _registered = simulation.register(host, true, Wait::Time(time, wake));
+            let _registered = simulation.register(host, Wait::Time(time, wake));
             let _ = receive.await;
         }
         .boxed()

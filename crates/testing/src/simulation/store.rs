@@ -27,10 +27,15 @@ pub(super) struct HostStore {
 }
 
 impl Simulation {
-    /// Waits for something in a task, until this is dropped.
-    pub(super) fn register(&self, host: usize, is_background: bool, wait: Wait) -> Registered {
+    /// Waits for something in a task, until this is dropped. A task that first waits for time works in the
+    /// background; a host's thread has its requests carried out by tasks of their own, which at most limit them in time.
+    pub(super) fn register(&self, host: usize, wait: Wait) -> Registered {
         let mut world = self.world();
         world.runtime = tokio::runtime::Handle::try_current().ok();
+        let task = tokio::task::try_id();
+        let is_time = matches!(wait, Wait::Time(..));
+        let of_task = task.map(|task| *world.tasks.entry(task).or_insert(is_time));
+        let is_background = is_time || of_task.unwrap_or(false);
         let key = world.add(host, is_background, wait);
         self.shared.changed.notify_all();
         Registered { simulation: self.clone(), key }
@@ -60,7 +65,6 @@ impl HostStore {
     ) -> Result<T> {
         let (send, receive) = oneshot::channel();
         let path = path.to_owned();
-        let is_heartbeat = matches!(kind, Kind::Put(_)) && path.contains("/w/");
         let carry_out = move |store: &InMemory, fate| {
             let answer = match fate {
                 Fate::Done | Fate::Again => effect(store),
@@ -88,7 +92,7 @@ impl HostStore {
             })
         };
         let wait = Wait::Request { kind, path, carry_out: Box::new(carry_out) };
-        let _registered = self.simulation.register(self.host, is_heartbeat, wait);
+        let _registered = self.simulation.register(self.host, wait);
         receive.await.unwrap_or_else(|_| Err(broken()))
     }
 }

@@ -1,6 +1,6 @@
 //! Who waits for what, and whose wait ends next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -61,6 +61,8 @@ const STOPS: [u64; 4] = [5, 70, 200, 400];
 pub(super) struct World {
     pub(super) time: Time,
     pub(super) runtime: Option<Handle>,
+    /// The tasks that waited for something, and whether they work in the background.
+    pub(super) tasks: HashMap<tokio::task::Id, bool>,
     random: Random,
     trouble: Trouble,
     store: InMemory,
@@ -82,6 +84,7 @@ impl World {
         Self {
             time: Time::default(),
             runtime: None,
+            tasks: HashMap::new(),
             random: Random(seed),
             trouble,
             store: InMemory::new(),
@@ -130,8 +133,19 @@ impl World {
         key
     }
 
+    /// Ends a wait that is given up.
     pub(super) fn forget(&mut self, key: Key) {
-        self.waiting.remove(&key);
+        if self.waiting.remove(&key).is_some() {
+            self.goes_on(key);
+        }
+    }
+
+    /// A host computes again once it waits for nothing more.
+    fn goes_on(&mut self, (host, is_background, _): Key) {
+        if !is_background && !self.hosts[host].is_done {
+            let waits = self.waiting.range((host, false, 0)..(host, true, 0)).next().is_some();
+            self.hosts[host].is_running = !waits;
+        }
     }
 
     /// Ends one wait, or lets something happen. Returns whether anybody is not done.
@@ -185,10 +199,7 @@ impl World {
     fn end_wait(&mut self, key: Key) {
         let Some(Waiting { wait, .. }) = self.waiting.remove(&key) else { return };
         let (host, is_background, _) = key;
-        if !is_background && !self.hosts[host].is_done {
-            let waits = self.waiting.range((host, false, 0)..(host, true, 0)).next().is_some();
-            self.hosts[host].is_running = !waits;
-        }
+        self.goes_on(key);
         self.steps += 1;
         match wait {
             Wait::Time(_, wake) => {
