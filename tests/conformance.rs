@@ -69,17 +69,17 @@ fn in_directories(capabilities: Capabilities) {
 
 #[test]
 fn damage_to_plain_sessions() {
-    damage_in_directories(Capabilities { format: Format::Plain, history: false });
+    damage_in_directories(Capabilities::new(Format::Plain).without_history());
 }
 
 #[test]
 fn damage_to_journals() {
-    damage_in_directories(Capabilities { format: Format::Journal, history: true });
+    damage_in_directories(Capabilities::new(Format::Journal));
 }
 
 #[test]
 fn damage_in_an_object_store() {
-    let capabilities = Capabilities { format: Format::Object, history: true };
+    let capabilities = Capabilities::new(Format::Object);
     check_damage(capabilities, || Objects(Arc::default()));
 }
 
