@@ -12,7 +12,7 @@ use super::format::trash_entry::{CopyState, TrashEntry};
 use super::requests::cas::CasOutcome;
 use super::trash::{Effect, TrashCopy};
 use crate::backend::{Removal, Trashed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::SessionId;
 
 impl Inner {
