@@ -54,26 +54,28 @@ fn fill(repository: &Directory, staged: &str, new: &NewSession, version: Version
 /// Gives the session its name, in one step, and makes that durable. `false` if another has the name.
 fn publish(repository: &Directory, staged: &str, id: &SessionId) -> Result<bool> {
     let (session, name) = (repository.open_directory(staged)?, names::session(id));
+    let ours = session.own_identity()?;
     match repository.rename_new(staged, &name) {
         Err(failure) if is_taken(&failure) => return Ok(false),
         outcome => outcome?,
     }
-    let durable = repository.sync().and_then(|()| mark_durable(&session));
-    match repository.identity(&name)? {
-        // Removed already.
-        None => return Ok(true),
-        Some(there) if there.is_same_file(&session.own_identity()?) => (),
-        // A file system that cannot look and rename in one step let another take the place of ours, which was
-        // empty: as it is no more, nobody can from here on.
-        Some(_) => return Ok(false),
+    // A file system that cannot look and rename in one step may let another take the place of ours, which was
+    // empty: as it is no more, nobody can from here on. `None`: it was removed already.
+    let has_name = || -> Outcome<Option<bool>> {
+        Ok(repository.identity(&name)?.map(|it| it.is_same_file(&ours)))
+    };
+    match repository.sync().and_then(|()| mark_durable(&session)).and_then(|()| has_name()) {
+        Ok(has_name) => Ok(has_name.unwrap_or(true)),
+        Err(failure) => match has_name()? {
+            Some(true) => {
+                // Nobody was told of this session: take it back, so that the same call works next time.
+                let _ = repository.rename_new(&name, staged);
+                let _ = repository.sync();
+                Err(failure.into())
+            }
+            is_gone => Ok(is_gone.is_none()),
+        },
     }
-    if let Err(failure) = durable {
-        // Nobody was told of this session: take it back, so that the same call works next time.
-        let _ = repository.rename_new(&name, staged);
-        let _ = repository.sync();
-        return Err(failure.into());
-    }
-    Ok(true)
 }
 
 fn is_taken(failure: &Failure) -> bool {

@@ -118,9 +118,6 @@ impl State {
             return self.nodes.iter().map(|node| node.inode + 1).max().unwrap_or(2);
         }
         let nodes = self.nodes.iter().enumerate();
-        if !self.reuses_inodes {
-            return nodes.map(|(_, node)| node.inode + 1).max().unwrap_or(2);
-        }
         let mut is_free = vec![true; nodes.len() + 3];
         for (_, node) in nodes.filter(|(key, it)| it.links > 0 || self.open.contains_key(key)) {
             if let Some(is_free) = is_free.get_mut(node.inode as usize) {
