@@ -127,7 +127,12 @@ impl Damageable for Files {
                 true
             }
             (Part::Session, _) => {
-                fs::remove_file(session.join("session.journal")).unwrap();
+                // A lost marker would be no damage: it is made again.
+                for file in fs::read_dir(session).unwrap().map(|it| it.unwrap()) {
+                    if file.file_name().to_str().unwrap().starts_with("session.journal-") {
+                        fs::remove_file(file.path()).unwrap();
+                    }
+                }
                 true
             }
             (Part::Last, _) => {
