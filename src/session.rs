@@ -39,7 +39,11 @@ impl Session {
         &self.backend
     }
 
+    /// The maintenance of its backend. A session that is gone is not found, whatever the backend can do.
     pub(crate) fn maintenance(&self, to: Operation) -> Result<&dyn Maintenance> {
+        if self.backend.maintenance().is_none() {
+            self.backend.status(&self.id)?;
+        }
         maintenance(&*self.backend, to)
     }
 

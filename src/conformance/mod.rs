@@ -12,6 +12,7 @@
 
 mod care;
 mod copies;
+mod damage;
 mod history;
 mod last;
 mod removal;
@@ -19,6 +20,8 @@ mod rivals;
 mod saving;
 mod sessions;
 mod streaming;
+
+pub use damage::{Damageable, NEWEST, Part, check_damage};
 
 use crate::{CheckpointInfo, CopyOptions, CreateOptions, Format, Repository, Session, SessionId};
 

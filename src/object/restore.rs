@@ -12,7 +12,7 @@ use super::format::trash_entry::{CopyState, TrashEntry};
 use super::requests::cas::CasOutcome;
 use super::trash::{Effect, TrashCopy};
 use crate::backend::{Removal, Trashed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::SessionId;
 
 impl Inner {
@@ -55,7 +55,11 @@ impl Inner {
 
     pub(super) fn delete_trashed(&self, trashed: &Trashed) -> Result<Removal> {
         let (key, _, head) = self.claim(trashed, None)?;
-        let mut remains = self.store.delete(&self.objects(head.incarnation)?);
+        // It is out of the trash: what goes wrong from here on is left to a sweep.
+        let mut remains = match self.objects(head.incarnation) {
+            Ok(objects) => self.store.delete(&objects),
+            Err(error) => vec![error],
+        };
         if remains.is_empty() {
             remains.extend(self.retire(&key).err());
         }
@@ -93,7 +97,10 @@ impl Inner {
                 continue;
             }
             for name in entry.state.names() {
-                if self.keep_out(&SessionId::new(name)?, head.incarnation)? {
+                let is_back = self.keep_out(&SessionId::new(name)?, head.incarnation);
+                // A copy that is being deleted is out of the trash, or its session is back.
+                let is_back = if to.is_none() { is_back.map_err(unknown)? } else { is_back? };
+                if is_back {
                     // It was back already.
                     self.retire(&key)?;
                     return Err(not_found());
@@ -124,5 +131,13 @@ impl Inner {
         let listed = self.store.list([keys::trash_of(&trashed.id)])?;
         let mut keys = listed.iter().map(|object| self.store.key(&object.location));
         Ok(keys.find(|key| key.starts_with(&start)))
+    }
+}
+
+/// The error of a step behind a change that counted.
+fn unknown(error: Error) -> Error {
+    match error {
+        Error::Storage { step, path, source } => Error::Indeterminate { step, path, source },
+        error => error,
     }
 }

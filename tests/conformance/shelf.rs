@@ -50,6 +50,11 @@ fn unsupported(operation: Operation, id: &SessionId) -> Error {
     Error::Unsupported { operation, subject: Subject::Session(id.clone()) }
 }
 
+/// It keeps no numbers, so that its revisions are identities.
+fn revision(saves: u64) -> Revision {
+    format!("~{saves:016x}").parse().unwrap()
+}
+
 fn summary(id: &SessionId, slot: &Slot) -> Summary {
     let mut summary = Summary::new(id.clone(), Format::Other, slot.created);
     if let Some(newest) = &slot.newest {
@@ -171,9 +176,9 @@ impl BackendWriter for ShelfWriter {
             if let Some(expected) = options.conflicts(found) {
                 return Err(Error::Conflict { id: self.id.clone(), expected, found });
             }
-            slot.saves = options.number().unwrap_or(slot.saves + 1);
+            slot.saves += 1;
             let saved = options.saved().unwrap_or_else(SystemTime::now);
-            let info = CheckpointInfo::new(Revision::from_number(slot.saves), saved, data);
+            let info = CheckpointInfo::new(revision(slot.saves), saved, data);
             slot.newest = Some(Checkpoint::new(info.clone(), data.to_owned()));
             Ok(info)
         })

@@ -3,6 +3,7 @@
 use super::disk::Survivors;
 
 /// Numbers that are the same in each run (SplitMix64).
+#[derive(Debug)]
 pub(crate) struct Random(pub u64);
 
 impl Random {

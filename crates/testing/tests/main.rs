@@ -4,6 +4,7 @@
 mod chains;
 mod crashes;
 mod faults;
+mod history;
 mod mutants;
 mod places;
 mod readers;
