@@ -87,21 +87,15 @@ impl Conversion {
     /// Makes the segments, and gives the file that becomes what says that they count.
     fn make_journal(&self, is_saved: bool) -> Result<&'static str> {
         let session = &self.session;
-        if !is_saved {
-            // While this name stands, segments say nothing yet: it is durable before there are any.
-            if session.metadata(names::NEW_CHECKPOINT)?.is_some() {
-                // Without this file nobody could tell that a lock that was just cleared was ours.
-                session.sync()?;
-                found(session.remove_file(names::NEW_CHECKPOINT))?;
-            }
-            let file = session.open_file(names::NEW_CHECKPOINT, Access::CreateNew)?;
-            file.write_all(b"\n")?;
-            file.sync()?;
-            session.sync()?;
-        }
         journal::begin(session, self.version)?;
         if let Some(checkpoint) = plain::open(session)? {
             self.save(checkpoint)?;
+        }
+        if !is_saved {
+            found(session.remove_file(names::NEW_CHECKPOINT))?;
+            let file = session.open_file(names::NEW_CHECKPOINT, Access::CreateNew)?;
+            file.write_all(b"\n")?;
+            file.sync()?;
         }
         session.sync()?;
         Ok(if is_saved { names::CHECKPOINT } else { names::NEW_CHECKPOINT })

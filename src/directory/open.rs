@@ -106,15 +106,8 @@ pub(super) fn format(dir: &Directory) -> Result<Format> {
 /// something was saved, it is a journal that lost its marker. That is empty and never written, so that clean-up
 /// tools take it first. (Where nothing was saved, a conversion may have been cut short.)
 fn format_by(dir: &Directory, marker: Option<&Dated>) -> Result<Format> {
-    let is_journal = match marker {
-        Some(_) => true,
-        // The second is there while an empty plain session is converted.
-        None => {
-            dir.metadata(names::CHECKPOINT)?.is_none()
-                && dir.metadata(names::NEW_CHECKPOINT)?.is_none()
-                && journal::is_begun(dir)?
-        }
-    };
+    let is_journal =
+        marker.is_some() || (dir.metadata(names::CHECKPOINT)?.is_none() && journal::is_begun(dir)?);
     Ok(if is_journal { Format::Journal } else { Format::Plain })
 }
 

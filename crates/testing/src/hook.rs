@@ -59,7 +59,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Open,
         Self::BootTime,
         Self::OpenDirectory,
@@ -78,6 +78,7 @@ impl Operation {
         Self::SyncDirectory,
         Self::IsLocal,
         Self::Read,
+        Self::Extent,
         Self::Write,
         Self::SetLen,
         Self::SetModified,
