@@ -25,7 +25,7 @@ pub enum Part {
 }
 
 /// What the newest checkpoint has as its payload: so long that every backend keeps it by itself.
-pub const NEWEST: [u8; 100_000] = [0xa7; 100_000];
+pub static NEWEST: [u8; 100_000] = [0xa7; 100_000];
 
 /// What the one before has.
 const OLDER: [u8; 3000] = [0x5c; 3000];

@@ -86,6 +86,7 @@ impl State {
     }
 
     /// A change of a head.
+    #[allow(clippy::too_many_arguments)] // A change as the protocol tells it.
     pub(crate) fn change(
         &mut self,
         host: usize,

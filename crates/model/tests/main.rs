@@ -93,7 +93,8 @@ fn planted_faults_are_found() {
     let restore = |to| Kind::Restore { key: 0, to };
     let trash = [Kind::Trash(0), restore(0), restore(1)];
     let lease = [Kind::Acquire, Kind::Write(0)];
-    let cases: [(Planted, &[Kind], [u8; 3], &[&str]); 9] = [
+    type Case<'a> = (Planted, &'a [Kind], [u8; 3], &'a [&'a str]);
+    let cases: [Case; 9] = [
         (Planted::UnconditionalCopy, &trash, [1, 0, 0], &["in one place", "named is there"]),
         (
             Planted::CopyDeleted,
