@@ -2,7 +2,7 @@
 //!
 //! A [`History`] holds operations with their times. [`check`] accepts it if there is one order of them that keeps real
 //! time (what ended before another began comes first), and in which each answer is what a repository says that does
-//! one thing at a time: [`model`] is that repository. So it finds a save that counts twice, was refused and counts, or
+//! one thing at a time: `model` is that repository. So it finds a save that counts twice, was refused and counts, or
 //! was confirmed and is lost; a revision that does not rise; a save that does not follow what it names; a load of a
 //! state that was already replaced; a session that is lost or comes back; and a live writer that loses its place.
 //! Operations with an unknown outcome may count once, at any later time, or never.

@@ -3,7 +3,7 @@
 //! virtual, so that a minute of watching costs nothing. The same seed gives the same run, request by request.
 //!
 //! A host is a thread with a [`Clock`] and an [`ObjectStore`] of its own. It runs until it waits for one of the two;
-//! once all wait, the [`world`] chooses whose wait ends.
+//! once all wait, the `world` chooses whose wait ends.
 
 mod clock;
 mod fate;
