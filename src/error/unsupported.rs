@@ -61,9 +61,6 @@ pub enum Operation {
     /// Renaming a session's directory, which the trash takes.
     #[error("moving a session to the trash")]
     Rename,
-    /// Taking the place of a live writer.
-    #[error("claiming the place of a writer")]
-    Claim,
 }
 
 /// What cannot do an [`Operation`].
